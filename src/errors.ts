@@ -1,0 +1,29 @@
+/** Tagged errors. Every message reads `where: expected X, got Y. Do Z.` */
+
+/** The field of the product an error belongs to; the command line prints it and programs branch on it. */
+export type ErrorTag = 'DataError' | 'SpecError' | 'ShapeError' | 'StoreError' | 'EngineError';
+
+/** An error that a user can act on. */
+export class SmileError extends Error {
+  /** Which part of the product refused. */
+  readonly tag: ErrorTag;
+
+  constructor(tag: ErrorTag, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = tag;
+    this.tag = tag;
+  }
+}
+
+const tagged = (tag: ErrorTag) => (message: string, options?: ErrorOptions) => new SmileError(tag, message, options);
+
+/** Bad rows, columns or files of data. */
+export const dataError = tagged('DataError');
+/** A bad option or configuration field. */
+export const specError = tagged('SpecError');
+/** Tensor shapes that do not fit. */
+export const shapeError = tagged('ShapeError');
+/** A run directory or file in it that is missing, torn or of another version. */
+export const storeError = tagged('StoreError');
+/** A graph that the engine refuses, or a device that is not there. */
+export const engineError = tagged('EngineError');

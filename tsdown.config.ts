@@ -1,0 +1,11 @@
+import { defineConfig } from 'tsdown';
+
+export default defineConfig({
+  entry: { index: 'src/index.ts', cli: 'cli/main.ts', worker: 'src/run/worker.ts' },
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  dts: { entry: 'src/index.ts' },
+  clean: true,
+  fixedExtension: false,
+});
