@@ -1,0 +1,47 @@
+/** Running mean μ and deviation σ of |ΔE| per chain: the exact form and the one of the paper's code. */
+import type { State } from '../types.ts';
+
+export interface EnergyStatistics {
+  init(chains: number): State;
+  /** Absorbs A = |ΔE| of chain c into `energyMean`, `energyDeviation` and `energyCount`. */
+  absorb(state: State, c: number, size: number): void;
+}
+
+/** EMA rate β of the paper's configurations. */
+export const ENERGY_RATE = 0.01;
+
+const clamp = (x: number, low: number, high: number): number => Math.min(Math.max(x, low), high);
+
+/** Exact weighted moments: plain averages until 1/β energies are seen, then an EMA of rate β. Finite A only. */
+export const exactStatistics: EnergyStatistics = {
+  init: (chains) => ({
+    energyMean: new Float64Array(chains),
+    energyDeviation: new Float64Array(chains),
+    energyCount: new Float64Array(chains),
+  }),
+  absorb(state, c, size) {
+    const w = Math.max(1 / ++state.energyCount[c], ENERGY_RATE);
+    const shift = size - state.energyMean[c];
+    const variance = state.energyDeviation[c] ** 2;
+    state.energyMean[c] += w * shift;
+    state.energyDeviation[c] = Math.sqrt((1 - w) * (variance + w * shift * shift));
+  },
+};
+
+/**
+ * The statistics as the paper's code computes them, to the letter: the first two energies replace μ, σ is divided by
+ * 1 − 0.5^{t−4} and the divided value is fed back. They under-estimate σ early; `exactStatistics` mends that.
+ */
+export const paperStatistics: EnergyStatistics = {
+  init: exactStatistics.init,
+  absorb(state, c, size) {
+    const t = ++state.energyCount[c];
+    const kept = t < 3 ? size : (1 - ENERGY_RATE) * state.energyMean[c] + ENERGY_RATE * size;
+    const mean = clamp(kept, 1e-6, 1e6);
+    const history = t === 1 ? 0 : (1 - ENERGY_RATE) * state.energyDeviation[c] ** 2;
+    const variance = history + ENERGY_RATE * (size - mean) ** 2;
+    const correction = t < 5 ? 1 : 1 - 0.5 ** (t - 4);
+    state.energyMean[c] = mean;
+    state.energyDeviation[c] = clamp(Math.sqrt(variance / correction), 1e-6, 1e7);
+  },
+};

@@ -1,0 +1,68 @@
+/**
+ * The one integrator of the microcanonical family: kicks, drifts and refreshments of a unit velocity.
+ *
+ * Symbols: θ position, u unit velocity, g gradient of the log density, d dimension, h length of the kick,
+ * δ = h‖g‖/(d−1), ζ = e^{−δ}, e = g/‖g‖, p = u·e, L momentum decoherence length.
+ * References: Robnik & Seljak 2024 (MCLMC, the isokinetic flow); Ver Steeg & Galstyan 2021 (ESH dynamics);
+ * McLachlan 1995 (the two-stage coefficients).
+ */
+
+/** Outer kick coefficient b₁ of McLachlan's minimal-norm scheme: kicks b₁, 1−2b₁, b₁ around two half drifts. */
+export const OUTER_KICK = 0.1931833275037836;
+/** Inner kick coefficient b₂ = 1 − 2b₁. */
+export const INNER_KICK = 1 - 2 * OUTER_KICK;
+
+/** Below this gradient norm there is no direction to turn to, and a kick does nothing. */
+const NO_GRADIENT = 1e-13;
+
+/**
+ * Turns the velocity `u[at … at+d)` by the exact flow of u̇ = (1 − uuᵀ)g/(d−1) over the length `h` with frozen
+ * gradient `g[at … at+d)`, in place, and returns the kinetic energy change (d−1) ln(cosh δ + p sinh δ).
+ * A zero velocity (the paper's start) turns into the gradient's direction.
+ */
+export function kick(u: Float64Array, g: Float64Array, at: number, d: number, h: number): number {
+  let square = 0;
+  let along = 0;
+  for (let i = at; i < at + d; i++) {
+    square += g[i] * g[i];
+    along += u[i] * g[i];
+  }
+  const norm = Math.sqrt(square);
+  if (norm <= NO_GRADIENT) return 0;
+  const p = along / norm;
+  const delta = (h * norm) / (d - 1);
+  const fall = -Math.expm1(-delta); // 1 − ζ, exact for small δ
+  const zeta = 1 - fall;
+  const toGradient = (fall * (1 + zeta + p * fall)) / norm;
+  let length = 0;
+  for (let i = at; i < at + d; i++) {
+    const turned = toGradient * g[i] + 2 * zeta * u[i];
+    u[i] = turned;
+    length += turned * turned;
+  }
+  length = Math.sqrt(length);
+  if (length > NO_GRADIENT) for (let i = at; i < at + d; i++) u[i] /= length;
+  else if (p < 0) for (let i = at; i < at + d; i++) u[i] = -g[i] / norm; // u = −e is the flow's unstable fixed point
+  // cosh δ + p sinh δ ≥ e^{−δ}: the bound keeps u = −e exact when e^{−2δ} is below the rounding of 1.
+  return (d - 1) * Math.max(delta + Math.log1p(0.5 * (1 - p) * Math.expm1(-2 * delta)), -delta);
+}
+
+/** Moves θ by `length` along `v`: θ += length · v on `[at, at+d)`. */
+export function drift(theta: Float64Array, v: Float64Array, at: number, d: number, length: number): void {
+  for (let i = at; i < at + d; i++) theta[i] += length * v[i];
+}
+
+/** ν = √((e^{2h/L} − 1)/d), the strength of a refreshment over the path length `h`. */
+export const refreshStrength = (h: number, decoherence: number, d: number): number =>
+  Math.sqrt(Math.expm1((2 * h) / decoherence) / d);
+
+/** Partial refreshment u ← (u + νz)/‖u + νz‖ with standard normals `z`; E[u·u'] ≈ e^{−h/L}. */
+export function refresh(u: Float64Array, z: Float64Array, at: number, d: number, nu: number): void {
+  let square = 0;
+  for (let i = at; i < at + d; i++) {
+    u[i] += nu * z[i];
+    square += u[i] * u[i];
+  }
+  const scale = 1 / Math.sqrt(square);
+  for (let i = at; i < at + d; i++) u[i] *= scale;
+}

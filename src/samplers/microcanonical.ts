@@ -1,0 +1,202 @@
+/**
+ * What both modes of the SMILE family share: the parts a sampler is made of, its state, the room it works in, and one
+ * McLachlan step. `sound.ts` and `paper.ts` put their own semantics around it.
+ */
+import { shapeError } from '../errors.ts';
+import { normals } from '../math/random.ts';
+import { fold, stream } from '../math/threefry.ts';
+import type { Info, Key, LogDensity, State } from '../types.ts';
+import type { Controller } from './controller.ts';
+import { evaluate } from './drive.ts';
+import { drift, INNER_KICK, kick, OUTER_KICK, refresh, refreshStrength } from './isokinetic.ts';
+import type { Preconditioner } from './preconditioner.ts';
+
+export interface MicrocanonicalParts {
+  readonly name: string;
+  /** Initial step size ε₀ > 0, in units of θ (after preconditioning). */
+  readonly stepSize: number;
+  readonly preconditioner: Preconditioner;
+  readonly controller: Controller;
+  /** Momentum decoherence length L > 0 of an added isotropic refreshment; Infinity for none (the paper). */
+  readonly decoherence: number;
+}
+
+/** The fields of every microcanonical state; preconditioner and controller add their own. */
+export interface MicrocanonicalState extends State {
+  /** θ `[C × d]`. */
+  theta: Float64Array;
+  /** Unit velocity u `[C × d]`. */
+  velocity: Float64Array;
+  /** Gradient estimate cached for the next first kick `[C × d]`. */
+  gradient: Float64Array;
+  /** Log density estimate cached with it `[C]`. */
+  logDensity: Float64Array;
+  /** ε `[C]`. */
+  stepSize: Float64Array;
+  /** The chains' keys `[C × 2]`. */
+  keys: Float64Array;
+  /** `[1]`: 1 while the sampler adapts, 0 once frozen. */
+  adapting: Float64Array;
+}
+
+/** Builds the state at `theta` `[C × d]` with zero velocity and nothing cached. Throws when d < 2 or sizes differ. */
+export function initialState(
+  parts: MicrocanonicalParts,
+  theta: Float64Array,
+  keys: readonly Key[],
+): MicrocanonicalState {
+  const chains = keys.length;
+  const d = theta.length / chains;
+  if (!Number.isInteger(d) || d < 2) {
+    throw shapeError(
+      `${parts.name}: expected positions for ${chains} chains of dimension at least 2, got ${theta.length} numbers. ` +
+        'The direction of motion lives on the unit sphere: give every chain two or more parameters.',
+    );
+  }
+  return {
+    theta: theta.slice(),
+    velocity: new Float64Array(theta.length),
+    gradient: new Float64Array(theta.length),
+    logDensity: new Float64Array(chains),
+    stepSize: new Float64Array(chains).fill(parts.stepSize),
+    keys: Float64Array.from(keys.flat()),
+    adapting: Float64Array.of(1),
+    ...parts.preconditioner.init(chains, d),
+    ...parts.controller.init(chains, parts.stepSize),
+  };
+}
+
+/** The key of chain c's stream for this purpose at step t. */
+export function chainKey(state: MicrocanonicalState, c: number, purpose: 'momentum' | 'refresh', t: number): Key {
+  return fold(stream([state.keys[2 * c], state.keys[2 * c + 1]], purpose), t);
+}
+
+/** Room for one step of a block, allocated once. */
+export class Workspace {
+  readonly chains: number;
+  readonly d: number;
+  /** Copies of the state before the step. */
+  readonly theta: Float64Array;
+  readonly velocity: Float64Array;
+  readonly gradient: Float64Array;
+  readonly logDensity: Float64Array;
+  /** Kinetic energy change of the step so far `[C]`. */
+  readonly kinetic: Float64Array;
+  /** Scratch `[C × d]`. */
+  readonly mapped: Float64Array;
+  readonly spare: Float64Array;
+  readonly spareValue: Float64Array;
+  readonly info: Info & { gradients: number };
+
+  constructor(chains: number, d: number) {
+    const block = () => new Float64Array(chains * d);
+    const perChain = () => new Float64Array(chains);
+    this.chains = chains;
+    this.d = d;
+    this.theta = block();
+    this.velocity = block();
+    this.gradient = block();
+    this.logDensity = perChain();
+    this.kinetic = perChain();
+    this.mapped = block();
+    this.spare = block();
+    this.spareValue = perChain();
+    this.info = {
+      logDensity: perChain(),
+      energyChange: perChain(),
+      stepSize: perChain(),
+      reset: perChain(),
+      nonFinite: perChain(),
+      moved: perChain(),
+      gradients: 0,
+    };
+  }
+
+  /** Remembers the state before the step and clears what the step sums up. */
+  remember(state: MicrocanonicalState): void {
+    this.theta.set(state.theta);
+    this.velocity.set(state.velocity);
+    this.gradient.set(state.gradient);
+    this.logDensity.set(state.logDensity);
+    this.kinetic.fill(0);
+    this.info.stepSize.set(state.stepSize);
+    this.info.reset.fill(0);
+    this.info.nonFinite.fill(0);
+    this.info.gradients = 0;
+  }
+
+  /** Writes what everybody wants to know of the finished step. */
+  finish(state: MicrocanonicalState): Info {
+    const { chains, d, theta, info } = this;
+    info.logDensity.set(state.logDensity);
+    for (let c = 0; c < chains; c++) {
+      let square = 0;
+      for (let i = c * d; i < (c + 1) * d; i++) square += (state.theta[i] - theta[i]) ** 2;
+      info.moved[c] = Math.sqrt(square);
+    }
+    return info;
+  }
+}
+
+/** A workspace that is made anew only when a block of another size comes. */
+export function workspaces(): (state: MicrocanonicalState) => Workspace {
+  let held = new Workspace(0, 0);
+  return (state) => {
+    const chains = state.logDensity.length;
+    const d = state.theta.length / chains;
+    if (held.chains !== chains || held.d !== d) held = new Workspace(chains, d);
+    return held;
+  };
+}
+
+/**
+ * One McLachlan step of every chain on a frozen batch: kick b₁, half drift, kick b₂, half drift, kick b₁. The first
+ * kick uses `firstGradient` (already whitened); the last one leaves θ's raw gradient and log density in the state.
+ * Two evaluations. `room.kinetic` receives the sum of the three kinetic energy changes.
+ */
+export function* mclachlan<B>(
+  parts: MicrocanonicalParts,
+  state: MicrocanonicalState,
+  room: Workspace,
+  density: LogDensity<B>,
+  batch: B,
+  firstGradient: (c: number) => Float64Array,
+): Generator<Promise<void>, void, void> {
+  const { preconditioner } = parts;
+  const { theta, velocity, gradient, logDensity, stepSize } = state;
+  const { chains, d, kinetic, mapped } = room;
+  const kickAll = (coefficient: number, source: (c: number) => Float64Array) => {
+    for (let c = 0; c < chains; c++) kinetic[c] += kick(velocity, source(c), c * d, d, coefficient * stepSize[c]);
+  };
+  const driftAll = () => {
+    for (let c = 0; c < chains; c++) {
+      drift(theta, preconditioner.colour(state, c, d, velocity, mapped), c * d, d, 0.5 * stepSize[c]);
+    }
+  };
+  const whitened = (c: number) => preconditioner.whiten(state, c, d, gradient, mapped);
+
+  kickAll(OUTER_KICK, firstGradient);
+  driftAll();
+  yield* evaluate(density, theta, batch, logDensity, gradient);
+  kickAll(INNER_KICK, whitened);
+  driftAll();
+  yield* evaluate(density, theta, batch, logDensity, gradient);
+  kickAll(OUTER_KICK, whitened);
+  room.info.gradients += 2;
+}
+
+/** Refreshes every chain's velocity over half a step; `half` (0 or 1) separates the two streams of a step. */
+export function refreshAll(
+  parts: MicrocanonicalParts,
+  state: MicrocanonicalState,
+  room: Workspace,
+  t: number,
+  half: 0 | 1,
+): void {
+  if (parts.decoherence === Number.POSITIVE_INFINITY) return;
+  const { chains, d, mapped } = room;
+  for (let c = 0; c < chains; c++) {
+    normals(fold(chainKey(state, c, 'refresh', t), half), mapped, c * d, d);
+    refresh(state.velocity, mapped, c * d, d, refreshStrength(0.5 * state.stepSize[c], parts.decoherence, d));
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * The SMILE family exactly as the paper's network code runs it, its faults included, for reproduction.
+ *
+ * Velocity, cached gradient and cached log density start at zero (so a chain leaves by gradient ascent) and are zeroed
+ * again at the hand-over; a rejected step zeroes the velocity and keeps the *rejected* point's gradient and log
+ * density; the energy change compares two different batches; gradients are cleaned to ±1e6; the cached gradient keeps
+ * the preconditioner of its own step; nothing ever freezes.
+ */
+import type { LogDensity, Sampler, State, Step } from '../types.ts';
+import {
+  initialState,
+  type MicrocanonicalParts,
+  type MicrocanonicalState,
+  mclachlan,
+  workspaces,
+} from './microcanonical.ts';
+import { absorbMoments, type Preconditioner, scaled } from './preconditioner.ts';
+
+const LARGEST_GRADIENT = 1e6;
+
+export function paperMicrocanonical(parts: MicrocanonicalParts): Sampler<MicrocanonicalState> {
+  const { preconditioner, controller } = parts;
+  const roomFor = workspaces();
+  return {
+    name: parts.name,
+
+    init: (theta, keys) => initialState(parts, theta, keys),
+
+    *step<B>(state: MicrocanonicalState, density: LogDensity<B>, batch: B): Step {
+      const room = roomFor(state);
+      const { chains, d, info, kinetic, mapped } = room;
+      room.remember(state);
+      yield* mclachlan(parts, state, room, cleaned(density, info.nonFinite), batch, () => state.gradient);
+      for (let c = 0; c < chains; c++) {
+        const before = room.logDensity[c];
+        const energyChange = kinetic[c] + (before === 0 ? 0 : before - state.logDensity[c]);
+        info.energyChange[c] = energyChange;
+        info.reset[c] = controller.judge(state, c, d, energyChange, true) ? 1 : 0;
+        const whitened = preconditioner.whiten(state, c, d, state.gradient, mapped);
+        if (whitened !== state.gradient) room.spare.set(whitened.subarray(c * d, (c + 1) * d), c * d);
+        preconditioner.learn(state, c, d, state.gradient);
+        if (whitened !== state.gradient) state.gradient.set(room.spare.subarray(c * d, (c + 1) * d), c * d);
+        if (info.reset[c]) {
+          state.theta.set(room.theta.subarray(c * d, (c + 1) * d), c * d);
+          state.velocity.fill(0, c * d, (c + 1) * d);
+        }
+      }
+      return room.finish(state);
+    },
+
+    endWarmup(state) {
+      state.velocity.fill(0);
+      state.gradient.fill(0);
+      state.logDensity.fill(0);
+    },
+  };
+}
+
+/** The density with NaN gradients set to 0 and all clipped to ±1e6; marks the chains where a NaN was hidden. */
+function cleaned<B>(density: LogDensity<B>, nonFinite: Float64Array): LogDensity<B> {
+  const clean = (value: Float64Array, grad: Float64Array) => {
+    const d = density.dim;
+    for (let c = 0; c < value.length; c++) {
+      if (!Number.isFinite(value[c])) nonFinite[c] = 1;
+      for (let i = c * d; i < (c + 1) * d; i++) {
+        if (!Number.isFinite(grad[i])) nonFinite[c] = 1;
+        grad[i] = Number.isNaN(grad[i]) ? 0 : Math.min(Math.max(grad[i], -LARGEST_GRADIENT), LARGEST_GRADIENT);
+      }
+    }
+  };
+  return {
+    dim: density.dim,
+    evaluate(theta, batch, value, grad) {
+      const pending = density.evaluate(theta, batch, value, grad);
+      if (pending) return pending.then(() => clean(value, grad));
+      clean(value, grad);
+    },
+  };
+}
+
+const RATE = 0.01;
+
+/**
+ * The published code's diagonal preconditioner. The running mean is rebuilt from ones at every step, so S² is an
+ * uncentred second moment about one and not the noise variance; S starts at one and is clipped to [1e-2, 1e4] on use;
+ * S̃ = S/RMS(S).
+ */
+export const paperDiagonal: Preconditioner = {
+  init: (chains, d): State => ({
+    noiseSquare: new Float64Array(chains * d).fill(1),
+    noiseMean: new Float64Array(chains * d),
+    multiplier: new Float64Array(chains * d).fill(1),
+  }),
+  whiten: (state, c, d, g, out) => scaled(state.multiplier, c, d, g, out),
+  colour: (state, c, d, u, out) => scaled(state.multiplier, c, d, u, out),
+  learn(state, c, d, g) {
+    const { noiseSquare, noiseMean, multiplier } = state;
+    noiseMean.fill(1, c * d, (c + 1) * d);
+    absorbMoments(noiseMean, noiseSquare, g, c * d, d, RATE, RATE);
+    let total = 0;
+    for (let i = c * d; i < (c + 1) * d; i++) {
+      noiseSquare[i] = Math.max(noiseSquare[i], 1e-7);
+      multiplier[i] = Math.min(Math.max(Math.sqrt(noiseSquare[i]), 1e-2), 1e4);
+      total += multiplier[i] ** 2;
+    }
+    const rms = Math.sqrt(total / d);
+    for (let i = c * d; i < (c + 1) * d; i++) multiplier[i] = rms / multiplier[i];
+  },
+};

@@ -1,0 +1,124 @@
+/**
+ * The SMILE family with the corrections that make it sound (the default mode).
+ *
+ * Against the paper's code: velocities start uniform on the sphere; a rejected step restores position, gradient and
+ * log density and redraws the velocity; energies compare the same batch on both sides; a non-finite step is rejected,
+ * counted and never enters any statistic; the cached gradient is raw and always meets the current preconditioner;
+ * step size and preconditioner freeze at the end of warm-up.
+ */
+import { direction } from '../math/random.ts';
+import type { LogDensity, Sampler, Step } from '../types.ts';
+import { evaluate } from './drive.ts';
+import {
+  chainKey,
+  initialState,
+  type MicrocanonicalParts,
+  type MicrocanonicalState,
+  mclachlan,
+  refreshAll,
+  type Workspace,
+  workspaces,
+} from './microcanonical.ts';
+
+export interface SoundParts extends MicrocanonicalParts {
+  /**
+   * Every how many steps the same-batch energy change is measured, at the cost of one more gradient; Infinity: never.
+   */
+  readonly energyEvery: number;
+}
+
+export interface SoundState extends MicrocanonicalState {
+  /** `[C]`: 1 where gradient and log density of the present position are cached. */
+  cached: Float64Array;
+}
+
+/** Step number of the velocity drawn at the start; the redraws of step t use t itself. */
+const AT_START = 2 ** 52;
+
+export function soundMicrocanonical(parts: SoundParts): Sampler<SoundState> {
+  const { preconditioner, controller, energyEvery } = parts;
+  const roomFor = workspaces();
+  return {
+    name: parts.name,
+
+    init(theta, keys) {
+      const state = { ...initialState(parts, theta, keys), cached: new Float64Array(keys.length) };
+      const d = theta.length / keys.length;
+      for (let c = 0; c < keys.length; c++)
+        direction(chainKey(state, c, 'momentum', AT_START), state.velocity, c * d, d);
+      return state;
+    },
+
+    *step<B>(state: SoundState, density: LogDensity<B>, batch: B, t: number): Step {
+      const room = roomFor(state);
+      const { chains, d, info, kinetic, mapped } = room;
+      room.remember(state);
+      const measured = t % energyEvery === 0;
+      if (measured || state.cached.includes(0)) yield* freshGradients(state, room, density, batch, measured);
+      const before = room.spareValue;
+      before.set(state.logDensity);
+
+      refreshAll(parts, state, room, t, 0);
+      yield* mclachlan(parts, state, room, density, batch, (c) =>
+        preconditioner.whiten(state, c, d, state.gradient, mapped),
+      );
+      refreshAll(parts, state, room, t, 1);
+
+      const adapting = state.adapting[0] === 1;
+      for (let c = 0; c < chains; c++) {
+        const energyChange = kinetic[c] - (state.logDensity[c] - before[c]);
+        const finite = isFiniteStep(state, c, d) && Number.isFinite(energyChange);
+        info.energyChange[c] = measured ? energyChange : Number.NaN;
+        if (finite) {
+          if (adapting) preconditioner.learn(state, c, d, state.gradient);
+          if (measured && controller.judge(state, c, d, energyChange, adapting)) info.reset[c] = 1;
+        } else {
+          info.nonFinite[c] = 1;
+          info.reset[c] = 1;
+          controller.diverged(state, c, adapting);
+        }
+        if (info.reset[c]) restore(state, room, c, t);
+        else state.cached[c] = 1;
+      }
+      return room.finish(state);
+    },
+
+    endWarmup(state) {
+      state.adapting[0] = 0;
+    },
+  };
+}
+
+/** Gradient and log density at θ on this batch: for all chains where energies are measured, else where none is cached. */
+function* freshGradients<B>(
+  state: SoundState,
+  room: Workspace,
+  density: LogDensity<B>,
+  batch: B,
+  everywhere: boolean,
+): Generator<Promise<void>, void, void> {
+  const { chains, d, spare, spareValue } = room;
+  yield* evaluate(density, state.theta, batch, spareValue, spare);
+  room.info.gradients += 1;
+  for (let c = 0; c < chains; c++) {
+    if (!everywhere && state.cached[c]) continue;
+    state.gradient.set(spare.subarray(c * d, (c + 1) * d), c * d);
+    state.logDensity[c] = spareValue[c];
+  }
+}
+
+/** Position and all that belongs to it as before the step (an uncached gradient stays uncached); a new velocity. */
+function restore(state: SoundState, room: Workspace, c: number, t: number): void {
+  const { d } = room;
+  const at = c * d;
+  state.theta.set(room.theta.subarray(at, at + d), at);
+  state.gradient.set(room.gradient.subarray(at, at + d), at);
+  state.logDensity[c] = room.logDensity[c];
+  direction(chainKey(state, c, 'momentum', t), state.velocity, at, d);
+}
+
+function isFiniteStep(state: MicrocanonicalState, c: number, d: number): boolean {
+  let sum = state.logDensity[c];
+  for (let i = c * d; i < (c + 1) * d; i++) sum += state.theta[i] * 0 + state.gradient[i] * 0 + state.velocity[i] * 0;
+  return Number.isFinite(sum);
+}
