@@ -1,0 +1,164 @@
+/**
+ * The configuration of a fit: one schema for the YAML file, the flags and the library, with every default.
+ * `fitSchema` is also published as a JSON Schema for editors.
+ */
+import { LineCounter, parseDocument } from 'yaml';
+import { z } from 'zod';
+import { specError } from '../errors.ts';
+import { SMILE_DEFAULTS, SMILE_NAMES } from '../samplers/smile.ts';
+
+const count = () => z.int().positive();
+const positive = () => z.number().positive();
+const fraction = () => z.number().gt(0).lt(1);
+
+const data = z
+  .strictObject({
+    target: z
+      .union([z.string(), z.int()])
+      .default(-1)
+      .describe('Target column: name, or index from 0; negative from the end.'),
+    task: z.enum(['auto', 'regression', 'classification']).default('auto'),
+    delimiter: z.enum(['auto', ',', ';', '\t', ' ']).default('auto'),
+    header: z.union([z.boolean(), z.literal('auto')]).default('auto'),
+    categorical: z
+      .array(z.string())
+      .default([])
+      .describe('Columns to be read as categories although they look numeric.'),
+    exclude: z.array(z.string()).default([]).describe('Columns to leave out.'),
+    standardise: z
+      .enum(['train', 'all'])
+      .default('train')
+      .describe("Rows that give mean and deviation; 'all' is the paper's protocol and lets the test rows in."),
+    valid: fraction().default(0.1).describe('Fraction of the rows for early stopping and the choice of σ.'),
+    test: fraction().default(0.2).describe('Fraction of the rows held out.'),
+  })
+  .prefault({});
+
+const model = z
+  .strictObject({
+    hidden: z.array(count()).min(1).max(20).default([16, 16, 16]),
+    activation: z.enum(['relu', 'tanh', 'gelu', 'silu']).default('relu'),
+    likelihood: z
+      .enum(['auto', 'gaussian', 'gaussian-per-input', 'softmax'])
+      .default('auto')
+      .describe('auto: gaussian (one learned σ) for regression, softmax for classification.'),
+    priorScale: positive().default(1).describe('Standard deviation of the normal prior on every parameter.'),
+  })
+  .prefault({});
+
+const warmStart = z
+  .strictObject({
+    learningRate: positive().default(0.01),
+    weightDecay: z.number().nonnegative().default(0.005),
+    batchSize: count().default(64),
+    epochs: count().default(200),
+    patience: count().default(10).describe('Epochs without a better validation loss before a member stops.'),
+    schedule: z.enum(['constant', 'cosine']).default('cosine'),
+  })
+  .prefault({});
+
+const sampler = z
+  .strictObject({
+    name: z.enum(SMILE_NAMES).default('psmile'),
+    mode: z
+      .enum(['sound', 'paper'])
+      .default('sound')
+      .describe("sound: corrected; paper: the published code's exact semantics."),
+    stepSize: positive()
+      .default(SMILE_DEFAULTS.stepSize)
+      .describe('ε₀; fixed for the naive samplers, a start value for the others.'),
+    batchSize: count()
+      .default(256)
+      .describe('Rows per mini-batch; reduced to the number of training rows when left out.'),
+    warmup: count().default(10_000).describe('Steps before the first draw.'),
+    steps: count().default(10_000).describe('Steps of sampling.'),
+    thin: count().default(10).describe('Steps per stored draw.'),
+    resetQuantile: z.number().gt(0).lte(1).default(SMILE_DEFAULTS.resetQuantile),
+    adaptMass: z.number().gte(0).lt(1).default(SMILE_DEFAULTS.adaptMass),
+    adaptStrength: z.number().gte(0).lt(1).default(SMILE_DEFAULTS.adaptStrength),
+    tuner: z.enum(['set-point', 'quantile']).default(SMILE_DEFAULTS.tuner),
+    energyTarget: positive().default(SMILE_DEFAULTS.energyTarget).describe('Aim for E[ΔE²]/d of the set-point tuner.'),
+    energyEvery: count().default(SMILE_DEFAULTS.energyEvery).describe('Steps per same-batch energy measurement.'),
+    decoherence: z
+      .union([positive(), z.literal('none')])
+      .default('none')
+      .describe('Length L of an added refreshment of the velocity.'),
+  })
+  .prefault({});
+
+/** The whole configuration of `smile fit`. */
+export const fitSchema = z.strictObject({
+  data,
+  model,
+  warmStart,
+  sampler,
+  chains: count().max(10_000).default(10).describe('K: members of the ensemble, one chain from each.'),
+  seed: z.int().nonnegative().default(0),
+});
+
+/** A complete configuration, every default filled in. */
+export type FitSpec = z.output<typeof fitSchema>;
+/** What a caller may write: everything has a default. */
+export type FitConfig = z.input<typeof fitSchema>;
+
+/** The paper's UCI protocol: SMILE, section on tabular regression. */
+export const PAPER_PRESET: FitConfig = {
+  data: { standardise: 'all' },
+  model: { hidden: [16, 16, 16], activation: 'relu' },
+  warmStart: { learningRate: 0.01, weightDecay: 0.005, batchSize: 64, epochs: 200, patience: 10, schedule: 'constant' },
+  sampler: { batchSize: 256, warmup: 50_000, steps: 10_000, thin: 10 },
+  chains: 10,
+};
+
+/** Checks a configuration and fills in the defaults. Throws a `SpecError` that names every wrong field. */
+export function resolveSpec(config: unknown, where = 'configuration'): FitSpec {
+  const parsed = fitSchema.safeParse(config);
+  if (parsed.success) return parsed.data;
+  throw specError(parsed.error.issues.map((issue) => `${where}: ${explain(issue)}`).join('\n'));
+}
+
+function explain(issue: z.core.$ZodIssue): string {
+  const path = issue.path.join('.') || 'the top level';
+  const allowed = issue.code === 'unrecognized_keys' ? ' Remove it or correct its name.' : '';
+  return `${path}: ${issue.message}.${allowed}`;
+}
+
+/** Reads a YAML configuration. Errors name the line: `fit.yaml:7: sampler.thin: …`. */
+export function parseYamlConfig(text: string, path: string): FitConfig {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  const at = (offset: number) => `${path}:${lines.linePos(offset).line}`;
+  const [fault] = document.errors;
+  if (fault)
+    throw specError(`${at(fault.pos[0])}: expected YAML, got ${fault.message.split('\n')[0]} Correct the line.`);
+  const config = document.toJS() ?? {};
+  const parsed = fitSchema.safeParse(config);
+  if (parsed.success) return config;
+  const messages = parsed.error.issues.map((issue) => {
+    const keys = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0]] : [...issue.path];
+    return `${at(offsetOf(document, keys))}: ${explain(issue)}`;
+  });
+  throw specError(messages.join('\n'));
+}
+
+/** Where the deepest existing part of `path` stands in the document. */
+function offsetOf(document: ReturnType<typeof parseDocument>, path: PropertyKey[]): number {
+  for (let depth = path.length; depth > 0; depth--) {
+    const node = document.getIn(path.slice(0, depth), true) as { range?: [number, number, number] } | undefined;
+    if (node?.range) return node.range[0];
+  }
+  return 0;
+}
+
+/** Configurations laid over each other, later ones winning, section by section. */
+export function mergeConfigs(...configs: readonly FitConfig[]): FitConfig {
+  const merged: Record<string, unknown> = {};
+  for (const config of configs) {
+    for (const [key, value] of Object.entries(config)) {
+      if (value === undefined) continue;
+      const section = value !== null && typeof value === 'object' && !Array.isArray(value);
+      merged[key] = section ? { ...(merged[key] as object), ...value } : value;
+    }
+  }
+  return merged as FitConfig;
+}
