@@ -1,0 +1,54 @@
+/** Turns the reachable part of a graph into an ONNX model. */
+import { topological } from '../gradient.ts';
+import type { Node, Tensor } from '../tensor.ts';
+import { Emitter } from './emitter.ts';
+import { ELEMENT, encodeModel, type OnnxModel, type OnnxValueInfo } from './schema.ts';
+
+/** Opset 18: axes are inputs of all reductions. IR 9 is the version that came with it. */
+const OPSET = 18;
+const IR_VERSION = 9;
+
+export interface WriteOptions {
+  /** May ONNX Runtime's own operators be used? Default true; false gives a model for any runtime. */
+  readonly fused?: boolean;
+}
+
+/** The model of named inputs and outputs. Nodes that no output needs are not written. */
+export function buildOnnx(
+  inputs: Readonly<Record<string, Tensor>>,
+  outputs: Readonly<Record<string, Tensor>>,
+  { fused = true }: WriteOptions = {},
+): OnnxModel {
+  const emitter = new Emitter(fused);
+  const names = new Map<Node, readonly string[]>();
+  const nameOf = ({ node, index }: Tensor) => names.get(node)![index];
+  for (const node of topological(...Object.values(outputs).map(({ node }) => node))) {
+    names.set(node, node.op.emit(node, node.inputs.map(nameOf), emitter));
+  }
+  for (const [name, tensor] of Object.entries(outputs)) {
+    emitter.nodes.push({ opType: 'Identity', input: [nameOf(tensor)], output: [name], attribute: [] });
+  }
+  return {
+    irVersion: IR_VERSION,
+    producerName: 'smile-bayes',
+    opsetImport: [
+      { domain: '', version: OPSET },
+      { domain: 'com.microsoft', version: 1 },
+    ],
+    graph: {
+      name: 'graph',
+      node: emitter.nodes,
+      initializer: emitter.initializers,
+      input: Object.entries(inputs).map(valueInfo),
+      output: Object.entries(outputs).map(valueInfo),
+    },
+  };
+}
+
+/** The bytes of `buildOnnx`'s model. */
+export const writeOnnx = (...build: Parameters<typeof buildOnnx>): Uint8Array => encodeModel(buildOnnx(...build));
+
+const valueInfo = ([name, { shape, dtype }]: [string, Tensor]): OnnxValueInfo => ({
+  name,
+  type: { tensorType: { elemType: ELEMENT[dtype], shape: { dim: shape.map((dimValue) => ({ dimValue })) } } },
+});

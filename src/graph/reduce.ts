@@ -1,0 +1,47 @@
+/** Reductions: sum and log-sum-exp. */
+import { exp, mul, sub } from './elementwise.ts';
+import { expand, reshape } from './shape.ts';
+import { checkAxis, type Op, type Shape, sameShape, single, type Tensor } from './tensor.ts';
+
+const reduceSumOp: Op = {
+  name: 'reduceSum',
+  gradient: ({ inputs: [x], attributes }, [dy]) => {
+    const kept = x.shape.map((n, i) => ((attributes.axes as readonly number[]).includes(i) ? 1 : n));
+    return [dy && expand(reshape(dy, kept), x.shape)];
+  },
+  emit: ({ attributes }, [x], emitter) =>
+    emitter.node('ReduceSum', [x, emitter.integers(attributes.axes as Shape)], { keepdims: attributes.keep ? 1 : 0 }),
+};
+
+/** Sum over the axes, which go (or stay as length one with `keep`). */
+export function reduceSum(x: Tensor, axes: readonly number[], keep = false): Tensor {
+  if (axes.length === 0) return x;
+  const at = axes.map((axis) => checkAxis('reduceSum', axis, x.shape));
+  const shape = keep ? x.shape.map((n, i) => (at.includes(i) ? 1 : n)) : x.shape.filter((_, i) => !at.includes(i));
+  return single(reduceSumOp, [x], shape, { axes: at, keep });
+}
+
+/** Sums `x` down to a shape that broadcasts to its own: the adjoint of broadcasting. */
+export function reduceTo(x: Tensor, shape: Shape): Tensor {
+  if (sameShape(x.shape, shape)) return x;
+  const lead = x.shape.length - shape.length;
+  const axes = x.shape.flatMap((n, i) => (i < lead || (shape[i - lead] === 1 && n !== 1) ? [i] : []));
+  return reshape(reduceSum(x, axes, true), shape);
+}
+
+const logSumExpOp: Op = {
+  name: 'logSumExp',
+  gradient: (node, [dy]) => {
+    const [x] = node.inputs;
+    const shape = x.shape.with(Number(node.attributes.axis), 1);
+    return [dy && mul(dy, exp(sub(x, { node, index: 0, shape, dtype: x.dtype })))];
+  },
+  emit: ({ attributes }, [x], emitter) =>
+    emitter.node('ReduceLogSumExp', [x, emitter.integers([Number(attributes.axis)])], { keepdims: 1 }),
+};
+
+/** log Σ exp along an axis, which stays as length one; safe for inputs of any size. */
+export function logSumExp(x: Tensor, axis: number): Tensor {
+  const at = checkAxis('logSumExp', axis, x.shape);
+  return single(logSumExpOp, [x], x.shape.with(at, 1), { axis: at });
+}

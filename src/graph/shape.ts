@@ -1,0 +1,157 @@
+/** Ops that move numbers and change none: reshape, expand, slice, concat, split, transpose. */
+import { shapeError } from '../errors.ts';
+import { reduceTo } from './reduce.ts';
+import {
+  broadcastShape,
+  checkAxis,
+  constantValue,
+  filled,
+  type Op,
+  type Shape,
+  sameShape,
+  sharedDtype,
+  showShape,
+  single,
+  sizeOfShape,
+  type Tensor,
+} from './tensor.ts';
+
+const reshapeOp: Op = {
+  name: 'reshape',
+  gradient: ({ inputs: [x] }, [dy]) => [dy && reshape(dy, x.shape)],
+  emit: ({ attributes }, [x], emitter) => emitter.node('Reshape', [x, emitter.integers(attributes.shape as Shape)]),
+};
+
+/** The same numbers, in row-major order, under another shape. */
+export function reshape(x: Tensor, shape: Shape): Tensor {
+  if (sameShape(x.shape, shape)) return x;
+  if (sizeOfShape(shape) !== sizeOfShape(x.shape)) {
+    throw shapeError(`reshape: expected ${sizeOfShape(x.shape)} elements, got ${showShape(shape)}. Keep the size.`);
+  }
+  const value = constantValue(x);
+  if (value !== undefined) return filled(value, shape, x.dtype);
+  return single(reshapeOp, [x], shape, { shape });
+}
+
+const expandOp: Op = {
+  name: 'expand',
+  gradient: ({ inputs: [x] }, [dy]) => [dy && reduceTo(dy, x.shape)],
+  emit: ({ attributes }, [x], emitter) => emitter.node('Expand', [x, emitter.integers(attributes.shape as Shape)]),
+};
+
+/** Repeats `x` along its axes of length one. */
+export function expand(x: Tensor, shape: Shape): Tensor {
+  if (sameShape(x.shape, shape)) return x;
+  if (!sameShape(broadcastShape('expand', x.shape, shape), shape)) {
+    throw shapeError(`expand: expected a shape that ${showShape(x.shape)} broadcasts to, got ${showShape(shape)}.`);
+  }
+  const value = constantValue(x);
+  if (value !== undefined) return filled(value, shape, x.dtype);
+  return single(expandOp, [x], shape, { shape });
+}
+
+const transposeOp: Op = {
+  name: 'transpose',
+  gradient: ({ attributes }, [dy]) => {
+    const order = attributes.order as readonly number[];
+    return [
+      dy &&
+        transpose(
+          dy,
+          order.map((_, i) => order.indexOf(i)),
+        ),
+    ];
+  },
+  emit: ({ attributes }, [x], emitter) => emitter.node('Transpose', [x], { perm: attributes.order }),
+};
+
+/** Axis i of the result is axis `order[i]` of `x`. */
+export function transpose(x: Tensor, order: readonly number[]): Tensor {
+  if (
+    !sameShape(
+      [...order].sort((a, b) => a - b),
+      x.shape.map((_, i) => i),
+    )
+  ) {
+    throw shapeError(
+      `transpose: expected a permutation of the axes of ${showShape(x.shape)}, got ${showShape(order)}.`,
+    );
+  }
+  return single(
+    transposeOp,
+    [x],
+    order.map((axis) => x.shape[axis]),
+    { order },
+  );
+}
+
+const concatOp: Op = {
+  name: 'concat',
+  gradient: ({ inputs, attributes }, [dy]) => {
+    const axis = Number(attributes.axis);
+    return dy
+      ? split(
+          dy,
+          axis,
+          inputs.map(({ shape }) => shape[axis]),
+        )
+      : [];
+  },
+  emit: ({ attributes }, inputs, emitter) => emitter.node('Concat', inputs, { axis: attributes.axis }),
+};
+
+/** Joins tensors along an axis; all other axes must agree. */
+export function concat(parts: readonly Tensor[], axis: number): Tensor {
+  const at = checkAxis('concat', axis, parts[0].shape);
+  const rest = (shape: Shape) => shape.toSpliced(at, 1);
+  for (const { shape } of parts) {
+    if (!sameShape(rest(shape), rest(parts[0].shape))) {
+      throw shapeError(
+        `concat: expected shapes equal but for axis ${at}, got ${showShape(parts[0].shape)} and ${showShape(shape)}.`,
+      );
+    }
+  }
+  const total = parts.reduce((sum, { shape }) => sum + shape[at], 0);
+  return single(concatOp, parts, parts[0].shape.with(at, total), { axis: at });
+}
+
+const splitOp: Op = {
+  name: 'split',
+  gradient: ({ inputs: [x], attributes }, upstream) => {
+    const axis = Number(attributes.axis);
+    const sizes = attributes.sizes as readonly number[];
+    return [
+      concat(
+        sizes.map((n, i) => upstream[i] ?? filled(0, x.shape.with(axis, n), x.dtype)),
+        axis,
+      ),
+    ];
+  },
+  emit: ({ attributes }, [x], emitter) => {
+    const sizes = attributes.sizes as readonly number[];
+    return emitter.node('Split', [x, emitter.integers(sizes)], { axis: attributes.axis }, { outputs: sizes.length });
+  },
+};
+
+/** Cuts `x` along an axis into pieces of the given sizes. The gradient of all pieces is one concatenation. */
+export function split(x: Tensor, axis: number, sizes: readonly number[]): Tensor[] {
+  const at = checkAxis('split', axis, x.shape);
+  const total = sizes.reduce((sum, n) => sum + n, 0);
+  if (total !== x.shape[at] || sizes.some((n) => !Number.isInteger(n) || n < 1)) {
+    throw shapeError(`split: expected sizes that sum to ${x.shape[at]}, got ${showShape(sizes)} along axis ${at}.`);
+  }
+  if (sizes.length === 1) return [x];
+  const node = { op: splitOp, inputs: [x], attributes: { axis: at, sizes } };
+  const dtype = sharedDtype('split', [x]);
+  return sizes.map((n, index) => ({ node, index, shape: x.shape.with(at, n), dtype }));
+}
+
+/** Elements `start … end−1` of an axis. */
+export function slice(x: Tensor, axis: number, start: number, end: number): Tensor {
+  const at = checkAxis('slice', axis, x.shape);
+  if (!(start >= 0 && start < end && end <= x.shape[at])) {
+    throw shapeError(`slice: expected 0 ≤ start < end ≤ ${x.shape[at]}, got ${start} and ${end}.`);
+  }
+  const sizes = [start, end - start, x.shape[at] - end].filter((n) => n > 0);
+  return split(x, at, sizes)[start > 0 ? 1 : 0];
+}

@@ -1,0 +1,111 @@
+/**
+ * The tensor graph: an immutable expression DAG with static shapes. Ops build nodes, `gradient` builds more of them,
+ * `onnx/write` turns what is reachable into a model. Nothing here computes.
+ */
+import { shapeError } from '../errors.ts';
+import type { Emitter } from './onnx/emitter.ts';
+
+/** One type per graph: float32 for the engine, float64 for checks of gradients. */
+export type Dtype = 'float32' | 'float64';
+export type Shape = readonly number[];
+export type Attributes = Readonly<Record<string, number | string | boolean | readonly number[]>>;
+
+/** What an operation is to the rest: its reverse mode and its ONNX form. Adding an op is adding one of these. */
+export interface Op {
+  readonly name: string;
+  /** Gradients with respect to the inputs, from those of the outputs (undefined where none arrived). */
+  gradient(node: Node, upstream: readonly (Tensor | undefined)[]): readonly (Tensor | undefined)[];
+  /** Emits ONNX nodes over the named inputs and returns the names of the outputs. */
+  emit(node: Node, inputs: readonly string[], emitter: Emitter): readonly string[];
+}
+
+export interface Node {
+  readonly op: Op;
+  readonly inputs: readonly Tensor[];
+  readonly attributes: Attributes;
+}
+
+/** An output of a node. */
+export interface Tensor {
+  readonly node: Node;
+  /** Which of the node's outputs. */
+  readonly index: number;
+  readonly shape: Shape;
+  readonly dtype: Dtype;
+}
+
+/** A node with one output. */
+export function single(op: Op, inputs: readonly Tensor[], shape: Shape, attributes: Attributes = {}): Tensor {
+  return { node: { op, inputs, attributes }, index: 0, shape, dtype: sharedDtype(op.name, inputs) };
+}
+
+/** The common type of a node's inputs. Throws where they differ. */
+export function sharedDtype(where: string, inputs: readonly Tensor[]): Dtype {
+  const [{ dtype }] = inputs;
+  const other = inputs.find((tensor) => tensor.dtype !== dtype);
+  if (other) {
+    throw shapeError(
+      `${where}: expected inputs of one type, got ${dtype} and ${other.dtype}. Build a graph in one type.`,
+    );
+  }
+  return dtype;
+}
+
+const inputOp: Op = {
+  name: 'input',
+  gradient: () => [],
+  emit: (node) => [String(node.attributes.name)],
+};
+
+/** A named input, fed at every run. */
+export function input(name: string, shape: Shape, dtype: Dtype = 'float32'): Tensor {
+  return { node: { op: inputOp, inputs: [], attributes: { name } }, index: 0, shape, dtype };
+}
+
+const constantOp: Op = {
+  name: 'constant',
+  gradient: () => [],
+  emit: (node, _inputs, emitter) => [
+    emitter.filled(Number(node.attributes.value), node.attributes.shape as Shape, node.attributes.dtype as Dtype),
+  ],
+};
+
+/** A tensor of one value everywhere. */
+export function filled(value: number, shape: Shape, dtype: Dtype): Tensor {
+  return { node: { op: constantOp, inputs: [], attributes: { value, shape, dtype } }, index: 0, shape, dtype };
+}
+
+/** A scalar of the same type as `like`. */
+export const constant = (value: number, like: Tensor): Tensor => filled(value, [], like.dtype);
+
+/** The value of a constant tensor, or undefined. */
+export const constantValue = (tensor: Tensor): number | undefined =>
+  tensor.node.op === constantOp ? Number(tensor.node.attributes.value) : undefined;
+
+export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((n, i) => n === b[i]);
+export const sizeOfShape = (shape: Shape): number => shape.reduce((product, n) => product * n, 1);
+export const showShape = (shape: Shape): string => `[${shape.join(', ')}]`;
+
+/** The NumPy broadcast of two shapes. Throws where an axis differs and neither is 1. */
+export function broadcastShape(where: string, a: Shape, b: Shape): number[] {
+  const rank = Math.max(a.length, b.length);
+  return Array.from({ length: rank }, (_, i) => {
+    const m = a[a.length - rank + i] ?? 1;
+    const n = b[b.length - rank + i] ?? 1;
+    if (m !== n && m !== 1 && n !== 1) {
+      throw shapeError(
+        `${where}: expected shapes that broadcast, got ${showShape(a)} and ${showShape(b)}. Reshape one of them.`,
+      );
+    }
+    return m === 1 ? n : m;
+  });
+}
+
+/** An axis counted from the front, within range. */
+export function checkAxis(where: string, axis: number, shape: Shape): number {
+  const front = axis < 0 ? axis + shape.length : axis;
+  if (!Number.isInteger(axis) || front < 0 || front >= shape.length) {
+    throw shapeError(`${where}: expected an axis of ${showShape(shape)}, got ${axis}. Axes count from 0.`);
+  }
+  return front;
+}

@@ -1,0 +1,95 @@
+/**
+ * Convergence diagnostics of one scalar quantity from several chains: R-hat, effective sample size and Monte Carlo
+ * error. Source: Vehtari, Gelman, Simpson, Carpenter & Bürkner, "Rank-normalization, folding, and localization: an
+ * improved R-hat for assessing convergence of MCMC", Bayesian Analysis 16(2), 2021.
+ *
+ * Every function takes one array per chain, all of the same length n ≥ 4, and splits each chain in halves. The result
+ * is NaN where a draw is not finite or all draws are equal: nothing can be said then. Chains of different or too
+ * small length throw a ShapeError.
+ */
+import { shapeError } from '../errors.ts';
+import { effectiveSampleSize, potentialScaleReduction, varianceOf } from './autocorrelation.ts';
+import { fold, normalScores, pooledAscending, quantileOf, split } from './rank.ts';
+
+type Chains = readonly Float64Array[];
+
+const TAILS = [0.05, 0.95] as const;
+const SHORTEST = 4;
+
+/** All diagnostics of one quantity. */
+export interface Diagnostics {
+  readonly rhat: number;
+  readonly essBulk: number;
+  readonly essTail: number;
+  readonly essMean: number;
+  readonly mcseMean: number;
+}
+
+/** Rank-normalised split R-hat, the larger of bulk and folded; below 1.01 for chains that agree. */
+export function rhat(draws: Chains): number {
+  return measured('rhat', draws, () => {
+    const halves = split(draws);
+    const bulk = potentialScaleReduction(normalScores(halves));
+    const spread = potentialScaleReduction(normalScores(fold(halves)));
+    return Math.max(bulk, spread);
+  });
+}
+
+/** Split R-hat of the draws themselves (Gelman et al., BDA3, section 11.4); needs a finite variance. */
+export function splitRhat(draws: Chains): number {
+  return measured('splitRhat', draws, () => potentialScaleReduction(split(draws)));
+}
+
+/** Effective sample size for the bulk: that of the rank-normalised split chains. */
+export function essBulk(draws: Chains): number {
+  return measured('essBulk', draws, () => effectiveSampleSize(normalScores(split(draws))));
+}
+
+/** Effective sample size for the tails: the smaller of those of the 5 % and 95 % quantiles. */
+export function essTail(draws: Chains): number {
+  return measured('essTail', draws, () => {
+    const ascending = pooledAscending(draws);
+    const sizes = TAILS.map((p) => {
+      const quantile = quantileOf(ascending, p);
+      return effectiveSampleSize(split(draws.map((chain) => chain.map((x) => (x <= quantile ? 1 : 0)))));
+    });
+    return Math.min(...sizes);
+  });
+}
+
+/** Effective sample size for the mean: that of the split chains as they are. */
+export function essMean(draws: Chains): number {
+  return measured('essMean', draws, () => effectiveSampleSize(split(draws)));
+}
+
+/** Monte Carlo standard error of the pooled mean, sd / √essMean, in the units of the draws. */
+export function mcseMean(draws: Chains): number {
+  return measured('mcseMean', draws, () => Math.sqrt(varianceOf(pooledAscending(draws)) / essMean(draws)));
+}
+
+/** All diagnostics of one quantity at once. */
+export function diagnose(draws: Chains): Diagnostics {
+  return {
+    rhat: rhat(draws),
+    essBulk: essBulk(draws),
+    essTail: essTail(draws),
+    essMean: essMean(draws),
+    mcseMean: mcseMean(draws),
+  };
+}
+
+/** Refuses shapes that cannot be measured and answers NaN for draws that say nothing. */
+function measured(where: string, draws: Chains, measure: () => number): number {
+  if (draws.length === 0)
+    throw shapeError(`${where}: expected at least one chain, got none. Pass one array per chain.`);
+  const lengths = draws.map((chain) => chain.length);
+  if (Math.min(...lengths) < SHORTEST || lengths.some((length) => length !== lengths[0])) {
+    throw shapeError(
+      `${where}: expected chains of equal length, at least ${SHORTEST}, got lengths ${lengths.join(', ')}. ` +
+        'Cut the chains to the shortest or draw more.',
+    );
+  }
+  const finite = draws.every((chain) => chain.every(Number.isFinite));
+  const moving = draws.some((chain) => chain.some((x) => x !== draws[0][0]));
+  return finite && moving ? measure() : Number.NaN;
+}

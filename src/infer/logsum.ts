@@ -1,0 +1,26 @@
+/** Streaming log Σ exp, one sum per row: the log of a mean of probabilities that never underflows. */
+
+/** One running log-sum-exp per row. */
+export interface LogSums {
+  /** Adds exp(`value`) to the sum of row `i`. `value` is finite or -∞. */
+  add(i: number, value: number): void;
+  /** log Σ exp of all values of row `i`; -∞ where nothing but -∞ was added. */
+  value(i: number): number;
+}
+
+/** `n` running sums, each held as exp(top) · scaled, where top is the largest value so far. Memory O(n). */
+export function logSums(n: number): LogSums {
+  const top = new Float64Array(n).fill(-Infinity);
+  const scaled = new Float64Array(n);
+  return {
+    add(i, value) {
+      if (value === -Infinity) return;
+      if (value <= top[i]) scaled[i] += Math.exp(value - top[i]);
+      else {
+        scaled[i] = scaled[i] * Math.exp(top[i] - value) + 1;
+        top[i] = value;
+      }
+    },
+    value: (i) => top[i] + Math.log(scaled[i]),
+  };
+}

@@ -1,0 +1,154 @@
+/**
+ * Streaming summary of an ensemble with Gaussian members: N(μ_m(x_i), σ_m(x_i)²) for member m (one draw of one chain)
+ * and row i. Memory is O(n) whatever the number M of members. The predictive distribution is the equal mixture
+ * p(y | x_i) = 1/M Σ_m N(y; μ_m, σ_m²).
+ */
+import { dataError } from '../errors.ts';
+import { normalCdf } from '../math/special.ts';
+import { logSums } from './logsum.ts';
+import { checkLength, checkMembers, checkRows } from './members.ts';
+
+const HALF_LOG_TWO_PI = 0.5 * Math.log(2 * Math.PI);
+const LEVELS = [0.5, 0.8, 0.9, 0.95] as const;
+
+/** How often the equal-tailed interval of the mixture holds the observation. */
+export interface Coverage {
+  /** Nominal probability of the interval, in (0, 1). */
+  readonly level: number;
+  /** Number of rows whose y lies inside. */
+  readonly inside: number;
+  /** inside / n. */
+  readonly observed: number;
+}
+
+/** The predictive distribution in numbers, each array `[n]` in the units of y. */
+export interface RegressionPrediction {
+  /** M, the members that were summarised. */
+  readonly members: number;
+  /** Members left out because a mean was not finite or a standard deviation not positive and finite. */
+  readonly nonFiniteMembers: number;
+  /** Mean of the mixture: the grand mean of μ. */
+  readonly mean: Float64Array;
+  /** Noise: square root of the mean of σ². */
+  readonly aleatoric: Float64Array;
+  /** Disagreement: standard deviation of μ over the members (divisor M), so that total² = aleatoric² + epistemic². */
+  readonly epistemic: Float64Array;
+}
+
+/** The prediction and how well it meets the observations. */
+export interface RegressionScores extends RegressionPrediction {
+  /** Root mean squared error of the grand mean, in the units of y. */
+  readonly rmse: number;
+  /** Log pointwise predictive density, mean_i log 1/M Σ_m p(y_i | θ_m). */
+  readonly lppd: number;
+  /** Gibbs negative log-likelihood, -mean over rows and members of log p(y_i | θ_m). At least -lppd (Jensen). */
+  readonly gibbs: number;
+  /** Levels 0.5, 0.8, 0.9 and 0.95. */
+  readonly coverage: readonly Coverage[];
+  /** Probability integral transform `[n]`: the mixture's distribution function at y, uniform if calibrated. */
+  readonly pit: Float64Array;
+}
+
+/** Takes members one at a time. */
+export interface RegressionAccumulator<R extends RegressionPrediction = RegressionPrediction> {
+  /**
+   * Adds a member with means `[n]` and standard deviations `[n]` (or one number for all rows). A member with any
+   * non-finite mean or any standard deviation that is not positive and finite is counted and left out whole.
+   * @throws ShapeError on a wrong length.
+   */
+  add(mean: ArrayLike<number>, sd: ArrayLike<number> | number): void;
+  /** The summary so far. @throws DataError without any usable member. */
+  result(): R;
+}
+
+/**
+ * An accumulator for `n` rows; with observations `y` `[n]` its result carries the scores.
+ * @throws ShapeError on a wrong length, DataError on a non-finite observation.
+ */
+export function regressionAccumulator(n: number): RegressionAccumulator;
+export function regressionAccumulator(n: number, y: Float64Array): RegressionAccumulator<RegressionScores>;
+export function regressionAccumulator(n: number, y?: Float64Array): RegressionAccumulator;
+export function regressionAccumulator(n: number, y?: Float64Array): RegressionAccumulator {
+  checkRows('regressionAccumulator', n);
+  const scores = y && scoreAccumulator(n, y);
+  const mean = new Float64Array(n);
+  const squares = new Float64Array(n);
+  const noise = new Float64Array(n);
+  let members = 0;
+  let nonFiniteMembers = 0;
+
+  return {
+    add(mu, sd) {
+      checkLength('regressionAccumulator.add', 'mean', mu, n);
+      if (typeof sd !== 'number') checkLength('regressionAccumulator.add', 'sd', sd, n);
+      const sigma = typeof sd === 'number' ? new Float64Array(n).fill(sd) : sd;
+      if (!usable(mu, sigma)) {
+        nonFiniteMembers++;
+        return;
+      }
+      members++;
+      for (let i = 0; i < n; i++) {
+        const change = mu[i] - mean[i];
+        mean[i] += change / members;
+        squares[i] += change * (mu[i] - mean[i]);
+        noise[i] += (sigma[i] * sigma[i] - noise[i]) / members;
+      }
+      scores?.add(mu, sigma);
+    },
+    result() {
+      checkMembers('regressionAccumulator.result', members, nonFiniteMembers);
+      const prediction: RegressionPrediction = {
+        members,
+        nonFiniteMembers,
+        mean: mean.slice(),
+        aleatoric: noise.map(Math.sqrt),
+        epistemic: squares.map((s) => Math.sqrt(s / members)),
+      };
+      return scores ? { ...prediction, ...scores.result(mean, members) } : prediction;
+    },
+  };
+}
+
+function usable(mean: ArrayLike<number>, sd: ArrayLike<number>): boolean {
+  for (let i = 0; i < mean.length; i++) {
+    if (!Number.isFinite(mean[i]) || !(sd[i] > 0 && sd[i] < Infinity)) return false;
+  }
+  return true;
+}
+
+/** The part that needs observations. Equal-tailed intervals need no quantiles: y is inside ⇔ |u - ½| ≤ level/2. */
+function scoreAccumulator(n: number, y: Float64Array) {
+  checkLength('regressionAccumulator', 'y', y, n);
+  const bad = y.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0) {
+    throw dataError(`regressionAccumulator: expected finite observations, got ${y[bad]} in row ${bad}. Drop that row.`);
+  }
+  const density = logSums(n);
+  const below = new Float64Array(n);
+  let logSum = 0;
+  return {
+    add(mu: ArrayLike<number>, sigma: ArrayLike<number>): void {
+      for (let i = 0; i < n; i++) {
+        const z = (y[i] - mu[i]) / sigma[i];
+        const logDensity = -0.5 * z * z - Math.log(sigma[i]) - HALF_LOG_TWO_PI;
+        density.add(i, logDensity);
+        below[i] += normalCdf(z);
+        logSum += logDensity;
+      }
+    },
+    result(mean: Float64Array, members: number): Omit<RegressionScores, keyof RegressionPrediction> {
+      let squaredError = 0;
+      let lppd = 0;
+      for (let i = 0; i < n; i++) {
+        squaredError += (y[i] - mean[i]) ** 2;
+        lppd += density.value(i) - Math.log(members);
+      }
+      const pit = below.map((sum) => sum / members);
+      const coverage = LEVELS.map((level) => {
+        const inside = pit.reduce((count, u) => count + (Math.abs(u - 0.5) <= level / 2 ? 1 : 0), 0);
+        return { level, inside, observed: inside / n };
+      });
+      return { rmse: Math.sqrt(squaredError / n), lppd: lppd / n, gibbs: -logSum / (n * members), coverage, pit };
+    },
+  };
+}

@@ -1,0 +1,72 @@
+/**
+ * Likelihoods: what the outputs of a network say about the target.
+ *
+ * Symbols: μ mean, s = log σ, C chains, B rows, K classes. Shapes: outputs `[C, K or 1 or 2, B]`, targets `[C, 1, B]`
+ * (standardised) or one-hot `[C, K, B]`, log likelihood of each row `[C, B]`.
+ */
+import { add, constant, exp, logSumExp, mul, neg, reduceSum, slice, square, sub, type Tensor } from '../graph/index.ts';
+import type { Parameter } from './model.ts';
+
+export type LikelihoodName = 'gaussian' | 'gaussian-per-input' | 'softmax';
+
+export interface Likelihood {
+  readonly name: LikelihoodName;
+  /** Outputs the network must have for `classes` classes (1 for regression). */
+  readonly outputs: number;
+  /** Rows of the target tensor: 1, or K one-hot. */
+  readonly targets: number;
+  /** Parameters of its own, sampled with the network's; they start at 0. */
+  readonly parameters: readonly Parameter[];
+  /** log p(y | outputs) of every row, `[C, B]`. */
+  logLikelihood(outputs: Tensor, own: Readonly<Record<string, Tensor>>, y: Tensor): Tensor;
+  /** What a member predicts: `mean` and `logSigma` `[C, 1, B or 1]`, or `logProbability` `[C, K, B]`. */
+  predict(outputs: Tensor, own: Readonly<Record<string, Tensor>>): Record<string, Tensor>;
+}
+
+/** Name of the learned log noise deviation, log σ. */
+export const LOG_SIGMA = 'logSigma';
+const HALF_LOG_TWO_PI = 0.5 * Math.log(2 * Math.PI);
+
+/** −½ log 2π − s − ½ (y−μ)² e^{−2s}, summed over the target axis of length one. */
+function gaussianLogDensity(y: Tensor, mean: Tensor, logSigma: Tensor): Tensor {
+  const half = constant(0.5, y);
+  const misfit = mul(mul(half, square(sub(y, mean))), exp(mul(constant(-2, y), logSigma)));
+  return reduceSum(neg(add(add(misfit, logSigma), constant(HALF_LOG_TWO_PI, y))), [1]);
+}
+
+/** One learned σ for all rows (the paper's regression). */
+const gaussian: Likelihood = {
+  name: 'gaussian',
+  outputs: 1,
+  targets: 1,
+  parameters: [{ name: LOG_SIGMA, shape: [1, 1] }],
+  logLikelihood: (outputs, own, y) => gaussianLogDensity(y, outputs, own[LOG_SIGMA]),
+  predict: (outputs, own) => ({ mean: outputs, logSigma: own[LOG_SIGMA] }),
+};
+
+/** The network's second output is log σ of the row. */
+const gaussianPerInput: Likelihood = {
+  name: 'gaussian-per-input',
+  outputs: 2,
+  targets: 1,
+  parameters: [],
+  logLikelihood: (outputs, _own, y) => gaussianLogDensity(y, slice(outputs, 1, 0, 1), slice(outputs, 1, 1, 2)),
+  predict: (outputs) => ({ mean: slice(outputs, 1, 0, 1), logSigma: slice(outputs, 1, 1, 2) }),
+};
+
+const softmax = (classes: number): Likelihood => ({
+  name: 'softmax',
+  outputs: classes,
+  targets: classes,
+  parameters: [],
+  logLikelihood: (outputs, _own, y) => reduceSum(mul(y, logSoftmax(outputs)), [1]),
+  predict: (outputs) => ({ logProbability: logSoftmax(outputs) }),
+});
+
+const logSoftmax = (logits: Tensor): Tensor => sub(logits, logSumExp(logits, 1));
+
+/** The likelihood of that name; `classes` counts for softmax. */
+export function likelihood(name: LikelihoodName, classes: number): Likelihood {
+  if (name === 'softmax') return softmax(classes);
+  return name === 'gaussian' ? gaussian : gaussianPerInput;
+}
