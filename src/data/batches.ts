@@ -1,0 +1,86 @@
+/**
+ * Mini-batches for a block of chains, each with its own stream of rows. Position p = tB + j of a chain's stream is row
+ * perm_e[p mod N] of epoch e = ⌊p/N⌋: every row is used once an epoch, every batch has B rows, and step t needs no
+ * history. The paper's way permutes the first ⌊N/B⌋B rows only and leaves the rest of the data out.
+ */
+import { permutation } from '../math/random.ts';
+import { fold } from '../math/threefry.ts';
+import type { Key } from '../types.ts';
+
+export interface BatchSource {
+  /** `[N × p]` row-major. */
+  readonly x: Float32Array;
+  /** Standardised target or class index `[N]`. */
+  readonly y: Float64Array;
+  /** p. */
+  readonly inputs: number;
+  /** Rows of the target: 1, or K for one-hot classes. */
+  readonly targets: number;
+}
+
+export interface BatchStream {
+  /** Factor of the batch's log likelihood: N/B, in the paper's way ⌊N/B⌋. */
+  readonly scale: number;
+  /** Inputs `[C, p, B]` and targets `[C, targets, B]` of step t. The arrays are reused by the next call. */
+  at(t: number): { readonly x: Float32Array; readonly y: Float32Array };
+}
+
+/** `keys[c]` is the batch stream of chain c; `size` is B ≤ N. */
+export function batchStream(
+  source: BatchSource,
+  keys: readonly Key[],
+  size: number,
+  order: 'all' | 'paper' = 'all',
+): BatchStream {
+  const { inputs, targets } = source;
+  const rows = source.y.length;
+  const used = order === 'paper' ? Math.floor(rows / size) * size : rows;
+  const batch = {
+    x: new Float32Array(keys.length * inputs * size),
+    y: new Float32Array(keys.length * targets * size),
+  };
+  const epochs = keys.map((key) => {
+    let held: { epoch: number; order: Uint32Array } = { epoch: -1, order: new Uint32Array(0) };
+    return (epoch: number) => {
+      if (held.epoch !== epoch) held = { epoch, order: permutation(fold(key, epoch), used) };
+      return held.order;
+    };
+  });
+  const picked = new Uint32Array(size);
+  return {
+    scale: order === 'paper' ? Math.max(1, Math.floor(rows / size)) : rows / size,
+    at(t) {
+      for (let c = 0; c < keys.length; c++) {
+        const first = t * size;
+        for (let j = 0; j < size; j++) {
+          const position = first + j;
+          picked[j] = epochs[c](Math.floor(position / used))[position % used];
+        }
+        gather(source, picked, batch, c);
+      }
+      return batch;
+    },
+  };
+}
+
+/** Writes the picked rows as chain c's block of a batch, features before rows, classes one-hot. */
+export function gather(
+  { x, y, inputs, targets }: BatchSource,
+  picked: Uint32Array,
+  batch: { readonly x: Float32Array; readonly y: Float32Array },
+  c: number,
+): void {
+  const size = picked.length;
+  const xAt = c * inputs * size;
+  const yAt = c * targets * size;
+  for (let j = 0; j < size; j++) {
+    const row = picked[j] * inputs;
+    for (let i = 0; i < inputs; i++) batch.x[xAt + i * size + j] = x[row + i];
+  }
+  if (targets === 1) {
+    for (let j = 0; j < size; j++) batch.y[yAt + j] = y[picked[j]];
+    return;
+  }
+  batch.y.fill(0, yAt, yAt + targets * size);
+  for (let j = 0; j < size; j++) batch.y[yAt + y[picked[j]] * size + j] = 1;
+}

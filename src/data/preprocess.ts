@@ -1,0 +1,246 @@
+/**
+ * The learned preprocessing: what the training rows taught, as a JSON record that is stored with the run and replayed
+ * on new data. Numbers are imputed by the median and standardised; categories become one column per level.
+ */
+import { dataError } from '../errors.ts';
+import {
+  type CategoricalColumn,
+  type Column,
+  findColumn,
+  type NumericColumn,
+  readColumn,
+  type Schema,
+  type Task,
+} from './schema.ts';
+import type { Table } from './table.ts';
+
+export interface NumericCode {
+  readonly kind: 'numeric';
+  readonly name: string;
+  /** Index in the training file; the place that counts when files have no header. */
+  readonly index: number;
+  readonly mean: number;
+  readonly sd: number;
+  /** Stands in for missing values: the median of the training rows. */
+  readonly impute: number;
+  /** Whether a 0/1 input says that the value was missing. */
+  readonly mask: boolean;
+}
+export interface CategoricalCode {
+  readonly kind: 'categorical';
+  readonly name: string;
+  readonly index: number;
+  /** Levels of the training rows, sorted. */
+  readonly levels: readonly string[];
+  /** Whether missing is a level of its own. */
+  readonly missing: boolean;
+}
+export type TargetCode =
+  | { readonly name: string; readonly index: number; readonly mean: number; readonly sd: number }
+  | { readonly name: string; readonly index: number; readonly classes: readonly string[] };
+
+export interface Preprocessing {
+  readonly task: Task;
+  readonly headed: boolean;
+  /** Columns of the training file, target included. */
+  readonly width: number;
+  readonly target: TargetCode;
+  readonly columns: readonly (NumericCode | CategoricalCode)[];
+  /** Names of the network's inputs, in order. */
+  readonly inputNames: readonly string[];
+}
+
+const MOST_LEVELS = 100;
+
+/** Mean and population deviation in two passes, NaN left out. */
+function moments(values: readonly number[]): { mean: number; sd: number } {
+  const mean = values.reduce((sum, v) => sum + v, 0) / values.length;
+  return { mean, sd: Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / values.length) };
+}
+
+/**
+ * Learns the preprocessing from the rows `train`; `all` takes mean and deviation from every row with a target, as the
+ * paper does. Returns the notes on dropped columns beside it. Throws when no feature is left.
+ */
+export function learnPreprocessing(
+  table: Table,
+  schema: Schema,
+  train: Uint32Array,
+  standardise: 'train' | 'all',
+): { preprocessing: Preprocessing; notes: string[] } {
+  const rows = [...train];
+  const basis = standardise === 'all' ? schema.rows : rows;
+  const notes: string[] = [];
+  const columns = schema.features.flatMap((column) => {
+    const index = table.names.indexOf(column.name);
+    const code =
+      column.kind === 'numeric' ? learnNumbers(column, index, rows, basis) : learnLevels(column, index, rows);
+    if (typeof code !== 'string') return [code];
+    notes.push(`column '${column.name}' was left out: ${code}`);
+    return [];
+  });
+  if (columns.length === 0) {
+    throw dataError(`${table.source}: expected a feature that varies, got none. ${notes.join('; ')}.`);
+  }
+  const target = learnTarget(schema, rows, basis, table.source);
+  const inputNames = columns.flatMap((code) =>
+    code.kind === 'numeric'
+      ? [code.name, ...(code.mask ? [`${code.name} missing`] : [])]
+      : [...code.levels.map((level) => `${code.name}=${level}`), ...(code.missing ? [`${code.name} missing`] : [])],
+  );
+  const { task } = schema;
+  return {
+    preprocessing: { task, headed: table.headed, width: table.names.length, target, columns, inputNames },
+    notes,
+  };
+}
+
+function learnNumbers({ name, values }: NumericColumn, index: number, rows: number[], basis: readonly number[]) {
+  const present = rows.map((i) => values[i]).filter((v) => !Number.isNaN(v));
+  if (present.length === 0) return 'all its training values are missing';
+  const { mean, sd } = moments(basis.map((i) => values[i]).filter((v) => !Number.isNaN(v)));
+  if (!(sd > 1e-12 * Math.abs(mean)) || present.every((v) => v === present[0]))
+    return `it is ${present[0]} in all training rows`;
+  const sorted = Float64Array.from(present).sort();
+  const impute = sorted[sorted.length >> 1];
+  return { kind: 'numeric' as const, name, index, mean, sd, impute, mask: present.length < rows.length };
+}
+
+function learnLevels({ name, values }: CategoricalColumn, index: number, rows: number[]) {
+  const seen = new Set(rows.map((i) => values[i]));
+  const missing = seen.delete(undefined);
+  if (seen.size + Number(missing) < 2)
+    return `it has one category in the training rows, '${[...seen][0] ?? 'missing'}'`;
+  if (seen.size > MOST_LEVELS) return `it has ${seen.size} categories, more than ${MOST_LEVELS}; group them to use it`;
+  return { kind: 'categorical' as const, name, index, levels: [...seen].map(String).sort(), missing };
+}
+
+function learnTarget(schema: Schema, rows: number[], basis: readonly number[], source: string): TargetCode {
+  const { target, targetIndex: index, task } = schema;
+  const { name } = target;
+  if (task === 'regression') return { name, index, ...moments(basis.map((i) => Number(target.values[i]))) };
+  const order = (a: string, b: string) => Number(a) - Number(b) || (a < b ? -1 : 1);
+  const classes = [...new Set(schema.rows.map((i) => String(target.values[i])))].sort(order);
+  const trained = new Set(rows.map((i) => String(target.values[i])));
+  const absent = classes.filter((name) => !trained.has(name));
+  if (absent.length > 0) {
+    throw dataError(
+      `${source}: target '${name}': expected every class in the training rows, got none of ${absent.join(', ')}. ` +
+        'Leave the rare classes out, or use another --seed.',
+    );
+  }
+  return { name, index, classes };
+}
+
+export interface Encoded {
+  /** `[rows × p]` row-major. */
+  readonly x: Float32Array;
+  /** Standardised target or class index `[rows]`; empty when not asked for. */
+  readonly y: Float64Array;
+  readonly warnings: readonly string[];
+}
+
+/** Replays the preprocessing on the rows of a table. Throws a `DataError` for a column that is not there. */
+export function encode(pre: Preprocessing, table: Table, rows: readonly number[], withTarget: boolean): Encoded {
+  const p = pre.inputNames.length;
+  const x = new Float32Array(rows.length * p);
+  const warnings: string[] = [];
+  const place = locator(pre, table, withTarget, warnings);
+  let at = 0;
+  for (const code of pre.columns) {
+    const column = readAs(table, place(code.name, code.index), code.kind);
+    const width = encodeColumn(code, column, rows, x, at, p, warnings);
+    at += width;
+  }
+  const y = withTarget ? encodeTarget(pre, table, place(pre.target.name, pre.target.index), rows) : new Float64Array(0);
+  return { x, y, warnings };
+}
+
+/** Where a training column stands in the new table: by name with a header, by place without. */
+function locator(pre: Preprocessing, table: Table, withTarget: boolean, warnings: string[]) {
+  const { names, source } = table;
+  if (pre.headed) {
+    const known = new Set([...pre.columns.map(({ name }) => name), pre.target.name]);
+    const extra = names.filter((name) => !known.has(name));
+    const unused = names.length - known.size > 0 || extra.length > 0 ? extra : [];
+    if (unused.length > 0) warnings.push(`columns the model does not use were ignored: ${unused.join(', ')}`);
+    return (name: string) => {
+      if (names.includes(name)) return findColumn(table, name);
+      throw dataError(`${source}: expected a column '${name}', got ${names.join(', ')}. Add it under that name.`);
+    };
+  }
+  const without = names.length === pre.width - 1 && !withTarget;
+  if (names.length !== pre.width && !without) {
+    throw dataError(
+      `${source}: expected ${pre.width} columns as in training${withTarget ? '' : ` (or ${pre.width - 1} without the target)`}, got ${names.length}.` +
+        ' Give the same columns in the same order.',
+    );
+  }
+  return (_name: string, index: number) => (without && index > pre.target.index ? index - 1 : index);
+}
+
+const readAs = (table: Table, j: number, kind: Column['kind']): Column => {
+  const column = readColumn(table, j, kind === 'categorical' ? [table.names[j]] : []);
+  if (column.kind === kind) return column;
+  const i =
+    column.kind === 'categorical' ? column.values.findIndex((v) => v !== undefined && Number.isNaN(Number(v))) : 0;
+  throw dataError(
+    `${table.source}:${table.lines[i]}: column '${table.names[j]}': expected a number as in training, got ` +
+      `'${table.columns[j][i]}'. Mend the column.`,
+  );
+};
+
+/** Writes one column's inputs at `at` of every row and returns how many it wrote. */
+function encodeColumn(
+  code: NumericCode | CategoricalCode,
+  column: Column,
+  rows: readonly number[],
+  x: Float32Array,
+  at: number,
+  p: number,
+  warnings: string[],
+): number {
+  if (code.kind === 'numeric' && column.kind === 'numeric') {
+    let imputed = 0;
+    rows.forEach((row, i) => {
+      const value = column.values[row];
+      const missing = Number.isNaN(value);
+      x[i * p + at] = ((missing ? code.impute : value) - code.mean) / code.sd;
+      if (code.mask) x[i * p + at + 1] = missing ? 1 : 0;
+      else if (missing) imputed++;
+    });
+    if (imputed > 0)
+      warnings.push(`column '${code.name}': ${imputed} missing values, none in training, were set to the median`);
+    return code.mask ? 2 : 1;
+  }
+  if (code.kind === 'categorical' && column.kind === 'categorical') {
+    const unseen = new Map<string, number>();
+    rows.forEach((row, i) => {
+      const level = column.values[row];
+      const k = level === undefined ? (code.missing ? code.levels.length : -1) : code.levels.indexOf(level);
+      if (k >= 0) x[i * p + at + k] = 1;
+      else unseen.set(level ?? 'missing', (unseen.get(level ?? 'missing') ?? 0) + 1);
+    });
+    for (const [level, count] of unseen) {
+      warnings.push(`column '${code.name}': category '${level}' was not in training (${count} rows); no level is set`);
+    }
+    return code.levels.length + Number(code.missing);
+  }
+  return 0;
+}
+
+function encodeTarget(pre: Preprocessing, table: Table, j: number, rows: readonly number[]): Float64Array {
+  const { target } = pre;
+  if (!('classes' in target)) {
+    const column = readAs(table, j, 'numeric') as NumericColumn;
+    return Float64Array.from(rows, (row) => (column.values[row] - target.mean) / target.sd);
+  }
+  return Float64Array.from(rows, (row) => {
+    const cell = table.columns[j][row];
+    const k = target.classes.findIndex((name) => name === cell || (cell !== '' && Number(name) === Number(cell)));
+    if (k >= 0) return k;
+    throw dataError(
+      `${table.source}:${table.lines[row]}: target '${target.name}': expected one of ${target.classes.join(', ')}, got '${cell}'. Mend the cell.`,
+    );
+  });
+}

@@ -1,0 +1,69 @@
+/** Files that are there whole or not at all: written under a temporary name, synced, renamed. */
+import { createHash } from 'node:crypto';
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { storeError } from '../errors.ts';
+
+/** Marks files that are still being written; readers never look at them. */
+export const TEMPORARY = '.partial';
+
+/** Writes a file whole, making its folder. Nothing is left behind when it fails. Throws a `StoreError`. */
+export function writeWhole(path: string, content: string | Uint8Array): void {
+  const temporary = `${path}.${process.pid}${TEMPORARY}`;
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
+    const file = openSync(temporary, 'w');
+    try {
+      for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(temporary, path);
+    syncFolder(dirname(path));
+  } catch (cause) {
+    rmSync(temporary, { force: true });
+    throw storeError(`${path}: expected to write the file, got ${(cause as Error).message}. Check space and rights.`, {
+      cause,
+    });
+  }
+}
+
+function syncFolder(path: string): void {
+  const folder = openSync(path, 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}
+
+/** The bytes of a file. Throws a `StoreError` when it is not there. */
+export function readWhole(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+    throw storeError(`${path}: expected a file, got ${missing ? 'none' : (cause as Error).message}. Check the path.`, {
+      cause,
+    });
+  }
+}
+
+/** The value of a JSON file. Throws a `StoreError` when it is missing or torn. */
+export function readJson(path: string): unknown {
+  const text = new TextDecoder().decode(readWhole(path));
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw storeError(`${path}: expected JSON, got text that is not. The file is damaged: run the fit again.`, {
+      cause,
+    });
+  }
+}
+
+export const writeJson = (path: string, value: unknown): void =>
+  writeWhole(path, `${JSON.stringify(value, null, 2)}\n`);
+
+export const sha256 = (bytes: string | Uint8Array): string => createHash('sha256').update(bytes).digest('hex');

@@ -1,0 +1,97 @@
+/**
+ * The run directory: everything a run is. Files appear whole; the manifest says which version wrote them.
+ *
+ *   manifest.json            format, version, status, hashes of configuration and data
+ *   config.yaml              the resolved configuration
+ *   preprocessing.json       what the training rows taught
+ *   data.safetensors         encoded rows of the three splits
+ *   members/K.safetensors    warm start of member K, float64
+ *   chains/K/draws-N.safetensors, chains/K/summary.json
+ *   result.json              scores and verdict
+ */
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { storeError } from '../errors.ts';
+import { readJson, writeJson } from './files.ts';
+
+const FORMAT = 'smile-run';
+const VERSION = 1;
+
+export type RunStatus = 'running' | 'stopped' | 'done';
+
+export interface Manifest {
+  readonly format: typeof FORMAT;
+  readonly version: typeof VERSION;
+  readonly software: string;
+  readonly status: RunStatus;
+  readonly created: string;
+  readonly updated: string;
+  /** sha256 of the resolved configuration and of the data file. */
+  readonly configHash: string;
+  readonly dataHash: string;
+  /** The data file as it was named. */
+  readonly source: string;
+}
+
+export const runPaths = (dir: string) => ({
+  manifest: join(dir, 'manifest.json'),
+  config: join(dir, 'config.yaml'),
+  preprocessing: join(dir, 'preprocessing.json'),
+  data: join(dir, 'data.safetensors'),
+  result: join(dir, 'result.json'),
+  members: join(dir, 'members'),
+  chains: join(dir, 'chains'),
+  member: (k: number) => join(dir, 'members', `${k}.safetensors`),
+  chain: (k: number) => join(dir, 'chains', String(k)),
+  summary: (k: number) => join(dir, 'chains', String(k), 'summary.json'),
+});
+
+/** Starts a run in an empty or new folder. With `force`, the files of an earlier run there are removed first. */
+export function createRun(
+  dir: string,
+  facts: Pick<Manifest, 'software' | 'configHash' | 'dataHash' | 'source'>,
+  force = false,
+): Manifest {
+  const paths = runPaths(dir);
+  if (existsSync(dir) && readdirSync(dir).length > 0) {
+    if (!force)
+      throw storeError(`${dir}: expected a new or empty folder, got one with files. Choose another --out, or --force.`);
+    if (!existsSync(paths.manifest)) {
+      throw storeError(`${dir}: expected an earlier run to replace, got a folder that is none. Choose another --out.`);
+    }
+    const { manifest, config, preprocessing, data, result, members, chains } = paths;
+    for (const path of [manifest, config, preprocessing, data, result, members, chains]) {
+      rmSync(path, { recursive: true, force: true });
+    }
+  }
+  const now = new Date().toISOString();
+  const manifest: Manifest = {
+    format: FORMAT,
+    version: VERSION,
+    status: 'running',
+    created: now,
+    updated: now,
+    ...facts,
+  };
+  writeJson(paths.manifest, manifest);
+  return manifest;
+}
+
+/** The manifest of a run. Throws a `StoreError` for a folder that is none or of another version. */
+export function openRun(dir: string): Manifest {
+  const path = runPaths(dir).manifest;
+  if (!existsSync(path))
+    throw storeError(`${dir}: expected a run directory, got no manifest.json in it. Check the path.`);
+  const manifest = readJson(path) as Manifest;
+  if (manifest?.format !== FORMAT)
+    throw storeError(`${path}: expected a manifest of format ${FORMAT}, got another. Check the path.`);
+  if (manifest.version !== VERSION) {
+    throw storeError(
+      `${path}: expected run version ${VERSION}, got ${manifest.version}. Use the version of smile that wrote it.`,
+    );
+  }
+  return manifest;
+}
+
+export const setStatus = (dir: string, status: RunStatus): void =>
+  writeJson(runPaths(dir).manifest, { ...openRun(dir), status, updated: new Date().toISOString() });

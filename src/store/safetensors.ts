@@ -1,0 +1,78 @@
+/**
+ * Named tensors in one file, in the safetensors format: eight bytes of header length, a JSON header padded to eight
+ * bytes, then the data, little-endian. The header's metadata carry a checksum of the data.
+ */
+import { storeError } from '../errors.ts';
+import { readWhole, sha256, writeWhole } from './files.ts';
+
+const TYPES = { F32: Float32Array, F64: Float64Array, I32: Int32Array, U32: Uint32Array } as const;
+type TypeName = keyof typeof TYPES;
+export type StoredData = InstanceType<(typeof TYPES)[TypeName]>;
+
+export interface StoredTensor {
+  readonly shape: readonly number[];
+  readonly data: StoredData;
+}
+export interface TensorFile {
+  readonly tensors: Readonly<Record<string, StoredTensor>>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+interface Entry {
+  dtype: TypeName;
+  shape: number[];
+  data_offsets: [number, number];
+}
+
+const typeOf = (data: StoredData): TypeName =>
+  (Object.keys(TYPES) as TypeName[]).find((name) => data instanceof TYPES[name]) as TypeName;
+
+/** The bytes of a file with these tensors; wider types come first, so that all data are aligned. */
+export function encodeTensors({ tensors, metadata }: TensorFile): Uint8Array {
+  const entries: Record<string, Entry> = {};
+  const parts: Uint8Array[] = [];
+  let at = 0;
+  const widest = Object.entries(tensors).sort(([, a], [, b]) => b.data.BYTES_PER_ELEMENT - a.data.BYTES_PER_ELEMENT);
+  for (const [name, { shape, data }] of widest) {
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    entries[name] = { dtype: typeOf(data), shape: [...shape], data_offsets: [at, at + bytes.length] };
+    parts.push(bytes);
+    at += bytes.length;
+  }
+  const body = Buffer.concat(parts);
+  const header = JSON.stringify({ __metadata__: { ...metadata, sha256: sha256(body) }, ...entries });
+  const size = Buffer.byteLength(header);
+  const padded = header + ' '.repeat((8 - (size % 8)) % 8);
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(Buffer.byteLength(padded)));
+  return Buffer.concat([length, Buffer.from(padded), body]);
+}
+
+/** The tensors of a file's bytes. Throws a `StoreError` naming `where` for a torn or changed file. */
+export function decodeTensors(bytes: Uint8Array, where: string): TensorFile {
+  const damaged = (got: string) =>
+    storeError(`${where}: expected a whole tensor file, got ${got}. Restore it or run again.`);
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (view.length < 8) throw damaged(`${view.length} bytes`);
+  const size = Number(view.readBigUInt64LE());
+  if (8 + size > view.length) throw damaged('a cut-off header');
+  let header: Record<string, Entry> & { __metadata__: Record<string, string> };
+  try {
+    header = JSON.parse(view.subarray(8, 8 + size).toString());
+  } catch {
+    throw damaged('a header that is not JSON');
+  }
+  const { __metadata__: metadata = {}, ...entries } = header as typeof header;
+  const body = view.subarray(8 + size);
+  if (metadata.sha256 !== sha256(body)) throw damaged('data that do not match their checksum');
+  const tensors = Object.fromEntries(
+    Object.entries(entries as Record<string, Entry>).map(([name, { dtype, shape, data_offsets }]) => {
+      const copy = Uint8Array.from(body.subarray(...data_offsets));
+      return [name, { shape, data: new TYPES[dtype](copy.buffer) }];
+    }),
+  );
+  return { tensors, metadata };
+}
+
+export const writeTensors = (path: string, file: TensorFile): void => writeWhole(path, encodeTensors(file));
+export const readTensors = (path: string): TensorFile => decodeTensors(readWhole(path), path);
