@@ -40,6 +40,8 @@ export interface ClassificationScores extends ClassificationPrediction, Reliabil
   readonly accuracyVote: number;
   /** Log pointwise predictive density, mean_i log 1/M Σ_m p(y_i | θ_m). */
   readonly lppd: number;
+  /** log 1/M Σ_m p(y_i | θ_m) of every row `[n]`; its mean is `lppd`. */
+  readonly pointwise: Float64Array;
   /** Gibbs negative log-likelihood, -mean over rows and members of log p(y_i | θ_m). At least -lppd (Jensen). */
   readonly gibbs: number;
   /** Brier score, mean_i Σ_c (p̄_c - 1[y_i = c])², in [0, 2]. */
@@ -175,8 +177,7 @@ function scoreAccumulator(n: number, classes: number, y: ArrayLike<number>) {
     result(p: ClassificationPrediction): Omit<ClassificationScores, keyof ClassificationPrediction> {
       const correct = Uint8Array.from(p.predicted, (c, i) => Number(c === y[i]));
       const confidence = Float64Array.from(p.predicted, (c, i) => p.probability[i * classes + c]);
-      let lppd = 0;
-      for (let i = 0; i < n; i++) lppd += likelihood.value(i) - Math.log(p.members);
+      const pointwise = Float64Array.from({ length: n }, (_, i) => likelihood.value(i) - Math.log(p.members));
       const brier = p.probability.reduce((sum, q, at) => {
         const row = Math.floor(at / classes);
         return sum + (q - (at - row * classes === y[row] ? 1 : 0)) ** 2;
@@ -184,7 +185,8 @@ function scoreAccumulator(n: number, classes: number, y: ArrayLike<number>) {
       return {
         accuracy: correct.reduce((a, b) => a + b, 0) / n,
         accuracyVote: p.voted.reduce((sum, c, i) => sum + (c === y[i] ? 1 : 0), 0) / n,
-        lppd: lppd / n,
+        lppd: pointwise.reduce((sum, value) => sum + value, 0) / n,
+        pointwise,
         gibbs: -logSum / (n * p.members),
         brier: brier / n,
         ...reliability(confidence, correct),

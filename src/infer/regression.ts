@@ -41,6 +41,8 @@ export interface RegressionScores extends RegressionPrediction {
   readonly rmse: number;
   /** Log pointwise predictive density, mean_i log 1/M Σ_m p(y_i | θ_m). */
   readonly lppd: number;
+  /** log 1/M Σ_m p(y_i | θ_m) of every row `[n]`; its mean is `lppd`. */
+  readonly pointwise: Float64Array;
   /** Gibbs negative log-likelihood, -mean over rows and members of log p(y_i | θ_m). At least -lppd (Jensen). */
   readonly gibbs: number;
   /** Levels 0.5, 0.8, 0.9 and 0.95. */
@@ -137,18 +139,15 @@ function scoreAccumulator(n: number, y: Float64Array) {
       }
     },
     result(mean: Float64Array, members: number): Omit<RegressionScores, keyof RegressionPrediction> {
-      let squaredError = 0;
-      let lppd = 0;
-      for (let i = 0; i < n; i++) {
-        squaredError += (y[i] - mean[i]) ** 2;
-        lppd += density.value(i) - Math.log(members);
-      }
+      const pointwise = Float64Array.from({ length: n }, (_, i) => density.value(i) - Math.log(members));
+      const lppd = pointwise.reduce((sum, value) => sum + value, 0) / n;
+      const squaredError = y.reduce((sum, value, i) => sum + (value - mean[i]) ** 2, 0);
       const pit = below.map((sum) => sum / members);
       const coverage = LEVELS.map((level) => {
         const inside = pit.reduce((count, u) => count + (Math.abs(u - 0.5) <= level / 2 ? 1 : 0), 0);
         return { level, inside, observed: inside / n };
       });
-      return { rmse: Math.sqrt(squaredError / n), lppd: lppd / n, gibbs: -logSum / (n * members), coverage, pit };
+      return { rmse: Math.sqrt(squaredError / n), lppd, pointwise, gibbs: -logSum / (n * members), coverage, pit };
     },
   };
 }

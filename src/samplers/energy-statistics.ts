@@ -12,6 +12,13 @@ export const ENERGY_RATE = 0.01;
 
 const clamp = (x: number, low: number, high: number): number => Math.min(Math.max(x, low), high);
 
+/** Energies after which an outlier is known as one. */
+export const SETTLED = 50;
+/** From then on an energy counts as at most this many means, so that one outlier cannot switch the guard off. */
+const OUTLIER = 10;
+/** σ ≤ 3μ keeps the shape k ≥ 1/9, where the Wilson–Hilferty quantile still holds; below it turns negative. */
+const WIDEST = 3;
+
 /** Exact weighted moments: plain averages until 1/β energies are seen, then an EMA of rate β. Finite A only. */
 export const exactStatistics: EnergyStatistics = {
   init: (chains) => ({
@@ -20,11 +27,14 @@ export const exactStatistics: EnergyStatistics = {
     energyCount: new Float64Array(chains),
   }),
   absorb(state, c, size) {
-    const w = Math.max(1 / ++state.energyCount[c], ENERGY_RATE);
-    const shift = size - state.energyMean[c];
-    const variance = state.energyDeviation[c] ** 2;
-    state.energyMean[c] += w * shift;
-    state.energyDeviation[c] = Math.sqrt((1 - w) * (variance + w * shift * shift));
+    const { energyMean, energyDeviation, energyCount } = state;
+    const n = ++energyCount[c];
+    const w = Math.max(1 / n, ENERGY_RATE);
+    const counted = n > SETTLED ? Math.min(size, OUTLIER * energyMean[c]) : size;
+    const shift = counted - energyMean[c];
+    const variance = (1 - w) * (energyDeviation[c] ** 2 + w * shift * shift);
+    energyMean[c] += w * shift;
+    energyDeviation[c] = Math.min(Math.sqrt(variance), WIDEST * energyMean[c]);
   },
 };
 

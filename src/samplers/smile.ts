@@ -1,7 +1,7 @@
 /** The four samplers of the paper, as rows over one step: with and without preconditioner, with and without controller. */
 import type { Sampler } from '../types.ts';
 import { energyRule, uncontrolled } from './controller.ts';
-import { exactStatistics, paperStatistics } from './energy-statistics.ts';
+import { exactStatistics, paperStatistics, SETTLED } from './energy-statistics.ts';
 import { paperDiagonal, paperMicrocanonical } from './paper.ts';
 import { DIAGONAL_DEFAULTS, type DiagonalOptions, diagonalNoise, identity } from './preconditioner.ts';
 import { soundMicrocanonical } from './sound.ts';
@@ -47,7 +47,6 @@ export const SMILE_DEFAULTS: SmileOptions = {
 
 /** The paper's t ≥ 10 counts from 1; the sound guard waits until σ is known to about a tenth. */
 const PAPER_PATIENCE = 9;
-const SOUND_PATIENCE = 50;
 /** The sound quantile tuner never leaves the neighbourhood of ε₀ downwards. */
 const QUANTILE_FLOOR = 0.1;
 
@@ -77,8 +76,6 @@ export function smileSampler(name: SmileName, options: Partial<SmileOptions> = {
     decoherence: o.decoherence,
     energyEvery: tuned ? o.energyEvery : Number.POSITIVE_INFINITY,
     preconditioner: preconditioned ? diagonalNoise(o.diagonal) : identity,
-    controller: tuned
-      ? energyRule({ ...rule, patience: SOUND_PATIENCE, statistics: exactStatistics, tuner })
-      : uncontrolled,
+    controller: tuned ? energyRule({ ...rule, patience: SETTLED, statistics: exactStatistics, tuner }) : uncontrolled,
   }) as Sampler;
 }

@@ -7,7 +7,7 @@ import { readWhole, sha256, writeWhole } from './files.ts';
 
 const TYPES = { F32: Float32Array, F64: Float64Array, I32: Int32Array, U32: Uint32Array } as const;
 type TypeName = keyof typeof TYPES;
-export type StoredData = InstanceType<(typeof TYPES)[TypeName]>;
+export type StoredData = Float32Array | Float64Array | Int32Array | Uint32Array;
 
 export interface StoredTensor {
   readonly shape: readonly number[];

@@ -300,6 +300,20 @@ describe('the paper tuner has no set point', () => {
     expect(Math.abs(Math.log(exponential / 8.8e-7))).toBeLessThan(1);
   });
 
+  it('one huge energy neither opens nor closes the sound guard', () => {
+    const sampler = smileSampler('smile', { stepSize: 0.05, energyEvery: 1 });
+    const keys = keysOf(1);
+    const state = sampler.init(start(1), keys);
+    let resets = 0;
+    run(sampler, state, gaussian(VARIANCE), noiseFor(keys, 2), 3000, (info, t) => {
+      if (t === 20 || t === 1000) exactStatistics.absorb(state, 0, 1e6);
+      if (t > 1000) resets += info.reset[0];
+    });
+    // Nominal: 2 % of 2000 steps; the fitted Gamma and the moving statistics make it a few per cent either way.
+    expect(resets).toBeGreaterThan(4);
+    expect(resets).toBeLessThan(160);
+  });
+
   it('exact statistics know σ from the first energies', () => {
     const state = exactStatistics.init(1);
     for (const a of [1, 2, 3, 4]) exactStatistics.absorb(state, 0, a);

@@ -1,0 +1,254 @@
+/**
+ * A block of chains from start to end: warm start, warm-up, sampling. All it needs is in the run directory, and all it
+ * makes goes there.
+ */
+import { batchStream, gather } from '../data/batches.ts';
+import { compile } from '../engine/session.ts';
+import { fold, rootKey, stream } from '../math/threefry.ts';
+import { LOG_SIGMA } from '../models/likelihood.ts';
+import { sizeOf } from '../models/model.ts';
+import { type BayesianNetwork, likelihoodGraph, type NetworkBatch, networkLogDensity } from '../models/posterior.ts';
+import { stepAsync } from '../samplers/drive.ts';
+import { SAMPLERS } from '../samplers/registry.ts';
+import { drawWriter } from '../store/draws.ts';
+import { writeJson } from '../store/files.ts';
+import { runPaths } from '../store/rundir.ts';
+import { writeTensors } from '../store/safetensors.ts';
+import { warmStart } from '../train/warm-start.ts';
+import type { Key } from '../types.ts';
+import type { BlockProgress, ChainSummary, Phase } from './events.ts';
+import { type LoadedRun, loadData, loadRun, type SplitData } from './load.ts';
+import type { FitSpec } from './spec.ts';
+import { Tally } from './tally.ts';
+
+export interface BlockOptions {
+  /** Indices of the chains in the run. Neighbours share graphs, not randomness. */
+  readonly chains: readonly number[];
+  /** Asked between steps; true ends the block with what it has. */
+  readonly stopped: () => boolean;
+  readonly onProgress: (progress: BlockProgress) => void;
+}
+
+/** Milliseconds between progress events. */
+const EVENT_INTERVAL = 250;
+/** Draws of a chain that are held before they are written. */
+const DRAWS_PER_BLOCK = 250;
+
+/** The key that all randomness of a chain derives from. */
+export const chainKey = (seed: number, chain: number): Key => fold(rootKey(seed), chain);
+
+/** Runs a block. */
+export async function runBlock(dir: string, options: BlockOptions): Promise<void> {
+  const run = loadRun(dir);
+  const data = loadData(run);
+  const start = await trainBlock(run, data, options);
+  if (!options.stopped()) await sampleBlock(run, data, start, options);
+}
+
+/** Trains the block's members, stores them, and returns their parameters `[C × d]`. */
+async function trainBlock(
+  { dir, spec, network }: LoadedRun,
+  data: SplitData,
+  { chains, stopped, onProgress }: BlockOptions,
+): Promise<Float64Array> {
+  const { warmStart: w, seed } = spec;
+  const d = network.dim;
+  const keys = chains.map((chain) => chainKey(seed, chain));
+  const batches = batchStream(
+    data.train,
+    keys.map((key) => stream(key, 'train')),
+    w.batchSize,
+  );
+  const graph = await compile(likelihoodGraph(network, chains.length, w.batchSize));
+  const validation = await validationLoss(network, data, chains.length);
+  const { noise, decay } = parameterMasks(network, w.weightDecay);
+  const start = new Float64Array(chains.length * d);
+  keys.forEach((key, c) => {
+    start.set(network.model.initial(stream(key, 'init')), c * d);
+  });
+  const report = progressReporter(chains, onProgress);
+  const result = await warmStart(start, {
+    logLikelihood: networkLogDensity(graph, d, { scale: Number.POSITIVE_INFINITY }, batches.scale),
+    rows: data.train.y.length,
+    batchAt: batches.at,
+    batchSize: w.batchSize,
+    validationLoss: validation.loss,
+    learningRate: w.learningRate,
+    decay,
+    // The paper trains with σ = 1 and samples log σ from there.
+    fixed: spec.sampler.mode === 'paper' ? noise : new Float64Array(d),
+    schedule: w.schedule,
+    epochs: w.epochs,
+    patience: w.patience,
+    onEpoch: (epoch, loss) => {
+      report('warm start', epoch + 1, w.epochs, { value: loss });
+      return stopped();
+    },
+  });
+  await graph.release();
+  await validation.release();
+  chains.forEach((chain, c) => {
+    writeTensors(runPaths(dir).member(chain), {
+      tensors: { theta: { shape: [d], data: result.theta.slice(c * d, (c + 1) * d) } },
+      metadata: { loss: String(result.loss[c]), epochs: String(result.epochs[c]) },
+    });
+  });
+  return result.theta;
+}
+
+/** Mean negative log likelihood of every member on all validation rows. */
+async function validationLoss(network: BayesianNetwork, { valid }: SplitData, chains: number) {
+  const rows = valid.y.length;
+  const { inputs, outputs } = likelihoodGraph(network, chains, rows);
+  const graph = await compile({ inputs, outputs: { logLikelihood: outputs.logLikelihood } });
+  const batch = {
+    x: new Float32Array(chains * network.inputs * rows),
+    y: new Float32Array(chains * network.likelihood.targets * rows),
+  };
+  const all = Uint32Array.from({ length: rows }, (_, i) => i);
+  for (let c = 0; c < chains; c++) gather(valid, all, batch, c);
+  return {
+    async loss(theta: Float64Array): Promise<Float64Array> {
+      const { logLikelihood } = await graph.run({ theta: Float32Array.from(theta), ...batch });
+      return Float64Array.from({ length: chains }, (_, c) => {
+        let sum = 0;
+        for (let i = c * rows; i < (c + 1) * rows; i++) sum += logLikelihood[i];
+        return -sum / rows;
+      });
+    },
+    release: graph.release,
+  };
+}
+
+/** 1 at the noise parameters, and the weight decay, which spares them; both `[d]`. */
+function parameterMasks(network: BayesianNetwork, weightDecay: number) {
+  const noise = Float64Array.from(
+    network.parameters.flatMap(({ name, shape }) => new Array(sizeOf(shape)).fill(name === LOG_SIGMA ? 1 : 0)),
+  );
+  return { noise, decay: noise.map((isNoise) => (isNoise ? 0 : weightDecay)) };
+}
+
+/** Warm-up and sampling of the block from `start` `[C × d]`; draws and summaries go to the run directory. */
+async function sampleBlock(
+  { dir, spec, network }: LoadedRun,
+  data: SplitData,
+  start: Float64Array,
+  { chains, stopped, onProgress }: BlockOptions,
+): Promise<void> {
+  const s = spec.sampler;
+  const d = network.dim;
+  const paths = runPaths(dir);
+  const keys = chains.map((chain) => chainKey(spec.seed, chain));
+  const order = s.mode === 'paper' ? 'paper' : 'all';
+  const batches = batchStream(
+    data.train,
+    keys.map((key) => stream(key, 'batch')),
+    s.batchSize,
+    order,
+  );
+  const graph = await compile(likelihoodGraph(network, chains.length, s.batchSize));
+  const density = networkLogDensity(graph, d, { scale: spec.model.priorScale }, batches.scale);
+  const sampler = samplerOf(spec);
+  const state = sampler.init(start, keys);
+  const writers = chains.map((chain) => drawWriter(paths.chain(chain), d, DRAWS_PER_BLOCK));
+  const tallies = { 'warm-up': new Tally(chains.length), sampling: new Tally(chains.length) };
+  const report = progressReporter(chains, onProgress);
+  const began = performance.now();
+  let first: Float64Array | undefined;
+  let last = start;
+  let draws = 0;
+  let gradients = 0;
+  let t = 0;
+  for (; t < s.warmup + s.steps && !stopped(); t++) {
+    const phase = t < s.warmup ? 'warm-up' : 'sampling';
+    if (t === s.warmup) sampler.endWarmup(state);
+    const info = await stepAsync<typeof state, NetworkBatch>(sampler, state, density, batches.at(t), t);
+    const tally = tallies[phase];
+    tally.absorb(info);
+    gradients += info.gradients;
+    const sampled = t - s.warmup;
+    if (phase === 'sampling' && sampled % s.thin === 0) {
+      writers.forEach((writer, c) => {
+        writer.add(state.theta, c * d, sampled);
+      });
+      draws++;
+      last = state.theta;
+      first ??= state.theta.slice();
+    }
+    const [step, total] = phase === 'sampling' ? [sampled + 1, s.steps] : [t + 1, s.warmup];
+    const { resets, nonFinite } = tally;
+    report(phase, step, total, { value: info.logDensity, stepSize: info.stepSize, resets, nonFinite });
+  }
+  for (const writer of writers) writer.flush();
+  const finished = t === s.warmup + s.steps;
+  chains.forEach((chain, c) => {
+    const summary: ChainSummary = {
+      chain,
+      status: finished ? 'done' : 'stopped',
+      draws,
+      stepSize: state.stepSize[c],
+      gradients,
+      seconds: (performance.now() - began) / 1000,
+      warmup: tallies['warm-up'].of(c, d),
+      sampling: tallies.sampling.of(c, d),
+      travelled: first ? rootMeanSquareDistance(first, last, c * d, d) : 0,
+    };
+    writeJson(paths.summary(chain), summary);
+  });
+  await graph.release();
+}
+
+function rootMeanSquareDistance(a: Float64Array, b: Float64Array, at: number, d: number): number {
+  let square = 0;
+  for (let i = at; i < at + d; i++) square += (a[i] - b[i]) ** 2;
+  return Math.sqrt(square / d);
+}
+
+function samplerOf({ sampler: s }: FitSpec) {
+  return SAMPLERS[s.name]({
+    stepSize: s.stepSize,
+    mode: s.mode,
+    resetQuantile: s.resetQuantile,
+    adaptMass: s.adaptMass,
+    adaptStrength: s.adaptStrength,
+    tuner: s.tuner,
+    energyTarget: s.energyTarget,
+    energyEvery: s.energyEvery,
+    decoherence: s.decoherence === 'none' ? Number.POSITIVE_INFINITY : s.decoherence,
+  });
+}
+
+type Numbers = ArrayLike<number>;
+
+/** Sends progress at most four times a second, and always at the end of a phase. */
+function progressReporter(chains: readonly number[], onProgress: (progress: BlockProgress) => void) {
+  const zeros = chains.map(() => 0);
+  let phaseOf: Phase | undefined;
+  let began = 0;
+  let sent = 0;
+  return (
+    phase: Phase,
+    step: number,
+    total: number,
+    now: { value: Numbers; stepSize?: Numbers; resets?: Numbers; nonFinite?: Numbers },
+  ) => {
+    const time = performance.now();
+    if (phase !== phaseOf) {
+      phaseOf = phase;
+      began = time;
+    }
+    if (time - sent < EVENT_INTERVAL && step < total) return;
+    sent = time;
+    onProgress({
+      chains,
+      phase,
+      step,
+      total,
+      seconds: (time - began) / 1000,
+      value: Array.from(now.value),
+      stepSize: Array.from(now.stepSize ?? zeros),
+      resets: Array.from(now.resets ?? zeros),
+      nonFinite: Array.from(now.nonFinite ?? zeros),
+    });
+  };
+}

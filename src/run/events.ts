@@ -1,0 +1,50 @@
+/** What a running fit tells: typed events, for screens and programs. */
+
+export type Phase = 'warm start' | 'warm-up' | 'sampling' | 'done' | 'stopped';
+
+/** Where a block of chains stands. Arrays are per chain of the block. */
+export interface BlockProgress {
+  readonly chains: readonly number[];
+  readonly phase: Phase;
+  /** Work units done and planned in this phase: epochs of the warm start, else steps. */
+  readonly step: number;
+  readonly total: number;
+  /** Seconds since the phase began. */
+  readonly seconds: number;
+  /** Best validation loss in the warm start, else the log density. */
+  readonly value: readonly number[];
+  readonly stepSize: readonly number[];
+  readonly resets: readonly number[];
+  readonly nonFinite: readonly number[];
+}
+
+export type FitEvent =
+  | { readonly type: 'note'; readonly message: string }
+  | { readonly type: 'warning'; readonly message: string }
+  | { readonly type: 'progress'; readonly block: BlockProgress };
+
+/** The end of one chain, stored beside its draws. */
+export interface ChainSummary {
+  readonly chain: number;
+  readonly status: 'done' | 'stopped';
+  readonly draws: number;
+  /** Step size at the end. */
+  readonly stepSize: number;
+  readonly gradients: number;
+  readonly seconds: number;
+  readonly warmup: PhaseTally;
+  readonly sampling: PhaseTally;
+  /** Root mean square distance between first and last draw, per parameter. */
+  readonly travelled: number;
+}
+
+export interface PhaseTally {
+  readonly steps: number;
+  /** Steps that the guard rejected, non-finite ones included. */
+  readonly resets: number;
+  readonly nonFinite: number;
+  /** Mean distance moved per step. */
+  readonly meanMoved: number;
+  /** Mean of ΔE²/d over the measured steps; null where none was. */
+  readonly energyVariance: number | null;
+}

@@ -1,0 +1,116 @@
+/** The main job: data in, calibrated ensemble out. */
+import { readFile } from 'node:fs/promises';
+import { stringify } from 'yaml';
+import type { BatchSource } from '../data/batches.ts';
+import { encode, learnPreprocessing } from '../data/preprocess.ts';
+import { readSchema } from '../data/schema.ts';
+import { splitRows } from '../data/split.ts';
+import { readTable, type Table, tableFromRows } from '../data/table.ts';
+import { specError } from '../errors.ts';
+import { sha256 } from '../store/files.ts';
+import { createRun, setStatus } from '../store/rundir.ts';
+import { type Evaluation, evaluate } from './evaluate.ts';
+import type { FitEvent } from './events.ts';
+import { networkOf, SPLITS, type SplitData, storeInputs } from './load.ts';
+import { runChains } from './pool.ts';
+import { type FitConfig, type FitSpec, resolveSpec } from './spec.ts';
+import { SOFTWARE } from './version.ts';
+
+export interface FitOptions {
+  /** Path of a delimited file, or rows as objects. */
+  readonly data: string | readonly Readonly<Record<string, unknown>>[];
+  /** Run directory to write. */
+  readonly out: string;
+  readonly config?: FitConfig;
+  /** Replace an earlier run in `out`. */
+  readonly force?: boolean;
+  /** Worker threads; 0 runs in this thread. Default: the number of cores. */
+  readonly workers?: number;
+  /** Abort to stop at the next step; what was drawn is stored and scored. */
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: FitEvent) => void;
+}
+
+/**
+ * Fits a Bayesian ensemble: reads the data, warm-starts K members, samples around each, scores on held-out rows. The
+ * whole run lies in `out` afterwards. Throws `DataError`, `SpecError` or `StoreError` for what a user can mend.
+ */
+export async function fit(options: FitOptions): Promise<Evaluation> {
+  const { data: source, out, config = {}, force = false, workers, signal, onEvent = () => {} } = options;
+  const note = (message: string) => onEvent({ type: 'note', message });
+  const asked = resolveSpec(config);
+  const { delimiter, header } = asked.data;
+  const table = typeof source === 'string' ? await readTable(source, { delimiter, header }) : tableFromRows(source);
+  const prepared = prepare(table, asked);
+  for (const message of [...table.notes, ...prepared.notes]) note(message);
+  const spec = fitBatches(prepared.spec, config, prepared.data.train.y.length);
+
+  const content = typeof source === 'string' ? await readFile(source) : JSON.stringify(source);
+  createRun(
+    out,
+    { software: SOFTWARE, configHash: sha256(stringify(spec)), dataHash: sha256(content), source: table.source },
+    force,
+  );
+  storeInputs(out, spec, prepared.preprocessing, prepared.data);
+  const network = networkOf(spec, prepared.preprocessing);
+  note(
+    `${network.model.name}, ${network.likelihood.name} likelihood, ${network.dim} parameters, ${spec.chains} chains`,
+  );
+  note(`${spec.sampler.name} (${spec.sampler.mode}), batch ${spec.sampler.batchSize}; results in ${out}`);
+  await runChains(out, spec.chains, { workers, signal, onProgress: (block) => onEvent({ type: 'progress', block }) });
+  setStatus(out, signal?.aborted ? 'stopped' : 'done');
+  return evaluate(out);
+}
+
+/** Splits and encodes the table, and settles what the configuration left to the data. */
+function prepare(table: Table, asked: FitSpec) {
+  const { target, task, categorical, exclude, standardise, valid, test } = asked.data;
+  const schema = readSchema(table, { target, task, categorical, exclude });
+  const split = splitRows(schema.rows.length, { seed: asked.seed, valid, test });
+  const rowsOf = (part: Uint32Array) => Array.from(part, (i) => schema.rows[i]);
+  const { preprocessing, notes } = learnPreprocessing(
+    table,
+    schema,
+    Uint32Array.from(rowsOf(split.train)),
+    standardise,
+  );
+  const regression = schema.task === 'regression';
+  const likelihood = asked.model.likelihood === 'auto' ? (regression ? 'gaussian' : 'softmax') : asked.model.likelihood;
+  if ((likelihood === 'softmax') === regression) {
+    throw specError(
+      `model.likelihood: expected one for ${schema.task}, got ${likelihood}. Leave it out, or set data.task.`,
+    );
+  }
+  const warnings: string[] = [];
+  const encoded = SPLITS.map((name): [string, BatchSource] => {
+    const { x, y, warnings: more } = encode(preprocessing, table, rowsOf(split[name]), true);
+    warnings.push(...more.map((message) => `${name}: ${message}`));
+    const targets = 'classes' in preprocessing.target ? preprocessing.target.classes.length : 1;
+    return [name, { x, y, inputs: preprocessing.inputNames.length, targets }];
+  });
+  const sizes = SPLITS.map((name) => `${split[name].length} ${name}`).join(', ');
+  return {
+    preprocessing,
+    data: Object.fromEntries(encoded) as SplitData,
+    notes: [...schema.notes, ...notes, `${preprocessing.inputNames.length} inputs; rows: ${sizes}`, ...warnings],
+    spec: { ...asked, model: { ...asked.model, likelihood } } satisfies FitSpec,
+  };
+}
+
+/** Batch sizes that were left out shrink to the training rows; ones that were asked for must fit. */
+function fitBatches(spec: FitSpec, config: FitConfig, rows: number): FitSpec {
+  const size = (section: 'sampler' | 'warmStart') => {
+    const asked = config[section]?.batchSize;
+    if (asked !== undefined && asked > rows) {
+      throw specError(
+        `${section}.batchSize: expected at most the ${rows} training rows, got ${asked}. Lower it, or leave it out.`,
+      );
+    }
+    return Math.min(spec[section].batchSize, rows);
+  };
+  return {
+    ...spec,
+    sampler: { ...spec.sampler, batchSize: size('sampler') },
+    warmStart: { ...spec.warmStart, batchSize: size('warmStart') },
+  };
+}

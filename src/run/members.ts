@@ -1,0 +1,124 @@
+/** Predictions of members: what each network of an ensemble says about given rows. */
+import { gather } from '../data/batches.ts';
+import { compile } from '../engine/session.ts';
+import { predictionGraph } from '../models/posterior.ts';
+import { readDraws } from '../store/draws.ts';
+import { runPaths } from '../store/rundir.ts';
+import { readTensors } from '../store/safetensors.ts';
+import type { LoadedRun } from './load.ts';
+
+/** Networks evaluated in one call of the graph. */
+const GROUP = 20;
+/** Rows of one call. */
+const CHUNK = 1024;
+
+/** One member's prediction of all rows. */
+export interface MemberPrediction {
+  /** Regression, standardised target: mean and σ `[n]`. */
+  readonly mean: Float64Array;
+  readonly sd: Float64Array;
+  /** Classification: log probabilities `[n × K]`. */
+  readonly logProbability: Float64Array;
+}
+
+/** Parameter vectors of an ensemble, float32 `[count × d]` a piece. */
+export type Thetas = Iterable<Float32Array>;
+
+/** The warm-started members: the deep ensemble, in the order of the chains. */
+export function readMembers({ dir, spec }: LoadedRun): Float64Array[] {
+  return Array.from({ length: spec.chains }, (_, k) => {
+    return readTensors(runPaths(dir).member(k)).tensors.theta.data as Float64Array;
+  });
+}
+
+/** All draws of all chains, a stored block at a time. */
+export function* readEnsemble({ dir, spec, network }: LoadedRun): Generator<Float32Array> {
+  for (let chain = 0; chain < spec.chains; chain++) {
+    for (const { data } of readDraws(runPaths(dir).chain(chain), network.dim)) yield data;
+  }
+}
+
+/**
+ * Streams the predictions of every member for the rows `x` `[n × p]`. Memory is bounded by a group of members; the
+ * yielded arrays are the caller's.
+ */
+export async function* predictMembers(
+  run: LoadedRun,
+  x: Float32Array,
+  thetas: Thetas,
+): AsyncGenerator<MemberPrediction> {
+  const { network } = run;
+  const { dim: d, inputs } = network;
+  const n = x.length / inputs;
+  const rows = Math.min(n, CHUNK);
+  const classes = network.likelihood.name === 'softmax' ? network.likelihood.outputs : 0;
+  const graph = await compile(predictionGraph(network, GROUP, rows));
+  const chunks = columnsFirst(x, inputs, n, rows);
+  const theta = new Float32Array(GROUP * d);
+  try {
+    for (const count of groups(thetas, theta, d)) {
+      const members = Array.from({ length: count }, () => ({
+        mean: new Float64Array(classes ? 0 : n),
+        sd: new Float64Array(classes ? 0 : n),
+        logProbability: new Float64Array(n * classes),
+      }));
+      for (const { at, block } of chunks) {
+        const out = await graph.run({ theta, x: block });
+        for (let m = 0; m < count; m++) copyChunk(members[m], out, m, at, Math.min(rows, n - at), rows, classes);
+      }
+      yield* members;
+    }
+  } finally {
+    await graph.release();
+  }
+}
+
+/** Fills `theta` with up to GROUP members at a time and yields how many; the rest keeps members of before. */
+function* groups(thetas: Thetas, theta: Float32Array, d: number): Generator<number> {
+  let held = 0;
+  for (const piece of thetas) {
+    for (let at = 0; at < piece.length; at += d) {
+      theta.set(piece.subarray(at, at + d), held * d);
+      if (++held < GROUP) continue;
+      yield held;
+      held = 0;
+    }
+  }
+  if (held > 0) yield held;
+}
+
+/** The rows in chunks of `[1, p, rows]`; the last one is filled up with its own first row. */
+function columnsFirst(x: Float32Array, inputs: number, n: number, rows: number) {
+  const source = { x, y: new Float64Array(n), inputs, targets: 1 };
+  const target = new Float32Array(rows);
+  return Array.from({ length: Math.ceil(n / rows) }, (_, k) => {
+    const at = k * rows;
+    const picked = Uint32Array.from({ length: rows }, (_, j) => (at + j < n ? at + j : at));
+    const block = new Float32Array(inputs * rows);
+    gather(source, picked, { x: block, y: target }, 0);
+    return { at, block };
+  });
+}
+
+function copyChunk(
+  member: MemberPrediction,
+  out: Record<string, ArrayLike<number>>,
+  m: number,
+  at: number,
+  count: number,
+  rows: number,
+  classes: number,
+): void {
+  if (classes > 0) {
+    for (let k = 0; k < classes; k++) {
+      const from = (m * classes + k) * rows;
+      for (let i = 0; i < count; i++) member.logProbability[(at + i) * classes + k] = out.logProbability[from + i];
+    }
+    return;
+  }
+  const shared = out.logSigma.length === GROUP;
+  for (let i = 0; i < count; i++) {
+    member.mean[at + i] = out.mean[m * rows + i];
+    member.sd[at + i] = Math.exp(out.logSigma[shared ? m : m * rows + i]);
+  }
+}

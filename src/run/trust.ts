@@ -1,0 +1,74 @@
+/** Whether the run should be trusted, with reasons. A reason is a sentence for the user. */
+
+import type { PointwiseScores } from './evaluate.ts';
+import type { ChainSummary } from './events.ts';
+import type { FitSpec } from './spec.ts';
+
+export interface Verdict {
+  readonly trusted: boolean;
+  readonly reasons: readonly string[];
+}
+
+/** More non-finite steps than this share make a chain suspect. */
+const NON_FINITE_SHARE = 0.01;
+/** The guard is set to a quantile; far more rejections than that mean that the step size is wrong. */
+const RESET_SHARE = 0.1;
+/** A chain whose draws stay closer together than this, per parameter of prior deviation one, has not moved. */
+const FROZEN = 1e-4;
+const FEWEST_DRAWS = 50;
+/** Standard errors that a difference must exceed to be called one. */
+const SIGNIFICANT = 2;
+/** Smaller losses of LPPD, in nats per row, are not worth a warning. */
+const RELEVANT = 0.02;
+
+export function judge(input: {
+  spec: FitSpec;
+  chains: readonly ChainSummary[];
+  deep: PointwiseScores;
+  bayes: PointwiseScores | undefined;
+}): Verdict {
+  const { spec, chains, deep, bayes } = input;
+  const which = (bad: (chain: ChainSummary) => boolean) => chains.filter(bad).map(({ chain }) => chain);
+  const reasons: string[] = [];
+  const say = (list: readonly number[], what: string) => {
+    if (list.length > 0) reasons.push(`chain${list.length > 1 ? 's' : ''} ${list.join(', ')}: ${what}`);
+  };
+  say(
+    which(({ status }) => status === 'stopped'),
+    'stopped before the end',
+  );
+  say(
+    which(({ sampling }) => sampling.nonFinite > NON_FINITE_SHARE * sampling.steps),
+    `more than ${100 * NON_FINITE_SHARE} % of the steps met non-finite numbers; lower --step-size`,
+  );
+  say(
+    which(({ sampling }) => sampling.resets > RESET_SHARE * sampling.steps),
+    `more than ${100 * RESET_SHARE} % of the steps were rejected; lower --step-size`,
+  );
+  say(
+    which(({ draws, travelled }) => draws > 1 && travelled < FROZEN * spec.model.priorScale),
+    'did not move: its draws are copies of the warm start; raise --step-size or --steps',
+  );
+  const draws = chains.reduce((sum, chain) => sum + chain.draws, 0);
+  if (draws < FEWEST_DRAWS) reasons.push(`only ${draws} draws; raise --steps or lower --thin`);
+  if (deep.nonFiniteMembers > 0)
+    reasons.push(`${deep.nonFiniteMembers} members of the warm start predict non-finite numbers`);
+  if (!bayes) return { trusted: false, reasons };
+  if (bayes.nonFiniteMembers > 0)
+    reasons.push(`${bayes.nonFiniteMembers} draws predict non-finite numbers and were left out`);
+  const { mean, error } = pairedDifference(bayes.pointwise, deep.pointwise);
+  if (mean < -RELEVANT && mean + SIGNIFICANT * error < 0) {
+    const numbers = `${mean.toFixed(3)} ± ${error.toFixed(3)} nats per validation row`;
+    reasons.push(`the Bayesian ensemble predicts worse than the deep ensemble it started from (LPPD ${numbers})`);
+  }
+  return { trusted: reasons.length === 0, reasons };
+}
+
+/** Mean of a−b and its standard error. */
+function pairedDifference(a: Float64Array, b: Float64Array): { mean: number; error: number } {
+  const n = a.length;
+  const difference = a.map((value, i) => value - b[i]);
+  const mean = difference.reduce((sum, v) => sum + v, 0) / n;
+  const variance = difference.reduce((sum, v) => sum + (v - mean) ** 2, 0) / Math.max(1, n - 1);
+  return { mean, error: Math.sqrt(variance / n) };
+}
