@@ -17,7 +17,7 @@ const RESET_SHARE = 0.1;
 const FROZEN = 1e-4;
 const FEWEST_DRAWS = 50;
 /** Standard errors that a difference must exceed to be called one. */
-const SIGNIFICANT = 2;
+const SIGNIFICANT = 3;
 /** Smaller losses of LPPD, in nats per row, are not worth a warning. */
 const RELEVANT = 0.02;
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  type Diagnostics,
   diagnose,
   essBulk,
   essMean,
@@ -7,7 +8,6 @@ import {
   mcseMean,
   rhat,
   splitRhat,
-  type Diagnostics,
 } from '../../src/infer/diagnostics.ts';
 import { normals } from '../../src/math/random.ts';
 import { normalQuantile } from '../../src/math/special.ts';
@@ -32,7 +32,7 @@ const ties = series(3, 50, (c, t) => (7 * t * t + 3 * c * t) % 11);
 const drift = series(1, 40, (_, t) => 0.1 * t + Math.sin(t * t));
 const short = [Float64Array.of(1, 3, 2, 5), Float64Array.of(2, 4, 1, 0)];
 
-REFERENCE
+REFERENCE;
 
 /** A second implementation, straight from the paper's formulas: every lag, arrays, no early stop. */
 function naiveEss(chains: number[][]): number {

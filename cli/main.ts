@@ -1,0 +1,28 @@
+#!/usr/bin/env node
+/** The `smile` command. Exit codes: 0 fine, 1 error, 2 ran but the result should not be trusted. */
+import { Command, CommanderError } from 'commander';
+import { SmileError } from '../src/errors.ts';
+import { VERSION } from '../src/run/version.ts';
+import { demoCommand } from './demo.ts';
+import { evaluateCommand } from './evaluate.ts';
+import { fitCommand } from './fit.ts';
+import { predictCommand } from './predict.ts';
+
+const program = new Command('smile')
+  .description('Bayesian ensembles with uncertainty you can trust, by stochastic microcanonical Langevin dynamics.')
+  .version(VERSION)
+  .addHelpText('after', '\nExit codes: 0 fine, 1 error, 2 ran but the result should not be trusted.\n')
+  .addCommand(fitCommand())
+  .addCommand(predictCommand())
+  .addCommand(evaluateCommand())
+  .addCommand(demoCommand());
+for (const command of [program, ...program.commands]) command.exitOverride().showSuggestionAfterError();
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = 1;
+  if (error instanceof CommanderError) process.exitCode = error.exitCode;
+  else if (error instanceof SmileError) console.error(`smile: ${error.message}`);
+  else console.error(error);
+}
