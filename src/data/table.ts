@@ -57,6 +57,7 @@ export function parseTable(text: string, source: string, options: ReadOptions = 
   const { delimiter = 'auto', header = 'auto' } = options;
   if (text.includes('\0')) throw dataError(`${source}: expected text, got binary data. Export the file as CSV.`);
   const kept = text
+    .replace(/^\uFEFF/, '')
     .split(/\r?\n/)
     .map((content, i) => ({ content, line: i + 1 }))
     .filter(({ content }) => content.trim() !== '' && !content.startsWith('#'));
@@ -127,12 +128,14 @@ function detectDelimiter(lines: readonly string[]): string {
   return best.count > 1 ? best.separator : fields.reduce((a, b) => (b.first > a.first ? b : a)).separator;
 }
 
-/** A header's cells are distinct words, and some column below differs from its word in kind or never repeats it. */
+/** A header's cells are words; below it stand numbers, or no column ever repeats its word. */
 function looksLikeHeader([first, ...rest]: readonly string[][]): boolean {
   const words = first.every((cell) => cell !== '' && Number.isNaN(Number(cell)) && !MISSING.has(cell));
-  if (!words || new Set(first).size < first.length || rest.length === 0) return false;
+  if (!words) return false;
   const numeric = first.some((_, j) => rest.some((row) => row[j] !== '' && !Number.isNaN(Number(row[j]))));
-  return numeric || first.every((word, j) => rest.every((row) => row[j] !== word));
+  return (
+    numeric || (new Set(first).size === first.length && first.every((word, j) => rest.every((row) => row[j] !== word)))
+  );
 }
 
 /** Cells that stand for a missing value. */

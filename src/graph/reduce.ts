@@ -1,7 +1,8 @@
 /** Reductions: sum and log-sum-exp. */
 import { exp, mul, sub } from './elementwise.ts';
+import { matmul } from './linear.ts';
 import { expand, reshape } from './shape.ts';
-import { checkAxis, type Op, type Shape, sameShape, single, type Tensor } from './tensor.ts';
+import { checkAxis, filled, type Op, type Shape, sameShape, single, type Tensor } from './tensor.ts';
 
 const reduceSumOp: Op = {
   name: 'reduceSum',
@@ -21,11 +22,19 @@ export function reduceSum(x: Tensor, axes: readonly number[], keep = false): Ten
   return single(reduceSumOp, [x], shape, { axes: at, keep });
 }
 
-/** Sums `x` down to a shape that broadcasts to its own: the adjoint of broadcasting. */
+/**
+ * Sums `x` down to a shape that broadcasts to its own: the adjoint of broadcasting. A sum over the last axis of a batch
+ * of matrices is written as a batched product with ones: the runtime's own reduction adds in another order when the
+ * batch has one entry, and a chain's gradient must not depend on how many chains share the graph.
+ */
 export function reduceTo(x: Tensor, shape: Shape): Tensor {
   if (sameShape(x.shape, shape)) return x;
   const lead = x.shape.length - shape.length;
   const axes = x.shape.flatMap((n, i) => (i < lead || (shape[i - lead] === 1 && n !== 1) ? [i] : []));
+  const last = x.shape.length - 1;
+  if (last >= 2 && axes.length === 1 && axes[0] === last) {
+    return reshape(matmul(x, filled(1, [...x.shape.slice(0, -2), x.shape[last], 1], x.dtype)), shape);
+  }
   return reshape(reduceSum(x, axes, true), shape);
 }
 

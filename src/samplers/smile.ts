@@ -39,7 +39,7 @@ export const SMILE_DEFAULTS: SmileOptions = {
   adaptMass: 0.1,
   adaptStrength: 0.02,
   tuner: 'set-point',
-  energyTarget: 0.01,
+  energyTarget: 1e-5,
   energyEvery: 4,
   decoherence: Number.POSITIVE_INFINITY,
   diagonal: DIAGONAL_DEFAULTS,
