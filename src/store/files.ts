@@ -1,6 +1,16 @@
 /** Files that are there whole or not at all: written under a temporary name, synced, renamed. */
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { storeError } from '../errors.ts';
 
@@ -23,7 +33,7 @@ export function writeWhole(path: string, content: string | Uint8Array): void {
     renameSync(temporary, path);
     syncFolder(dirname(path));
   } catch (cause) {
-    rmSync(temporary, { force: true });
+    if (existsSync(temporary)) rmSync(temporary);
     throw storeError(`${path}: expected to write the file, got ${(cause as Error).message}. Check space and rights.`, {
       cause,
     });

@@ -32,7 +32,55 @@ const ties = series(3, 50, (c, t) => (7 * t * t + 3 * c * t) % 11);
 const drift = series(1, 40, (_, t) => 0.1 * t + Math.sin(t * t));
 const short = [Float64Array.of(1, 3, 2, 5), Float64Array.of(2, 4, 1, 0)];
 
-REFERENCE;
+/** ArviZ 0.23.4, `arviz.stats.diagnostics` (`_rhat_rank`, `_rhat_split`, `_ess_bulk`, …) on the same series. */
+const reference: [string, Float64Array[], Partial<Diagnostics & { splitRhat: number }>][] = [
+  [
+    'wave',
+    wave,
+    {
+      rhat: 1.0857483902735114,
+      splitRhat: 1.067133705750669,
+      essBulk: 35.70857325203513,
+      essTail: 161.41738613161016,
+      essMean: 46.60295633364632,
+      mcseMean: 0.11167221371388558,
+    },
+  ],
+  [
+    'antithetic',
+    antithetic,
+    {
+      rhat: 0.9994523891037356,
+      splitRhat: 0.9933033736788706,
+      essBulk: 249.50174952571496,
+      essTail: 120.49669664888958,
+      essMean: 249.50174952571496,
+      mcseMean: 0.06892120865344818,
+    },
+  ],
+  [
+    'ties',
+    ties,
+    {
+      rhat: 1.0554817451734515,
+      splitRhat: 1.0637981466700108,
+      essBulk: 71.9099250795633,
+      essTail: 150.0,
+      essMean: 50.512227943961534,
+      mcseMean: 0.46451318995778346,
+    },
+  ],
+  [
+    'drift',
+    drift,
+    {
+      essBulk: 1.7871544098255858,
+      essTail: 18.19923371647509,
+      essMean: 1.6902281579246885,
+      mcseMean: 1.0714728341998447,
+    },
+  ],
+];
 
 /** A second implementation, straight from the paper's formulas: every lag, arrays, no early stop. */
 function naiveEss(chains: number[][]): number {

@@ -1,0 +1,155 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { drawWriter, readDraws } from '../../src/store/draws.ts';
+import { readJson, TEMPORARY, writeJson, writeWhole } from '../../src/store/files.ts';
+import { createRun, openRun, runPaths, setStatus } from '../../src/store/rundir.ts';
+import { decodeTensors, encodeTensors, readTensors, writeTensors } from '../../src/store/safetensors.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'smile-store-'));
+});
+const facts = { software: 'smile-bayes 0', configHash: 'a', dataHash: 'b', source: 'x.csv' };
+
+describe('whole files', () => {
+  it('replaces in one go and leaves nothing behind on failure', () => {
+    const path = join(folder, 'deep', 'a.txt');
+    writeWhole(path, 'one');
+    writeWhole(path, 'two');
+    expect(readFileSync(path, 'utf8')).toBe('two');
+    const taken = join(folder, 'taken');
+    mkdirSync(join(taken, 'child'), { recursive: true });
+    expect(() => writeWhole(taken, 'x')).toThrow('expected to write the file');
+    expect(readdirSync(folder).sort()).toEqual(['deep', 'taken']);
+    writeFileSync(join(folder, 'afile'), '');
+    expect(() => writeWhole(join(folder, 'afile', 'b'), 'x')).toThrow('Check space and rights');
+  });
+
+  it('names torn and missing JSON', () => {
+    writeJson(join(folder, 'a.json'), { a: [1, null] });
+    expect(readJson(join(folder, 'a.json'))).toEqual({ a: [1, null] });
+    truncateSync(join(folder, 'a.json'), 5);
+    expect(() => readJson(join(folder, 'a.json'))).toThrow('a.json: expected JSON, got text that is not');
+    expect(() => readJson(join(folder, 'none.json'))).toThrow('none.json: expected a file, got none');
+  });
+});
+
+describe('tensor files', () => {
+  it('follow the safetensors layout byte by byte', () => {
+    const bytes = Buffer.from(
+      encodeTensors({ tensors: { w: { shape: [2], data: Float32Array.of(1, -2) } }, metadata: { a: 'b' } }),
+    );
+    const size = Number(bytes.readBigUInt64LE());
+    expect(size % 8).toBe(0);
+    const header = JSON.parse(bytes.subarray(8, 8 + size).toString());
+    expect(header.w).toEqual({ dtype: 'F32', shape: [2], data_offsets: [0, 8] });
+    expect(header.__metadata__.a).toBe('b');
+    expect([...bytes.subarray(8 + size)]).toEqual([0, 0, 128, 63, 0, 0, 0, 192]);
+  });
+
+  it('come back as they went, of every type, in any mixture', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.double()),
+        fc.array(fc.float()),
+        fc.array(fc.integer()),
+        fc.array(fc.nat()),
+        fc.string(),
+        (a, b, c, d, note) => {
+          const tensors = {
+            b: { shape: [b.length], data: Float32Array.from(b) },
+            a: { shape: [1, a.length], data: Float64Array.from(a) },
+            c: { shape: [c.length], data: Int32Array.from(c) },
+            d: { shape: [d.length], data: Uint32Array.from(d) },
+          };
+          const back = decodeTensors(encodeTensors({ tensors, metadata: { note } }), 'f');
+          expect(back.tensors).toEqual(tensors);
+          expect(back.metadata.note).toBe(note);
+        },
+      ),
+      { seed: 1, numRuns: 100 },
+    );
+  });
+
+  it('are refused when cut at any place or changed in any byte of the data', () => {
+    const bytes = encodeTensors({ tensors: { w: { shape: [3], data: Float64Array.of(1, 2, 3) } }, metadata: {} });
+    for (let n = 0; n < bytes.length; n++) {
+      expect(() => decodeTensors(bytes.slice(0, n), 'f')).toThrow('f: expected a whole tensor file');
+    }
+    for (let i = bytes.length - 24; i < bytes.length; i++) {
+      const flipped = bytes.slice();
+      flipped[i] ^= 4;
+      expect(() => decodeTensors(flipped, 'f')).toThrow('do not match their checksum');
+    }
+  });
+});
+
+describe('draws', () => {
+  const write = (n: number) => {
+    const writer = drawWriter(folder, 2, 3);
+    for (let k = 0; k < n; k++) writer.add(Float64Array.of(9, k, -k), 1, 10 * k);
+    writer.flush();
+  };
+  const all = () =>
+    [...readDraws(folder, 2)].flatMap(({ data, steps }) => [...steps].map((s, i) => [s, data[2 * i], data[2 * i + 1]]));
+
+  it('are kept in blocks and read in order', () => {
+    write(7);
+    expect(readdirSync(folder)).toEqual([
+      'draws-000001.safetensors',
+      'draws-000002.safetensors',
+      'draws-000003.safetensors',
+    ]);
+    expect(all()).toEqual([0, 1, 2, 3, 4, 5, 6].map((k) => [10 * k, k, k === 0 ? -0 : -k]));
+    expect([...readDraws(join(folder, 'none'), 2)]).toEqual([]);
+  });
+
+  it('are never read half-written, with a gap, or of another run', () => {
+    write(7);
+    writeFileSync(join(folder, `draws-000004.safetensors.1${TEMPORARY}`), 'half');
+    expect(all().length).toBe(7);
+    expect(() => [...readDraws(folder, 3)]).toThrow('expected draws of dimension 3, got 2');
+    truncateSync(join(folder, 'draws-000002.safetensors'), 100);
+    expect(all).toThrow('draws-000002.safetensors: expected a whole tensor file');
+    writeTensors(join(folder, 'draws-000009.safetensors'), readTensors(join(folder, 'draws-000001.safetensors')));
+    write(4);
+    expect(() => [...readDraws(folder, 2)]).toThrow('expected block 4 before it');
+  });
+});
+
+describe('run directory', () => {
+  it('is made once, replaced only on request, and never in a foreign folder', () => {
+    const dir = join(folder, 'run');
+    createRun(dir, facts);
+    setStatus(dir, 'done');
+    expect(openRun(dir)).toMatchObject({ status: 'done', source: 'x.csv' });
+    expect(() => createRun(dir, facts)).toThrow('expected a new or empty folder');
+    writeFileSync(join(dir, 'mine.txt'), 'keep');
+    mkdirSync(runPaths(dir).chains);
+    createRun(dir, facts, true);
+    expect([existsSync(runPaths(dir).chains), existsSync(join(dir, 'mine.txt')), openRun(dir).status]).toEqual([
+      false,
+      true,
+      'running',
+    ]);
+    const foreign = join(folder, 'foreign');
+    mkdirSync(join(foreign, 'photos'), { recursive: true });
+    expect(() => createRun(foreign, facts, true)).toThrow('expected an earlier run to replace');
+  });
+
+  it('of another version or format is refused by name', () => {
+    const dir = join(folder, 'run');
+    createRun(dir, facts);
+    const { manifest } = runPaths(dir);
+    writeJson(manifest, { ...openRun(dir), version: 2 });
+    expect(() => openRun(dir)).toThrow(
+      'manifest.json: expected run version 1, got 2. Use the version of smile that wrote it.',
+    );
+    writeJson(manifest, { format: 'other' });
+    expect(() => openRun(dir)).toThrow('expected a manifest of format smile-run');
+    expect(() => openRun(folder)).toThrow('expected a run directory, got no manifest.json');
+  });
+});
