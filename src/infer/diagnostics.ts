@@ -45,12 +45,17 @@ export function essBulk(draws: Chains): number {
   return measured('essBulk', draws, () => effectiveSampleSize(normalScores(split(draws))));
 }
 
-/** Effective sample size for the tails: the smaller of those of the 5 % and 95 % quantiles. */
+/**
+ * Effective sample size for the tails: the smaller of those of the 5 % and 95 % quantiles. A quantile that is the
+ * largest draw (many ties) has no draw beyond it and counts as known, as in ArviZ.
+ */
 export function essTail(draws: Chains): number {
   return measured('essTail', draws, () => {
     const ascending = pooledAscending(draws);
+    const largest = ascending[ascending.length - 1];
     const sizes = TAILS.map((p) => {
       const quantile = quantileOf(ascending, p);
+      if (quantile === largest && ascending[0] < largest) return ascending.length;
       return effectiveSampleSize(split(draws.map((chain) => chain.map((x) => (x <= quantile ? 1 : 0)))));
     });
     return Math.min(...sizes);

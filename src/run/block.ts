@@ -42,7 +42,7 @@ export async function runBlock(dir: string, options: BlockOptions): Promise<void
   const run = loadRun(dir);
   const data = loadData(run);
   const start = await trainBlock(run, data, options);
-  if (!options.stopped()) await sampleBlock(run, data, start, options);
+  await sampleBlock(run, data, start, options);
 }
 
 /** Trains the block's members, stores them, and returns their parameters `[C × d]`. */

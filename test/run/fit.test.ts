@@ -1,0 +1,201 @@
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { demoCsv, demoTruth } from '../../src/data/demo.ts';
+import { runBlock } from '../../src/run/block.ts';
+import { evaluate } from '../../src/run/evaluate.ts';
+import type { FitEvent } from '../../src/run/events.ts';
+import { fit } from '../../src/run/fit.ts';
+import { predict } from '../../src/run/predict.ts';
+import { type FitConfig, mergeConfigs } from '../../src/run/spec.ts';
+import { readJson, writeJson } from '../../src/store/files.ts';
+import { runPaths } from '../../src/store/rundir.ts';
+import { readTensors } from '../../src/store/safetensors.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'smile-fit-'));
+const data = join(folder, 'demo.csv');
+writeFileSync(data, demoCsv(1, 300));
+const small: FitConfig = {
+  model: { hidden: [8, 8], likelihood: 'gaussian-per-input' },
+  warmStart: { epochs: 60 },
+  sampler: { warmup: 600, steps: 600, thin: 5, batchSize: 64 },
+  chains: 3,
+  seed: 4,
+};
+const run = (name: string, config: FitConfig = {}, source: Parameters<typeof fit>[0]['data'] = data) =>
+  fit({ data: source, out: join(folder, name), config: mergeConfigs(small, config), workers: 0, force: true });
+const draws = (name: string, chain: number) =>
+  readdirSync(join(folder, name, 'chains', String(chain)))
+    .filter((file) => file.startsWith('draws'))
+    .map((file) => readFileSync(join(folder, name, 'chains', String(chain), file)));
+
+describe('fit', () => {
+  let result: Awaited<ReturnType<typeof run>>;
+  const events: FitEvent[] = [];
+  beforeAll(async () => {
+    const out = join(folder, 'main');
+    result = await fit({ data, out, config: small, workers: 0, onEvent: (event) => events.push(event) });
+  });
+
+  it('finds the shape of the demo’s noise and widens in its gap', async () => {
+    const grid = [-3.5, -2, 0.5, 2, 3.5];
+    const rows = (await predict({ run: join(folder, 'main'), data: grid.map((x) => ({ x })) })).rows as Record<
+      string,
+      number
+    >[];
+    for (const [i, x] of grid.entries()) {
+      if (x === 0.5) continue;
+      expect(Math.abs(rows[i].mean - demoTruth.mean(x))).toBeLessThan(0.35);
+      expect(rows[i].aleatoric / demoTruth.sd(x)).toBeGreaterThan(0.5);
+      expect(rows[i].aleatoric / demoTruth.sd(x)).toBeLessThan(2);
+    }
+    expect(rows[4].aleatoric).toBeGreaterThan(2 * rows[0].aleatoric);
+    expect(rows[2].epistemic).toBeGreaterThan(2 * rows[1].epistemic);
+  });
+
+  it('scores, stores, notes and reports', () => {
+    expect(result.task).toBe('regression');
+    expect(result.bayesianEnsemble?.test.members).toBe(3 * 120);
+    expect(readJson(runPaths(join(folder, 'main')).result)).toEqual(result);
+    const notes = events.flatMap((event) => (event.type === 'note' ? [event.message] : []));
+    expect(notes.join('\n')).toContain('300 rows, 2 columns, separated by comma, with header');
+    expect(notes.join('\n')).toContain("regression: 'y' has");
+    const phases = new Set(events.flatMap((event) => (event.type === 'progress' ? [event.block.phase] : [])));
+    expect([...phases]).toEqual(['warm start', 'warm-up', 'sampling']);
+    for (const chain of result.chains) expect(chain).toMatchObject({ status: 'done', draws: 120 });
+  });
+
+  it('evaluates to the same numbers again, from the run directory alone', async () => {
+    expect(await evaluate(join(folder, 'main'))).toEqual(result);
+  });
+
+  it('refuses to overwrite, and files that are damaged', async () => {
+    const out = join(folder, 'main');
+    await expect(fit({ data, out, config: small, workers: 0 })).rejects.toThrow('expected a new or empty folder');
+    const copy = join(folder, 'damaged');
+    cpSync(out, copy, { recursive: true });
+    truncateSync(join(copy, 'chains', '1', 'draws-000001.safetensors'), 999);
+    await expect(predict({ run: copy, data: [{ x: 1 }] })).rejects.toThrow(
+      'draws-000001.safetensors: expected a whole',
+    );
+    writeJson(join(copy, 'manifest.json'), { format: 'smile-run', version: 99 });
+    await expect(predict({ run: copy, data: [{ x: 1 }] })).rejects.toThrow('expected run version 1, got 99');
+  });
+
+  it('predicts nothing without the columns of the training', async () => {
+    const predicting = predict({ run: join(folder, 'main'), data: [{ z: 1 }] });
+    await expect(predicting).rejects.toThrow("rows: expected a column 'x', got z. Add it under that name.");
+    const { warnings } = await predict({ run: join(folder, 'main'), data: [{ x: 1, z: 2, y: 0 }] });
+    expect(warnings).toEqual(['columns the model does not use were ignored: z']);
+    await expect(predict({ run: join(folder, 'main'), data: [{ x: 1 }], quantiles: [2] })).rejects.toThrow('got 2');
+  });
+});
+
+describe('chains', () => {
+  it('are the same to the bit alone, in another block, and in another run of the same seed', async () => {
+    const config = {
+      sampler: { name: 'psmile', warmup: 60, steps: 60, thin: 5, batchSize: 33 },
+      warmStart: { epochs: 5 },
+    } as FitConfig;
+    await run('a', config);
+    await run('b', config);
+    for (const chain of [0, 1, 2]) expect(draws('b', chain)).toEqual(draws('a', chain));
+    rmSync(runPaths(join(folder, 'b')).chains, { recursive: true });
+    await runBlock(join(folder, 'b'), { chains: [2], stopped: () => false, onProgress: () => {} });
+    expect(draws('b', 2)).toEqual(draws('a', 2));
+    await run('c', mergeConfigs(config, { seed: 5 }));
+    expect(draws('c', 0)).not.toEqual(draws('a', 0));
+  });
+
+  it('stop on request with what they have, and the result says so', async () => {
+    const stop = new AbortController();
+    const result = await fit({
+      data,
+      out: join(folder, 'stopped'),
+      config: mergeConfigs(small, { sampler: { steps: 100_000 } }),
+      workers: 0,
+      signal: stop.signal,
+      onEvent: (event) => {
+        if (event.type === 'progress' && event.block.phase === 'sampling') stop.abort();
+      },
+    });
+    expect(result.verdict.trusted).toBe(false);
+    expect(result.verdict.reasons[0]).toBe('chains 0, 1, 2: stopped before the end');
+    expect(readJson(runPaths(join(folder, 'stopped')).manifest)).toMatchObject({ status: 'stopped' });
+    expect((await predict({ run: join(folder, 'stopped'), data: [{ x: 1 }] })).rows.length).toBe(1);
+  });
+
+  it('stopped in the warm start leave the deep ensemble and no draws', async () => {
+    const stop = new AbortController();
+    const out = join(folder, 'early');
+    const onEvent = (event: FitEvent) => void (event.type === 'progress' && stop.abort());
+    const result = await fit({ data, out, config: small, workers: 0, signal: stop.signal, onEvent });
+    expect(result.bayesianEnsemble).toBe(undefined);
+    expect(result.deepEnsemble.test.members).toBe(3);
+    expect(result.verdict.trusted).toBe(false);
+    await expect(predict({ run: out, data: [{ x: 1 }] })).rejects.toThrow('stopped before its first');
+  });
+});
+
+describe('verdict', () => {
+  const quick: FitConfig = { sampler: { warmup: 100, steps: 300, batchSize: 64 } };
+  const reasons = async (name: string, config: FitConfig) =>
+    (await run(name, mergeConfigs(quick, config))).verdict.reasons.join('\n');
+
+  it('finds frozen chains, exploding steps and too few draws', async () => {
+    expect(await reasons('frozen', { sampler: { name: 'smile-naive', stepSize: 1e-9 } })).toContain('did not move');
+    expect(await reasons('exploding', { sampler: { name: 'smile-naive', stepSize: 50 } })).toMatch(
+      /non-finite|worse than the deep/,
+    );
+    expect(await reasons('few', { sampler: { thin: 300 } })).toContain('only 3 draws');
+  });
+});
+
+describe('classification', () => {
+  const rows = Array.from({ length: 240 }, (_, i) => {
+    const [a, b] = [Math.sin(12.9 * i) * 2, Math.cos(7.1 * i) * 2];
+    return { a, b: i % 17 === 0 ? null : b, kind: ['u', 'v'][i % 2], label: a * a + b * b > 4 ? 'out' : 'in' };
+  });
+
+  it('goes from objects to probabilities', async () => {
+    const result = await run('classes', { model: { likelihood: 'auto' } }, rows);
+    expect(result.task).toBe('classification');
+    expect(result.bayesianEnsemble?.test.accuracy).toBeGreaterThan(0.8);
+    const { rows: predicted } = await predict({ run: join(folder, 'classes'), data: rows.slice(0, 3) });
+    for (const row of predicted) expect(Number(row['p(in)']) + Number(row['p(out)'])).toBeCloseTo(1, 5);
+  });
+
+  it('refuses a likelihood for the other task', async () => {
+    await expect(run('wrong', {}, rows)).rejects.toThrow(
+      'model.likelihood: expected one for classification, got gaussian-per-input',
+    );
+  });
+});
+
+describe('specification', () => {
+  it('keeps asked batch sizes within the training rows and shrinks the others', async () => {
+    await expect(run('batch', { sampler: { batchSize: 5000 } })).rejects.toThrow(
+      'sampler.batchSize: expected at most the 210 training rows, got 5000. Lower it, or leave it out.',
+    );
+    const { sampler: _sampler, ...rest } = small;
+    await fit({
+      data,
+      out: join(folder, 'shrunk'),
+      config: { ...rest, sampler: { warmup: 5, steps: 5 }, warmStart: { epochs: 2 } },
+      workers: 0,
+    });
+    expect(readFileSync(runPaths(join(folder, 'shrunk')).config, 'utf8')).toContain('batchSize: 210');
+  });
+
+  it('trains with σ = 1 in paper mode, so that log σ starts at zero', async () => {
+    const config = {
+      model: { likelihood: 'gaussian' },
+      sampler: { mode: 'paper', warmup: 5, steps: 5, batchSize: 64 },
+      warmStart: { epochs: 3 },
+    } as FitConfig;
+    await run('paper', config);
+    const theta = readTensors(runPaths(join(folder, 'paper')).member(0)).tensors.theta.data;
+    expect(theta[theta.length - 1]).toBe(0);
+  });
+});
