@@ -51,10 +51,12 @@ export function batchStream(
     scale: order === 'paper' ? Math.max(1, Math.floor(rows / size)) : rows / size,
     at(t) {
       for (let c = 0; c < keys.length; c++) {
-        const first = t * size;
-        for (let j = 0; j < size; j++) {
-          const position = first + j;
-          picked[j] = epochs[c](Math.floor(position / used))[position % used];
+        for (let j = 0; j < size; ) {
+          const position = t * size + j;
+          const at = position % used;
+          const part = epochs[c](Math.floor(position / used)).subarray(at, at + size - j);
+          picked.set(part, j);
+          j += part.length;
         }
         gather(source, picked, batch, c);
       }
@@ -71,12 +73,12 @@ export function gather(
   c: number,
 ): void {
   const size = picked.length;
-  const xAt = c * inputs * size;
-  const yAt = c * targets * size;
-  for (let j = 0; j < size; j++) {
-    const row = picked[j] * inputs;
-    for (let i = 0; i < inputs; i++) batch.x[xAt + i * size + j] = x[row + i];
+  const target = batch.x;
+  for (let i = 0; i < inputs; i++) {
+    const at = (c * inputs + i) * size;
+    for (let j = 0; j < size; j++) target[at + j] = x[picked[j] * inputs + i];
   }
+  const yAt = c * targets * size;
   if (targets === 1) {
     for (let j = 0; j < size; j++) batch.y[yAt + j] = y[picked[j]];
     return;

@@ -4,6 +4,7 @@
  * The graphs hold the likelihood in float32. The prior, the sum over rows and all that the sampler sees are float64.
  */
 import { gradient, input, reduceSum, type Tensor } from '../graph/index.ts';
+import { sumOf, sumOfSquares } from '../math/sums.ts';
 import type { CompiledGraph, LogDensity } from '../types.ts';
 import type { Likelihood } from './likelihood.ts';
 import { dimensionOf, type Model, type Parameter, unflatten } from './model.ts';
@@ -89,18 +90,13 @@ export function networkLogDensity(
     dim,
     async evaluate(theta, { x, y }, value, grad) {
       if (theta32.length !== theta.length) theta32 = new Float32Array(theta.length);
-      theta32.set(theta);
-      const out = await compiled.run({ theta: theta32, x, y });
-      const rows = out.logLikelihood.length / value.length;
+      for (let i = 0; i < theta.length; i++) theta32[i] = theta[i];
+      const { logLikelihood, gradient: slope } = await compiled.run({ theta: theta32, x, y });
+      const rows = logLikelihood.length / value.length;
+      for (let i = 0; i < grad.length; i++) grad[i] = scale * slope[i] - precision * theta[i];
       for (let c = 0; c < value.length; c++) {
-        let logLikelihood = 0;
-        for (let i = c * rows; i < (c + 1) * rows; i++) logLikelihood += out.logLikelihood[i];
-        let square = 0;
-        for (let i = c * dim; i < (c + 1) * dim; i++) {
-          square += theta[i] * theta[i];
-          grad[i] = scale * out.gradient[i] - precision * theta[i];
-        }
-        value[c] = scale * logLikelihood - 0.5 * precision * square;
+        const prior = -0.5 * precision * sumOfSquares(theta, c * dim, (c + 1) * dim);
+        value[c] = prior + scale * sumOf(logLikelihood, c * rows, (c + 1) * rows);
       }
     },
   };

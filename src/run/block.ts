@@ -4,6 +4,7 @@
  */
 import { batchStream, gather } from '../data/batches.ts';
 import { compile } from '../engine/session.ts';
+import { squaredDistance } from '../math/sums.ts';
 import { fold, rootKey, stream } from '../math/threefry.ts';
 import { LOG_SIGMA } from '../models/likelihood.ts';
 import { sizeOf } from '../models/model.ts';
@@ -191,17 +192,11 @@ async function sampleBlock(
       seconds: (performance.now() - began) / 1000,
       warmup: tallies['warm-up'].of(c, d),
       sampling: tallies.sampling.of(c, d),
-      travelled: first ? rootMeanSquareDistance(first, last, c * d, d) : 0,
+      travelled: first ? Math.sqrt(squaredDistance(first, last, c * d, (c + 1) * d) / d) : 0,
     };
     writeJson(paths.summary(chain), summary);
   });
   await graph.release();
-}
-
-function rootMeanSquareDistance(a: Float64Array, b: Float64Array, at: number, d: number): number {
-  let square = 0;
-  for (let i = at; i < at + d; i++) square += (a[i] - b[i]) ** 2;
-  return Math.sqrt(square / d);
 }
 
 function samplerOf({ sampler: s }: FitSpec) {

@@ -15,18 +15,17 @@ export const INNER_KICK = 1 - 2 * OUTER_KICK;
 /** Below this gradient norm there is no direction to turn to, and a kick does nothing. */
 const NO_GRADIENT = 1e-13;
 
+/** Below this ‖raw‖ a velocity against the gradient has nothing left but rounding to turn by. */
+const NEARLY_OPPOSITE = 1e-12;
+
 /**
  * Turns the velocity `u[at … at+d)` by the exact flow of u̇ = (1 − uuᵀ)g/(d−1) over the length `h` with frozen
  * gradient `g[at … at+d)`, in place, and returns the kinetic energy change (d−1) ln(cosh δ + p sinh δ).
  * A zero velocity (the paper's start) turns into the gradient's direction.
  */
 export function kick(u: Float64Array, g: Float64Array, at: number, d: number, h: number): number {
-  let square = 0;
-  let along = 0;
-  for (let i = at; i < at + d; i++) {
-    square += g[i] * g[i];
-    along += u[i] * g[i];
-  }
+  const end = at + d;
+  const { square, along, length } = products(u, g, at, end);
   const norm = Math.sqrt(square);
   if (norm <= NO_GRADIENT) return 0;
   const p = along / norm;
@@ -34,17 +33,47 @@ export function kick(u: Float64Array, g: Float64Array, at: number, d: number, h:
   const fall = -Math.expm1(-delta); // 1 − ζ, exact for small δ
   const zeta = 1 - fall;
   const toGradient = (fall * (1 + zeta + p * fall)) / norm;
-  let length = 0;
-  for (let i = at; i < at + d; i++) {
-    const turned = toGradient * g[i] + 2 * zeta * u[i];
-    u[i] = turned;
-    length += turned * turned;
-  }
-  length = Math.sqrt(length);
-  if (length > NO_GRADIENT) for (let i = at; i < at + d; i++) u[i] /= length;
-  else if (p < 0) for (let i = at; i < at + d; i++) u[i] = -g[i] / norm; // u = −e is the flow's unstable fixed point
+  const kept = 2 * zeta;
+  // ‖raw‖² of raw = toGradient·g + kept·u, from the products: no second pass to normalise.
+  const raw = Math.sqrt(toGradient * toGradient * square + 2 * toGradient * kept * along + kept * kept * length);
+  if (raw < NEARLY_OPPOSITE && p < 0) {
+    for (let i = at; i < end; i++) u[i] = -g[i] / norm; // u = −e is the flow's unstable fixed point
+  } else if (raw > 0) {
+    const ofGradient = toGradient / raw;
+    const ofVelocity = kept / raw;
+    for (let i = at; i < end; i++) u[i] = ofGradient * g[i] + ofVelocity * u[i];
+  } else if (Number.isNaN(raw)) u.fill(Number.NaN, at, end);
   // cosh δ + p sinh δ ≥ e^{−δ}: the bound keeps u = −e exact when e^{−2δ} is below the rounding of 1.
   return (d - 1) * Math.max(delta + Math.log1p(0.5 * (1 - p) * Math.expm1(-2 * delta)), -delta);
+}
+
+/** ‖g‖², u·g and ‖u‖² on [at, end). Two partial sums each: a chain of additions waits for its own latency. */
+function products(u: Float64Array, g: Float64Array, at: number, end: number) {
+  let square = 0;
+  let square2 = 0;
+  let along = 0;
+  let along2 = 0;
+  let length = 0;
+  let length2 = 0;
+  let i = at;
+  for (; i + 1 < end; i += 2) {
+    const ga = g[i];
+    const gb = g[i + 1];
+    const ua = u[i];
+    const ub = u[i + 1];
+    square += ga * ga;
+    square2 += gb * gb;
+    along += ua * ga;
+    along2 += ub * gb;
+    length += ua * ua;
+    length2 += ub * ub;
+  }
+  if (i < end) {
+    square += g[i] * g[i];
+    along += u[i] * g[i];
+    length += u[i] * u[i];
+  }
+  return { square: square + square2, along: along + along2, length: length + length2 };
 }
 
 /** Moves θ by `length` along `v`: θ += length · v on `[at, at+d)`. */

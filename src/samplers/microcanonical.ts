@@ -4,6 +4,7 @@
  */
 import { shapeError } from '../errors.ts';
 import { normals } from '../math/random.ts';
+import { squaredDistance } from '../math/sums.ts';
 import { fold, stream } from '../math/threefry.ts';
 import type { Info, Key, LogDensity, State } from '../types.ts';
 import type { Controller } from './controller.ts';
@@ -130,9 +131,7 @@ export class Workspace {
     const { chains, d, theta, info } = this;
     info.logDensity.set(state.logDensity);
     for (let c = 0; c < chains; c++) {
-      let square = 0;
-      for (let i = c * d; i < (c + 1) * d; i++) square += (state.theta[i] - theta[i]) ** 2;
-      info.moved[c] = Math.sqrt(square);
+      info.moved[c] = Math.sqrt(squaredDistance(state.theta, theta, c * d, (c + 1) * d));
     }
     return info;
   }
