@@ -1,0 +1,51 @@
+/** What users install: the packed tarball in an empty folder, its command, its library and its types. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { z } from 'zod';
+import { fitSchema } from '../../src/run/spec.ts';
+
+it('packs, installs in an empty folder, runs the demo and the library', { timeout: 300_000 }, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'smile-pack-'));
+  execFileSync('npm', ['pack', '--pack-destination', folder], { stdio: 'pipe' });
+  const [tarball] = readdirSync(folder);
+  writeFileSync(join(folder, '.npmrc'), readFileSync('.npmrc'));
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module", "private": true }');
+  execFileSync('npm', ['install', '--prefer-offline', tarball], { cwd: folder, stdio: 'pipe' });
+  const installed = readdirSync(join(folder, 'node_modules', 'smile-bayes')).sort();
+  expect(installed).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'package.json', 'schema']);
+  const smile = (...args: string[]) =>
+    execFileSync(join(folder, 'node_modules', '.bin', 'smile'), args, { cwd: folder, encoding: 'utf8' });
+  const demo = JSON.parse(smile('demo', '--quick', '--json', '--quiet'));
+  expect(demo.bayesianEnsemble.test.members).toBe(400);
+  expect(smile('predict', 'smile-runs/demo/run', 'smile-runs/demo/data.csv').split('\n').length).toBe(602);
+  writeFileSync(
+    join(folder, 'use.ts'),
+    "import { fit, type Evaluation } from 'smile-bayes';\nexport const job: Promise<Evaluation> = fit({ data: 'a.csv', out: 'b' });\n",
+  );
+  execFileSync(
+    'npx',
+    [
+      'tsc',
+      '--noEmit',
+      '--strict',
+      '--module',
+      'nodenext',
+      '--target',
+      'es2023',
+      '--skipLibCheck',
+      join(folder, 'use.ts'),
+    ],
+    {
+      stdio: 'pipe',
+    },
+  );
+});
+
+it('publishes the JSON Schema of the configuration as it is', () => {
+  const published = JSON.parse(readFileSync('schema/fit.json', 'utf8'));
+  const { title: _title, ...schema } = published;
+  expect(schema).toEqual(JSON.parse(JSON.stringify(z.toJSONSchema(fitSchema, { io: 'input' }))));
+});
