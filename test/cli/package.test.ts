@@ -29,6 +29,7 @@ it('packs, installs in an empty folder, runs the demo and the library', { timeou
     'npx',
     [
       'tsc',
+      '--ignoreConfig',
       '--noEmit',
       '--strict',
       '--module',

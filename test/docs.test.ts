@@ -1,0 +1,54 @@
+/** The examples of the documentation, run as a reader would: against the built package. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const blocks = (path: string, language: string) =>
+  [...readFileSync(path, 'utf8').matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, 'g'))].map(
+    ([, code]) => code,
+  );
+
+function runExample(code: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'smile-docs-'));
+  symlinkSync(resolve('node_modules'), join(folder, 'node_modules'));
+  writeFileSync(join(folder, 'example.mts'), code.replaceAll("'smile-bayes'", `'${resolve('dist/index.js')}'`));
+  return execFileSync(process.execPath, ['--import', 'tsx', 'example.mts'], { cwd: folder, encoding: 'utf8' });
+}
+
+describe('docs/library.md', () => {
+  const [fitAndPredict, ownDensity] = blocks('docs/library.md', 'ts');
+
+  it('fits and predicts', () => {
+    const lines = runExample(fitAndPredict).trim().split('\n');
+    expect(lines[0]).toContain('200 rows, 2 columns');
+    expect(lines.join('\n')).toContain('trusted: true');
+    expect(lines.at(-1)?.split(' ').map(Number).every(Number.isFinite)).toBe(true);
+  });
+
+  it('samples a density', () => {
+    const [variance, enough] = runExample(ownDensity).trim().split(' ');
+    expect(Math.abs(Number(variance) - 4)).toBeLessThan(0.6);
+    expect(enough).toBe('true');
+  });
+});
+
+describe('README.md', () => {
+  it('shows commands that exist, with flags that exist', () => {
+    const help = (command: string) =>
+      execFileSync(process.execPath, ['dist/cli.js', command, '--help'], { encoding: 'utf8' });
+    const lines = [...blocks('README.md', 'sh'), ...blocks('README.md', 'yaml').map(() => '')].join('\n').split('\n');
+    const calls = lines.flatMap((line) => /^(?:npx |node dist\/cli\.js |)smile (\w+)(.*)$/.exec(line.trim()) ?? []);
+    expect(calls.length).toBeGreaterThan(2);
+    for (let i = 0; i < calls.length; i += 3) {
+      const text = help(calls[i + 1]);
+      for (const [flag] of calls[i + 2].matchAll(/--[a-z-]+/g)) expect(text).toContain(flag);
+    }
+  });
+
+  it('shows a configuration that is valid', async () => {
+    const { parseYamlConfig } = await import('../src/run/spec.ts');
+    for (const text of blocks('README.md', 'yaml')) expect(() => parseYamlConfig(text, 'README.md')).not.toThrow();
+  });
+});
