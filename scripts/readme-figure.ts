@@ -21,7 +21,7 @@ const points = readFileSync('smile-runs/demo/data.csv', 'utf8')
 const { document } = parseHTML('<!doctype html><html><body></body></html>');
 const blue = '#3366aa';
 const figure = Plot.plot({
-  document: document as unknown as Document,
+  document: document as unknown as NonNullable<Plot.PlotOptions['document']>,
   width: 760,
   height: 400,
   style: { fontSize: '13px', background: 'white', color: '#222222', fontFamily: 'sans-serif' },
