@@ -32,7 +32,8 @@ export function batchStream(
   size: number,
   order: 'all' | 'paper' = 'all',
 ): BatchStream {
-  const { inputs, targets } = source;
+  const { inputs, targets, y } = source;
+  const columns = featuresFirst(source.x, inputs);
   const rows = source.y.length;
   const used = order === 'paper' ? Math.floor(rows / size) * size : rows;
   const batch = {
@@ -46,7 +47,8 @@ export function batchStream(
       return held.order;
     };
   });
-  const picked = new Uint32Array(size);
+  // Signed: an unsigned index would be turned into a double at every access.
+  const picked = new Int32Array(size);
   return {
     scale: order === 'paper' ? Math.max(1, Math.floor(rows / size)) : rows / size,
     at(t) {
@@ -58,25 +60,38 @@ export function batchStream(
           picked.set(part, j);
           j += part.length;
         }
-        gather(source, picked, batch, c);
+        gather(columns, y, picked, batch, c, targets);
       }
       return batch;
     },
   };
 }
 
+/** The transpose of rows `[N × p]`: columns `[p × N]`, from which a batch is gathered in half the time. */
+export function featuresFirst(x: Float32Array, inputs: number): Float32Array {
+  const rows = x.length / inputs;
+  const columns = new Float32Array(x.length);
+  for (let i = 0; i < inputs; i++) for (let n = 0; n < rows; n++) columns[i * rows + n] = x[n * inputs + i];
+  return columns;
+}
+
 /** Writes the picked rows as chain c's block of a batch, features before rows, classes one-hot. */
 export function gather(
-  { x, y, inputs, targets }: BatchSource,
-  picked: Uint32Array,
+  columns: Float32Array,
+  y: Float64Array,
+  picked: Int32Array,
   batch: { readonly x: Float32Array; readonly y: Float32Array },
   c: number,
+  targets: number,
 ): void {
   const size = picked.length;
-  const target = batch.x;
+  const rows = y.length;
+  const inputs = columns.length / rows;
+  const { x: target } = batch;
   for (let i = 0; i < inputs; i++) {
-    const at = (c * inputs + i) * size;
-    for (let j = 0; j < size; j++) target[at + j] = x[picked[j] * inputs + i];
+    const to = (c * inputs + i) * size;
+    const from = i * rows;
+    for (let j = 0; j < size; j++) target[to + j] = columns[from + picked[j]];
   }
   const yAt = c * targets * size;
   if (targets === 1) {

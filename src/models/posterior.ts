@@ -5,7 +5,7 @@
  */
 import { gradient, input, reduceSum, type Tensor } from '../graph/index.ts';
 import { sumOf, sumOfSquares } from '../math/sums.ts';
-import type { CompiledGraph, LogDensity } from '../types.ts';
+import type { CompiledGraph, LogDensity, TensorData } from '../types.ts';
 import type { Likelihood } from './likelihood.ts';
 import { dimensionOf, type Model, type Parameter, unflatten } from './model.ts';
 
@@ -90,14 +90,27 @@ export function networkLogDensity(
     dim,
     async evaluate(theta, { x, y }, value, grad) {
       if (theta32.length !== theta.length) theta32 = new Float32Array(theta.length);
-      for (let i = 0; i < theta.length; i++) theta32[i] = theta[i];
+      theta32.set(theta);
       const { logLikelihood, gradient: slope } = await compiled.run({ theta: theta32, x, y });
       const rows = logLikelihood.length / value.length;
-      for (let i = 0; i < grad.length; i++) grad[i] = scale * slope[i] - precision * theta[i];
       for (let c = 0; c < value.length; c++) {
-        const prior = -0.5 * precision * sumOfSquares(theta, c * dim, (c + 1) * dim);
+        const prior = addPrior(grad, slope, theta, c * dim, (c + 1) * dim, scale, precision);
         value[c] = prior + scale * sumOf(logLikelihood, c * rows, (c + 1) * rows);
       }
     },
   };
+}
+
+/** grad = scale·slope − precision·θ over [at, end); returns the log prior −½ precision ‖θ‖². */
+function addPrior(
+  grad: Float64Array,
+  slope: TensorData,
+  theta: Float64Array,
+  at: number,
+  end: number,
+  scale: number,
+  precision: number,
+): number {
+  for (let i = at; i < end; i++) grad[i] = scale * slope[i] - precision * theta[i];
+  return -0.5 * precision * sumOfSquares(theta, at, end);
 }

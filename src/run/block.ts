@@ -2,7 +2,7 @@
  * A block of chains from start to end: warm start, warm-up, sampling. All it needs is in the run directory, and all it
  * makes goes there.
  */
-import { batchStream, gather } from '../data/batches.ts';
+import { batchStream, featuresFirst, gather } from '../data/batches.ts';
 import { compile } from '../engine/session.ts';
 import { squaredDistance } from '../math/sums.ts';
 import { fold, rootKey, stream } from '../math/threefry.ts';
@@ -106,8 +106,9 @@ async function validationLoss(network: BayesianNetwork, { valid }: SplitData, ch
     x: new Float32Array(chains * network.inputs * rows),
     y: new Float32Array(chains * network.likelihood.targets * rows),
   };
-  const all = Uint32Array.from({ length: rows }, (_, i) => i);
-  for (let c = 0; c < chains; c++) gather(valid, all, batch, c);
+  const all = Int32Array.from({ length: rows }, (_, i) => i);
+  const columns = featuresFirst(valid.x, network.inputs);
+  for (let c = 0; c < chains; c++) gather(columns, valid.y, all, batch, c, network.likelihood.targets);
   return {
     async loss(theta: Float64Array): Promise<Float64Array> {
       const { logLikelihood } = await graph.run({ theta: Float32Array.from(theta), ...batch });

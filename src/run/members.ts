@@ -1,5 +1,5 @@
 /** Predictions of members: what each network of an ensemble says about given rows. */
-import { gather } from '../data/batches.ts';
+import { featuresFirst } from '../data/batches.ts';
 import { compile } from '../engine/session.ts';
 import { predictionGraph } from '../models/posterior.ts';
 import { readDraws } from '../store/draws.ts';
@@ -53,7 +53,7 @@ export async function* predictMembers(
   const rows = Math.min(n, CHUNK);
   const classes = network.likelihood.name === 'softmax' ? network.likelihood.outputs : 0;
   const graph = await compile(predictionGraph(network, GROUP, rows));
-  const chunks = columnsFirst(x, inputs, n, rows);
+  const chunks = chunked(x, inputs, rows);
   const theta = new Float32Array(GROUP * d);
   try {
     for (const count of groups(thetas, theta, d)) {
@@ -88,14 +88,15 @@ function* groups(thetas: Thetas, theta: Float32Array, d: number): Generator<numb
 }
 
 /** The rows in chunks of `[1, p, rows]`; the last one is filled up with its own first row. */
-function columnsFirst(x: Float32Array, inputs: number, n: number, rows: number) {
-  const source = { x, y: new Float64Array(n), inputs, targets: 1 };
-  const target = new Float32Array(rows);
+function chunked(x: Float32Array, inputs: number, rows: number) {
+  const n = x.length / inputs;
+  const columns = featuresFirst(x, inputs);
   return Array.from({ length: Math.ceil(n / rows) }, (_, k) => {
     const at = k * rows;
-    const picked = Uint32Array.from({ length: rows }, (_, j) => (at + j < n ? at + j : at));
     const block = new Float32Array(inputs * rows);
-    gather(source, picked, { x: block, y: target }, 0);
+    for (let i = 0; i < inputs; i++) {
+      for (let j = 0; j < rows; j++) block[i * rows + j] = columns[i * n + (at + j < n ? at + j : at)];
+    }
     return { at, block };
   });
 }

@@ -164,23 +164,19 @@ export function* mclachlan<B>(
   const { preconditioner } = parts;
   const { theta, velocity, gradient, logDensity, stepSize } = state;
   const { chains, d, kinetic, mapped } = room;
-  const kickAll = (coefficient: number, source: (c: number) => Float64Array) => {
-    for (let c = 0; c < chains; c++) kinetic[c] += kick(velocity, source(c), c * d, d, coefficient * stepSize[c]);
-  };
-  const driftAll = () => {
+  const whitened = (c: number) => preconditioner.whiten(state, c, d, gradient, mapped);
+  // Chain by chain, so that what a kick has just read is still in the cache when the drift needs it.
+  const kickAndDrift = (coefficient: number, source: (c: number) => Float64Array) => {
     for (let c = 0; c < chains; c++) {
+      kinetic[c] += kick(velocity, source(c), c * d, d, coefficient * stepSize[c]);
       drift(theta, preconditioner.colour(state, c, d, velocity, mapped), c * d, d, 0.5 * stepSize[c]);
     }
   };
-  const whitened = (c: number) => preconditioner.whiten(state, c, d, gradient, mapped);
-
-  kickAll(OUTER_KICK, firstGradient);
-  driftAll();
+  kickAndDrift(OUTER_KICK, firstGradient);
   yield* evaluate(density, theta, batch, logDensity, gradient);
-  kickAll(INNER_KICK, whitened);
-  driftAll();
+  kickAndDrift(INNER_KICK, whitened);
   yield* evaluate(density, theta, batch, logDensity, gradient);
-  kickAll(OUTER_KICK, whitened);
+  for (let c = 0; c < chains; c++) kinetic[c] += kick(velocity, whitened(c), c * d, d, OUTER_KICK * stepSize[c]);
   room.info.gradients += 2;
 }
 
