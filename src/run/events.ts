@@ -1,6 +1,6 @@
 /** What a running fit tells: typed events, for screens and programs. */
 
-export type Phase = 'warm start' | 'warm-up' | 'sampling' | 'done' | 'stopped';
+export type Phase = 'warm start' | 'warm-up' | 'sampling';
 
 /** Where a block of chains stands. Arrays are per chain of the block. */
 export interface BlockProgress {
@@ -20,7 +20,6 @@ export interface BlockProgress {
 
 export type FitEvent =
   | { readonly type: 'note'; readonly message: string }
-  | { readonly type: 'warning'; readonly message: string }
   | { readonly type: 'progress'; readonly block: BlockProgress };
 
 /** The end of one chain, stored beside its draws. */

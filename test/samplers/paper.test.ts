@@ -3,7 +3,7 @@ import { normalQuantile } from '../../src/math/special.ts';
 import { energyQuantiles, gammaQuantile, wilsonHilferty } from '../../src/samplers/energy-quantile.ts';
 import { paperStatistics } from '../../src/samplers/energy-statistics.ts';
 import { paperDiagonal } from '../../src/samplers/paper.ts';
-import { absorbMoments } from '../../src/samplers/preconditioner.ts';
+import { absorbMoments, diagonalNoise } from '../../src/samplers/preconditioner.ts';
 import { smileSampler } from '../../src/samplers/smile.ts';
 import { quantileTuner, setPointTuner } from '../../src/samplers/tuners.ts';
 import type { State } from '../../src/types.ts';
@@ -87,7 +87,18 @@ describe('diagonal preconditioners', () => {
     // A gradient that leaves S² where it is: (g − m)² = S² with m = .99 + .01 g.
     const g = Float64Array.from(before, (s2) => (Math.sqrt(s2) + 0.99) / 0.99);
     paperDiagonal.learn(state, 0, 4, g);
-    close(state.multiplier, vectors.bnn_norm.multiplier, 1e-9);
+    close(state.multiplier, vectors.bnn_norm.multiplier, 1e-12);
+  });
+
+  it('sound: the golden normalisation to unit mean square speed', () => {
+    const { sd, multiplier } = vectors.analytical_norm;
+    // So many gradients seen that one more changes nothing.
+    const part = diagonalNoise({ statistic: 'noise', window: 1e300, shrinkage: 0, normalise: 'speed' });
+    const state = part.init(1, 3);
+    state.noiseCount[0] = 1e300;
+    state.noiseSquare.set(sd.map((s) => s ** 2));
+    part.learn(state, 0, 3, new Float64Array(3));
+    close(state.multiplier, multiplier, 1e-12);
   });
 
   it('the mean and square updates are the golden ones', () => {
