@@ -78,7 +78,6 @@ export class Workspace {
   readonly d: number;
   /** Copies of the state before the step. */
   readonly theta: Float64Array;
-  readonly velocity: Float64Array;
   readonly gradient: Float64Array;
   readonly logDensity: Float64Array;
   /** Kinetic energy change of the step so far `[C]`. */
@@ -95,7 +94,6 @@ export class Workspace {
     this.chains = chains;
     this.d = d;
     this.theta = block();
-    this.velocity = block();
     this.gradient = block();
     this.logDensity = perChain();
     this.kinetic = perChain();
@@ -113,10 +111,9 @@ export class Workspace {
     };
   }
 
-  /** Remembers the state before the step and clears what the step sums up. */
+  /** Remembers what a rejected step restores, and clears what the step sums up. */
   remember(state: MicrocanonicalState): void {
     this.theta.set(state.theta);
-    this.velocity.set(state.velocity);
     this.gradient.set(state.gradient);
     this.logDensity.set(state.logDensity);
     this.kinetic.fill(0);
