@@ -71,8 +71,11 @@ export type TensorData = Float32Array | Float64Array;
 
 /** A graph compiled for one device. Shapes are fixed at compile time. */
 export interface CompiledGraph {
-  /** Runs the graph on named inputs and returns the named outputs. */
-  run(feeds: Readonly<Record<string, TensorData>>): Promise<Record<string, TensorData>>;
+  /** Runs the graph on named inputs and returns the named outputs; those named in `into` are written there. */
+  run(
+    feeds: Readonly<Record<string, TensorData>>,
+    into?: Readonly<Record<string, TensorData>>,
+  ): Promise<Record<string, TensorData>>;
   /** Frees the native session. The graph cannot run afterwards. */
   release(): Promise<void>;
 }

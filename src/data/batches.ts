@@ -41,7 +41,7 @@ export function batchStream(
     y: new Float32Array(keys.length * targets * size),
   };
   const epochs = keys.map((key) => {
-    let held: { epoch: number; order: Uint32Array } = { epoch: -1, order: new Uint32Array(0) };
+    let held: { epoch: number; order: Int32Array } = { epoch: -1, order: new Int32Array(0) };
     return (epoch: number) => {
       if (held.epoch !== epoch) held = { epoch, order: permutation(fold(key, epoch), used) };
       return held.order;
@@ -91,7 +91,19 @@ export function gather(
   for (let i = 0; i < inputs; i++) {
     const to = (c * inputs + i) * size;
     const from = i * rows;
-    for (let j = 0; j < size; j++) target[to + j] = columns[from + picked[j]];
+    let j = 0;
+    // Four at a time: the loop itself costs as much as a copy.
+    for (; j + 3 < size; j += 4) {
+      const a = columns[from + picked[j]];
+      const b = columns[from + picked[j + 1]];
+      const c = columns[from + picked[j + 2]];
+      const d = columns[from + picked[j + 3]];
+      target[to + j] = a;
+      target[to + j + 1] = b;
+      target[to + j + 2] = c;
+      target[to + j + 3] = d;
+    }
+    for (; j < size; j++) target[to + j] = columns[from + picked[j]];
   }
   const yAt = c * targets * size;
   if (targets === 1) {

@@ -65,7 +65,7 @@ function moments(values: readonly number[]): { mean: number; sd: number } {
 export function learnPreprocessing(
   table: Table,
   schema: Schema,
-  train: Uint32Array,
+  train: Int32Array,
   standardise: 'train' | 'all',
 ): { preprocessing: Preprocessing; notes: string[] } {
   const rows = [...train];

@@ -4,9 +4,9 @@ import { permutation } from '../math/random.ts';
 import { rootKey, stream } from '../math/threefry.ts';
 
 export interface Split {
-  readonly train: Uint32Array;
-  readonly valid: Uint32Array;
-  readonly test: Uint32Array;
+  readonly train: Int32Array;
+  readonly valid: Int32Array;
+  readonly test: Int32Array;
 }
 
 /** Indices 0 … n−1 cut into parts of round(n·test), round(n·valid) and the rest, at least one row each. */

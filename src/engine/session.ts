@@ -18,14 +18,21 @@ export async function compile(
   const session = await create(writeOnnx(graph.inputs, graph.outputs, options), threads);
   const inputs = Object.entries(graph.inputs).filter(([name]) => session.inputNames.includes(name));
   const feeds: Record<string, OrtTensor> = {};
+  const fetches: Record<string, OrtTensor | null> = {};
   return {
-    async run(given) {
+    async run(given, into = {}) {
       for (const [name, tensor] of inputs) {
-        const data = given[name];
-        checkFeed(name, tensor, data);
-        if (feeds[name]?.data !== data) feeds[name] = new OrtTensor(data, tensor.shape);
+        checkFeed(name, tensor, given[name]);
+        if (feeds[name]?.data !== given[name]) feeds[name] = new OrtTensor(given[name], tensor.shape);
       }
-      const results = await session.run(feeds);
+      for (const [name, tensor] of Object.entries(graph.outputs)) {
+        if (into[name] === undefined) fetches[name] = null;
+        else if (fetches[name]?.data !== into[name]) {
+          checkFeed(name, tensor, into[name]);
+          fetches[name] = new OrtTensor(into[name], tensor.shape);
+        }
+      }
+      const results = await session.run(feeds, fetches);
       return Object.fromEntries(Object.entries(results).map(([name, { data }]) => [name, data as TensorData]));
     },
     release: () => session.release(),

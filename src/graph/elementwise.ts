@@ -1,10 +1,12 @@
 /** Elementwise arithmetic with NumPy broadcasting, and the activations. */
+import { ELEMENT } from './onnx/schema.ts';
 import { reduceTo } from './reduce.ts';
 import { expand } from './shape.ts';
 import {
   broadcastShape,
   constant,
   constantValue,
+  type Dtype,
   filled,
   type Node,
   type Op,
@@ -84,6 +86,20 @@ export const tanh = unary('tanh', 'Tanh', (x, y, dy) => mul(dy, sub(constant(1, 
 export const sigmoid = unary('sigmoid', 'Sigmoid', (x, y, dy) => mul(dy, mul(y, sub(constant(1, x), y))));
 /** max(x, 0); its gradient at 0 is 0. */
 export const relu = unary('relu', 'Relu', (_x, y, dy) => mul(dy, step(y)));
+
+const castOp: Op = {
+  name: 'cast',
+  gradient: ({ inputs: [x] }, [dy]) => [dy && cast(dy, x.dtype)],
+  emit: ({ attributes }, [x], emitter) => emitter.node('Cast', [x], { to: ELEMENT[attributes.to as Dtype] }),
+};
+
+/** The same numbers in another type. */
+export function cast(x: Tensor, to: Dtype): Tensor {
+  if (x.dtype === to) return x;
+  const value = constantValue(x);
+  if (value !== undefined) return filled(value, x.shape, to);
+  return { node: { op: castOp, inputs: [x], attributes: { to } }, index: 0, shape: x.shape, dtype: to };
+}
 
 /** x². */
 export const square = (x: Tensor): Tensor => mul(x, x);

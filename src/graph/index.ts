@@ -1,5 +1,5 @@
 /** The public names of the graph room. */
-export { add, div, exp, gelu, log, mul, neg, relu, sigmoid, silu, square, sub, tanh } from './elementwise.ts';
+export { add, cast, div, exp, gelu, log, mul, neg, relu, sigmoid, silu, square, sub, tanh } from './elementwise.ts';
 export { gradient } from './gradient.ts';
 export { matmul } from './linear.ts';
 export { decodeModel, encodeModel, type OnnxModel } from './onnx/schema.ts';

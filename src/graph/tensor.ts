@@ -5,7 +5,7 @@
 import { shapeError } from '../errors.ts';
 import type { Emitter } from './onnx/emitter.ts';
 
-/** One type per graph: float32 for the engine, float64 for checks of gradients. */
+/** float32 inside networks; float64 for what samplers see, and for checks of gradients. */
 export type Dtype = 'float32' | 'float64';
 export type Shape = readonly number[];
 export type Attributes = Readonly<Record<string, number | string | boolean | readonly number[]>>;
@@ -44,9 +44,7 @@ export function sharedDtype(where: string, inputs: readonly Tensor[]): Dtype {
   const [{ dtype }] = inputs;
   const other = inputs.find((tensor) => tensor.dtype !== dtype);
   if (other) {
-    throw shapeError(
-      `${where}: expected inputs of one type, got ${dtype} and ${other.dtype}. Build a graph in one type.`,
-    );
+    throw shapeError(`${where}: expected inputs of one type, got ${dtype} and ${other.dtype}. Cast one of them.`);
   }
   return dtype;
 }

@@ -37,36 +37,32 @@ export function direction(key: Key, out: Float64Array, at = 0, count = out.lengt
   for (let i = at; i < at + count; i++) out[i] *= scale;
 }
 
+/** Words of sfc32 that are thrown away while its state mixes. */
+const MIXING = 12;
+
 /**
  * A uniformly random permutation of 0 … n−1 by Fisher–Yates. One permutation is one unit of work, so its words come
- * from a sequential generator seeded by the key (sfc32 of PractRand), many times faster than a counter each.
+ * from a sequential generator seeded by the key (sfc32 of PractRand), many times faster than a counter each; its four
+ * words of state are local variables, since a closure would keep them in memory.
  */
-export function permutation(key: Key, n: number): Uint32Array {
-  const order = new Uint32Array(n);
+export function permutation(key: Key, n: number): Int32Array {
+  const order = new Int32Array(n);
   for (let i = 0; i < n; i++) order[i] = i;
-  const next = sequence(key);
-  for (let i = 1; i <= 12; i++) next();
-  for (let i = n - 1; i > 0; i--) {
-    const j = Math.floor(next() * TWO_POW_MINUS_32 * (i + 1));
-    const held = order[i];
-    order[i] = order[j];
-    order[j] = held;
-  }
-  return order;
-}
-
-/** Unsigned 32-bit words of sfc32. */
-function sequence(key: Key): () => number {
   let a = key[0] | 0;
   let b = key[1] | 0;
   let c = 0x9e3779b9 | 0;
   let counter = 1;
-  return () => {
+  for (let i = n - 1 + MIXING; i > 0; i--) {
     const word = (a + b + counter) | 0;
     counter = (counter + 1) | 0;
     a = b ^ (b >>> 9);
     b = (c + (c << 3)) | 0;
     c = (((c << 21) | (c >>> 11)) + word) | 0;
-    return word >>> 0;
-  };
+    if (i >= n) continue;
+    const j = Math.floor((word >>> 0) * TWO_POW_MINUS_32 * (i + 1));
+    const held = order[i];
+    order[i] = order[j];
+    order[j] = held;
+  }
+  return order;
 }

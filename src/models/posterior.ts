@@ -1,11 +1,7 @@
-/**
- * The posterior of a network: log p(θ | D) = log prior + (N/|b|) Σ_{i∈b} log p(y_i | x_i, θ) + const.
- *
- * The graphs hold the likelihood in float32. The prior, the sum over rows and all that the sampler sees are float64.
- */
-import { gradient, input, reduceSum, type Tensor } from '../graph/index.ts';
+/** The posterior of a network: log p(θ | D) = log prior + (N/|b|) Σ_{i∈b} log p(y_i | x_i, θ) + const. */
+import { add, cast, constant, type Dtype, gradient, input, mul, type Tensor } from '../graph/index.ts';
 import { sumOf, sumOfSquares } from '../math/sums.ts';
-import type { CompiledGraph, LogDensity, TensorData } from '../types.ts';
+import type { CompiledGraph, LogDensity } from '../types.ts';
 import type { Likelihood } from './likelihood.ts';
 import { dimensionOf, type Model, type Parameter, unflatten } from './model.ts';
 
@@ -40,77 +36,82 @@ export function bayesianNetwork(model: Model, likelihood: Likelihood, inputs: nu
   return { model, likelihood, parameters, dim: dimensionOf(parameters), inputs };
 }
 
-type Dtype = 'float32' | 'float64';
-
-function forward(network: BayesianNetwork, chains: number, xChains: number, rows: number, dtype: Dtype) {
-  const theta = input('theta', [chains, network.dim], dtype);
-  const x = input('x', [xChains, network.inputs, rows], dtype);
-  const named = unflatten(theta, network.parameters);
-  return { theta, x, named, outputs: network.model.forward(named, x) };
+interface Forward {
+  readonly chains: number;
+  /** Leading length of x: one set of rows for each chain, or 1 for rows that all chains share. */
+  readonly xChains: number;
+  readonly rows: number;
+  /** The type that the network computes in. */
+  readonly dtype: Dtype;
 }
 
-/** Log likelihood of every row `[C, B]` and the gradient of its sum `[C, d]`, each chain on its own rows. */
-export function likelihoodGraph(
-  network: BayesianNetwork,
-  chains: number,
-  rows: number,
-  dtype: Dtype = 'float32',
-): GraphSpec {
-  const { theta, x, named, outputs } = forward(network, chains, chains, rows, dtype);
+/** Parameters come in as float64 `[C, d]`, as samplers hold them. */
+function forward(network: BayesianNetwork, { chains, xChains, rows, dtype }: Forward) {
+  const theta = input('theta', [chains, network.dim], 'float64');
+  const narrow = cast(theta, dtype);
+  const x = input('x', [xChains, network.inputs, rows], dtype);
+  const named = unflatten(narrow, network.parameters);
+  return { theta, narrow, x, named, outputs: network.model.forward(named, x) };
+}
+
+function withTargets(network: BayesianNetwork, chains: number, rows: number, dtype: Dtype) {
+  const { named, outputs, ...parts } = forward(network, { chains, xChains: chains, rows, dtype });
   const y = input('y', [chains, network.likelihood.targets, rows], dtype);
-  const logLikelihood = network.likelihood.logLikelihood(outputs, named, y);
-  const [slope] = gradient(reduceSum(logLikelihood, [0, 1]), [theta]);
-  return { inputs: { theta, x, y }, outputs: { logLikelihood, gradient: slope } };
+  return { ...parts, y, logLikelihood: network.likelihood.logLikelihood(outputs, named, y) };
+}
+
+/** Log likelihood of every row `[C, B]`, each chain on its own rows. */
+export function likelihoodGraph(network: BayesianNetwork, chains: number, rows: number): GraphSpec {
+  const { theta, x, y, logLikelihood } = withTargets(network, chains, rows, 'float32');
+  return { inputs: { theta, x, y }, outputs: { logLikelihood } };
 }
 
 /** What C members predict for the same rows: `x` is `[1, p, B]`. */
 export function predictionGraph(network: BayesianNetwork, chains: number, rows: number): GraphSpec {
-  const { theta, x, named, outputs } = forward(network, chains, 1, rows, 'float32');
+  const { theta, x, named, outputs } = forward(network, { chains, xChains: 1, rows, dtype: 'float32' });
   return { inputs: { theta, x }, outputs: network.likelihood.predict(outputs, named) };
 }
 
-/** An isotropic normal prior N(0, scale²) on every parameter; Infinity for none. */
-export interface NormalPrior {
-  readonly scale: number;
+export interface Scaling {
+  /** Scale of the isotropic normal prior N(0, scale²) on every parameter; Infinity for none. */
+  readonly priorScale: number;
+  /** Factor of the batch's log likelihood, N/|b|. */
+  readonly factor: number;
 }
 
 /**
- * The log density over a compiled `likelihoodGraph`. `scale` is N/|b|. A run's buffers are reused, so one evaluation
- * must have ended before the next begins (as a chain does).
+ * What the posterior needs of the network: the log likelihood of every row `[C, B]`, and the gradient `[C, d]` (float64)
+ * of `factor` times its sum plus the log prior, each chain on its own rows.
  */
+export function posteriorGraph(
+  network: BayesianNetwork,
+  chains: number,
+  rows: number,
+  { priorScale, factor }: Scaling,
+  dtype: Dtype = 'float32',
+): GraphSpec {
+  const { theta, narrow, x, y, logLikelihood } = withTargets(network, chains, rows, dtype);
+  const [slope] = gradient(mul(constant(factor, logLikelihood), logLikelihood), [narrow]);
+  const pulled = add(slope, mul(narrow, constant(-1 / priorScale ** 2, narrow)));
+  return { inputs: { theta, x, y }, outputs: { logLikelihood, gradient: cast(pulled, 'float64') } };
+}
+
+/** The log density over a compiled `posteriorGraph` of the same scaling. */
 export function networkLogDensity(
   compiled: CompiledGraph,
   dim: number,
-  prior: NormalPrior,
-  scale: number,
+  { priorScale, factor }: Scaling,
 ): LogDensity<NetworkBatch> {
-  const precision = 1 / prior.scale ** 2;
-  let theta32 = new Float32Array(0);
+  const precision = 1 / priorScale ** 2;
   return {
     dim,
     async evaluate(theta, { x, y }, value, grad) {
-      if (theta32.length !== theta.length) theta32 = new Float32Array(theta.length);
-      theta32.set(theta);
-      const { logLikelihood, gradient: slope } = await compiled.run({ theta: theta32, x, y });
+      const { logLikelihood } = await compiled.run({ theta, x, y }, { gradient: grad });
       const rows = logLikelihood.length / value.length;
       for (let c = 0; c < value.length; c++) {
-        const prior = addPrior(grad, slope, theta, c * dim, (c + 1) * dim, scale, precision);
-        value[c] = prior + scale * sumOf(logLikelihood, c * rows, (c + 1) * rows);
+        const prior = -0.5 * precision * sumOfSquares(theta, c * dim, (c + 1) * dim);
+        value[c] = prior + factor * sumOf(logLikelihood, c * rows, (c + 1) * rows);
       }
     },
   };
-}
-
-/** grad = scale·slope − precision·θ over [at, end); returns the log prior −½ precision ‖θ‖². */
-function addPrior(
-  grad: Float64Array,
-  slope: TensorData,
-  theta: Float64Array,
-  at: number,
-  end: number,
-  scale: number,
-  precision: number,
-): number {
-  for (let i = at; i < end; i++) grad[i] = scale * slope[i] - precision * theta[i];
-  return -0.5 * precision * sumOfSquares(theta, at, end);
 }

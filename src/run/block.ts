@@ -4,11 +4,17 @@
  */
 import { batchStream, featuresFirst, gather } from '../data/batches.ts';
 import { compile } from '../engine/session.ts';
-import { squaredDistance } from '../math/sums.ts';
+import { squaredDistance, sumOf } from '../math/sums.ts';
 import { fold, rootKey, stream } from '../math/threefry.ts';
 import { LOG_SIGMA } from '../models/likelihood.ts';
 import { sizeOf } from '../models/model.ts';
-import { type BayesianNetwork, likelihoodGraph, type NetworkBatch, networkLogDensity } from '../models/posterior.ts';
+import {
+  type BayesianNetwork,
+  likelihoodGraph,
+  type NetworkBatch,
+  networkLogDensity,
+  posteriorGraph,
+} from '../models/posterior.ts';
 import { stepAsync } from '../samplers/drive.ts';
 import { SAMPLERS } from '../samplers/registry.ts';
 import { drawWriter } from '../store/draws.ts';
@@ -60,7 +66,8 @@ async function trainBlock(
     keys.map((key) => stream(key, 'train')),
     w.batchSize,
   );
-  const graph = await compile(likelihoodGraph(network, chains.length, w.batchSize));
+  const flat = { priorScale: Number.POSITIVE_INFINITY, factor: batches.scale };
+  const graph = await compile(posteriorGraph(network, chains.length, w.batchSize, flat));
   const validation = await validationLoss(network, data, chains.length);
   const { noise, decay } = parameterMasks(network, w.weightDecay);
   const start = new Float64Array(chains.length * d);
@@ -69,7 +76,7 @@ async function trainBlock(
   });
   const report = progressReporter(chains, onProgress);
   const result = await warmStart(start, {
-    logLikelihood: networkLogDensity(graph, d, { scale: Number.POSITIVE_INFINITY }, batches.scale),
+    logLikelihood: networkLogDensity(graph, d, flat),
     rows: data.train.y.length,
     batchAt: batches.at,
     batchSize: w.batchSize,
@@ -100,8 +107,7 @@ async function trainBlock(
 /** Mean negative log likelihood of every member on all validation rows. */
 async function validationLoss(network: BayesianNetwork, { valid }: SplitData, chains: number) {
   const rows = valid.y.length;
-  const { inputs, outputs } = likelihoodGraph(network, chains, rows);
-  const graph = await compile({ inputs, outputs: { logLikelihood: outputs.logLikelihood } });
+  const graph = await compile(likelihoodGraph(network, chains, rows));
   const batch = {
     x: new Float32Array(chains * network.inputs * rows),
     y: new Float32Array(chains * network.likelihood.targets * rows),
@@ -111,12 +117,8 @@ async function validationLoss(network: BayesianNetwork, { valid }: SplitData, ch
   for (let c = 0; c < chains; c++) gather(columns, valid.y, all, batch, c, network.likelihood.targets);
   return {
     async loss(theta: Float64Array): Promise<Float64Array> {
-      const { logLikelihood } = await graph.run({ theta: Float32Array.from(theta), ...batch });
-      return Float64Array.from({ length: chains }, (_, c) => {
-        let sum = 0;
-        for (let i = c * rows; i < (c + 1) * rows; i++) sum += logLikelihood[i];
-        return -sum / rows;
-      });
+      const { logLikelihood } = await graph.run({ theta, ...batch });
+      return Float64Array.from({ length: chains }, (_, c) => -sumOf(logLikelihood, c * rows, (c + 1) * rows) / rows);
     },
     release: graph.release,
   };
@@ -148,8 +150,9 @@ async function sampleBlock(
     s.batchSize,
     order,
   );
-  const graph = await compile(likelihoodGraph(network, chains.length, s.batchSize));
-  const density = networkLogDensity(graph, d, { scale: spec.model.priorScale }, batches.scale);
+  const scaling = { priorScale: spec.model.priorScale, factor: batches.scale };
+  const graph = await compile(posteriorGraph(network, chains.length, s.batchSize, scaling));
+  const density = networkLogDensity(graph, d, scaling);
   const sampler = samplerOf(spec);
   const state = sampler.init(start, keys);
   const writers = chains.map((chain) => drawWriter(paths.chain(chain), d, DRAWS_PER_BLOCK));

@@ -67,13 +67,8 @@ function prepare(table: Table, asked: FitSpec) {
   const { target, task, categorical, exclude, standardise, valid, test } = asked.data;
   const schema = readSchema(table, { target, task, categorical, exclude });
   const split = splitRows(schema.rows.length, { seed: asked.seed, valid, test });
-  const rowsOf = (part: Uint32Array) => Array.from(part, (i) => schema.rows[i]);
-  const { preprocessing, notes } = learnPreprocessing(
-    table,
-    schema,
-    Uint32Array.from(rowsOf(split.train)),
-    standardise,
-  );
+  const rowsOf = (part: Int32Array) => Array.from(part, (i) => schema.rows[i]);
+  const { preprocessing, notes } = learnPreprocessing(table, schema, Int32Array.from(rowsOf(split.train)), standardise);
   const regression = schema.task === 'regression';
   const likelihood = asked.model.likelihood === 'auto' ? (regression ? 'gaussian' : 'softmax') : asked.model.likelihood;
   if ((likelihood === 'softmax') === regression) {

@@ -54,7 +54,7 @@ export async function* predictMembers(
   const classes = network.likelihood.name === 'softmax' ? network.likelihood.outputs : 0;
   const graph = await compile(predictionGraph(network, GROUP, rows));
   const chunks = chunked(x, inputs, rows);
-  const theta = new Float32Array(GROUP * d);
+  const theta = new Float64Array(GROUP * d);
   try {
     for (const count of groups(thetas, theta, d)) {
       const members = Array.from({ length: count }, () => ({
@@ -74,7 +74,7 @@ export async function* predictMembers(
 }
 
 /** Fills `theta` with up to GROUP members at a time and yields how many; the rest keeps members of before. */
-function* groups(thetas: Thetas, theta: Float32Array, d: number): Generator<number> {
+function* groups(thetas: Thetas, theta: Float64Array, d: number): Generator<number> {
   let held = 0;
   for (const piece of thetas) {
     for (let at = 0; at < piece.length; at += d) {

@@ -21,13 +21,61 @@ const NEARLY_OPPOSITE = 1e-12;
 /**
  * Turns the velocity `u[at … at+d)` by the exact flow of u̇ = (1 − uuᵀ)g/(d−1) over the length `h` with frozen
  * gradient `g[at … at+d)`, in place, and returns the kinetic energy change (d−1) ln(cosh δ + p sinh δ).
- * A zero velocity (the paper's start) turns into the gradient's direction.
+ * A zero velocity (the paper's start) turns into the gradient's direction. With a multiplier `m` the gradient is m ⊙ g.
  */
-export function kick(u: Float64Array, g: Float64Array, at: number, d: number, h: number): number {
+export function kick(u: Float64Array, g: Float64Array, at: number, d: number, h: number, m?: Float64Array): number {
   const end = at + d;
-  const { square, along, length } = products(u, g, at, end);
+  const { ofGradient, ofVelocity, energy } = turn(m ? scaledProducts(u, g, m, at, end) : products(u, g, at, end), d, h);
+  if (m) for (let i = at; i < end; i++) u[i] = ofGradient * m[i] * g[i] + ofVelocity * u[i];
+  else for (let i = at; i < end; i++) u[i] = ofGradient * g[i] + ofVelocity * u[i];
+  return energy;
+}
+
+/**
+ * A kick over `h` and then a drift over `length` with the turned velocity, in one pass over the arrays. With a
+ * multiplier `m` the gradient is m ⊙ g and the drift goes along m ⊙ u. Returns the kinetic energy change.
+ */
+export function kickAndDrift(
+  u: Float64Array,
+  g: Float64Array,
+  theta: Float64Array,
+  at: number,
+  d: number,
+  h: number,
+  length: number,
+  m?: Float64Array,
+): number {
+  const end = at + d;
+  const { ofGradient, ofVelocity, energy } = turn(m ? scaledProducts(u, g, m, at, end) : products(u, g, at, end), d, h);
+  if (m) {
+    for (let i = at; i < end; i++) {
+      const turned = ofGradient * m[i] * g[i] + ofVelocity * u[i];
+      u[i] = turned;
+      theta[i] += length * m[i] * turned;
+    }
+  } else {
+    for (let i = at; i < end; i++) {
+      const turned = ofGradient * g[i] + ofVelocity * u[i];
+      u[i] = turned;
+      theta[i] += length * turned;
+    }
+  }
+  return energy;
+}
+
+interface Products {
+  /** ‖g‖². */
+  readonly square: number;
+  /** u·g. */
+  readonly along: number;
+  /** ‖u‖². */
+  readonly length: number;
+}
+
+/** The kick as a combination ofGradient · g + ofVelocity · u, and its energy change: three products are all it needs. */
+function turn({ square, along, length }: Products, d: number, h: number) {
   const norm = Math.sqrt(square);
-  if (norm <= NO_GRADIENT) return 0;
+  if (norm <= NO_GRADIENT) return { ofGradient: 0, ofVelocity: 1, energy: 0 };
   const p = along / norm;
   const delta = (h * norm) / (d - 1);
   const fall = -Math.expm1(-delta); // 1 − ζ, exact for small δ
@@ -36,19 +84,15 @@ export function kick(u: Float64Array, g: Float64Array, at: number, d: number, h:
   const kept = 2 * zeta;
   // ‖raw‖² of raw = toGradient·g + kept·u, from the products: no second pass to normalise.
   const raw = Math.sqrt(toGradient * toGradient * square + 2 * toGradient * kept * along + kept * kept * length);
-  if (raw < NEARLY_OPPOSITE && p < 0) {
-    for (let i = at; i < end; i++) u[i] = -g[i] / norm; // u = −e is the flow's unstable fixed point
-  } else if (raw > 0) {
-    const ofGradient = toGradient / raw;
-    const ofVelocity = kept / raw;
-    for (let i = at; i < end; i++) u[i] = ofGradient * g[i] + ofVelocity * u[i];
-  } else if (Number.isNaN(raw)) u.fill(Number.NaN, at, end);
   // cosh δ + p sinh δ ≥ e^{−δ}: the bound keeps u = −e exact when e^{−2δ} is below the rounding of 1.
-  return (d - 1) * Math.max(delta + Math.log1p(0.5 * (1 - p) * Math.expm1(-2 * delta)), -delta);
+  const energy = (d - 1) * Math.max(delta + Math.log1p(0.5 * (1 - p) * Math.expm1(-2 * delta)), -delta);
+  // u = −e is the flow's unstable fixed point.
+  if (raw < NEARLY_OPPOSITE && p < 0) return { ofGradient: -1 / norm, ofVelocity: 0, energy };
+  return { ofGradient: toGradient / raw, ofVelocity: kept / raw, energy };
 }
 
-/** ‖g‖², u·g and ‖u‖² on [at, end). Two partial sums each: a chain of additions waits for its own latency. */
-function products(u: Float64Array, g: Float64Array, at: number, end: number) {
+/** Two partial sums of each product: a chain of additions waits for its own latency. */
+function products(u: Float64Array, g: Float64Array, at: number, end: number): Products {
   let square = 0;
   let square2 = 0;
   let along = 0;
@@ -74,6 +118,20 @@ function products(u: Float64Array, g: Float64Array, at: number, end: number) {
     length += u[i] * u[i];
   }
   return { square: square + square2, along: along + along2, length: length + length2 };
+}
+
+/** The products with m ⊙ g in the place of g. */
+function scaledProducts(u: Float64Array, g: Float64Array, m: Float64Array, at: number, end: number): Products {
+  let square = 0;
+  let along = 0;
+  let length = 0;
+  for (let i = at; i < end; i++) {
+    const scaled = m[i] * g[i];
+    square += scaled * scaled;
+    along += u[i] * scaled;
+    length += u[i] * u[i];
+  }
+  return { square, along, length };
 }
 
 /** Moves θ by `length` along `v`: θ += length · v on `[at, at+d)`. */

@@ -9,7 +9,7 @@ import { fold, stream } from '../math/threefry.ts';
 import type { Info, Key, LogDensity, State } from '../types.ts';
 import type { Controller } from './controller.ts';
 import { evaluate } from './drive.ts';
-import { drift, INNER_KICK, kick, OUTER_KICK, refresh, refreshStrength } from './isokinetic.ts';
+import { drift, INNER_KICK, kick, kickAndDrift, OUTER_KICK, refresh, refreshStrength } from './isokinetic.ts';
 import type { Preconditioner } from './preconditioner.ts';
 
 export interface MicrocanonicalParts {
@@ -147,8 +147,8 @@ export function workspaces(): (state: MicrocanonicalState) => Workspace {
 
 /**
  * One McLachlan step of every chain on a frozen batch: kick b₁, half drift, kick b₂, half drift, kick b₁. The first
- * kick uses `firstGradient` (already whitened); the last one leaves θ's raw gradient and log density in the state.
- * Two evaluations. `room.kinetic` receives the sum of the three kinetic energy changes.
+ * kick uses the cached gradient, raw or already whitened; the last one leaves θ's raw gradient and log density in the
+ * state. Two evaluations. `room.kinetic` receives the sum of the three kinetic energy changes.
  */
 export function* mclachlan<B>(
   parts: MicrocanonicalParts,
@@ -156,24 +156,34 @@ export function* mclachlan<B>(
   room: Workspace,
   density: LogDensity<B>,
   batch: B,
-  firstGradient: (c: number) => Float64Array,
+  cached: 'raw' | 'whitened',
 ): Generator<Promise<void>, void, void> {
   const { preconditioner } = parts;
   const { theta, velocity, gradient, logDensity, stepSize } = state;
   const { chains, d, kinetic, mapped } = room;
-  const whitened = (c: number) => preconditioner.whiten(state, c, d, gradient, mapped);
-  // Chain by chain, so that what a kick has just read is still in the cache when the drift needs it.
-  const kickAndDrift = (coefficient: number, source: (c: number) => Float64Array) => {
+  const m = preconditioner.multiplier?.(state);
+  const kickAndDriftAll = (coefficient: number, first: 'raw' | 'whitened') => {
     for (let c = 0; c < chains; c++) {
-      kinetic[c] += kick(velocity, source(c), c * d, d, coefficient * stepSize[c]);
-      drift(theta, preconditioner.colour(state, c, d, velocity, mapped), c * d, d, 0.5 * stepSize[c]);
+      const at = c * d;
+      const h = coefficient * stepSize[c];
+      const length = 0.5 * stepSize[c];
+      if (preconditioner.multiplier && first === 'raw') {
+        kinetic[c] += kickAndDrift(velocity, gradient, theta, at, d, h, length, m);
+      } else {
+        const g = first === 'raw' ? preconditioner.whiten(state, c, d, gradient, mapped) : gradient;
+        kinetic[c] += kick(velocity, g, at, d, h);
+        drift(theta, preconditioner.colour(state, c, d, velocity, mapped), at, d, length);
+      }
     }
   };
-  kickAndDrift(OUTER_KICK, firstGradient);
+  kickAndDriftAll(OUTER_KICK, cached);
   yield* evaluate(density, theta, batch, logDensity, gradient);
-  kickAndDrift(INNER_KICK, whitened);
+  kickAndDriftAll(INNER_KICK, 'raw');
   yield* evaluate(density, theta, batch, logDensity, gradient);
-  for (let c = 0; c < chains; c++) kinetic[c] += kick(velocity, whitened(c), c * d, d, OUTER_KICK * stepSize[c]);
+  for (let c = 0; c < chains; c++) {
+    const g = preconditioner.multiplier ? gradient : preconditioner.whiten(state, c, d, gradient, mapped);
+    kinetic[c] += kick(velocity, g, c * d, d, OUTER_KICK * stepSize[c], m);
+  }
   room.info.gradients += 2;
 }
 

@@ -14,7 +14,7 @@ import {
   mclachlan,
   workspaces,
 } from './microcanonical.ts';
-import { absorbMoments, type Preconditioner, scaled } from './preconditioner.ts';
+import { absorbMoments, diagonalMaps, type Preconditioner } from './preconditioner.ts';
 
 const LARGEST_GRADIENT = 1e6;
 
@@ -30,7 +30,7 @@ export function paperMicrocanonical(parts: MicrocanonicalParts): Sampler<Microca
       const room = roomFor(state);
       const { chains, d, info, kinetic, mapped } = room;
       room.remember(state);
-      yield* mclachlan(parts, state, room, cleaned(density, info.nonFinite), batch, () => state.gradient);
+      yield* mclachlan(parts, state, room, cleaned(density, info.nonFinite), batch, 'whitened');
       for (let c = 0; c < chains; c++) {
         const before = room.logDensity[c];
         const energyChange = kinetic[c] + (before === 0 ? 0 : before - state.logDensity[c]);
@@ -91,8 +91,7 @@ export const paperDiagonal: Preconditioner = {
     noiseMean: new Float64Array(chains * d),
     multiplier: new Float64Array(chains * d).fill(1),
   }),
-  whiten: (state, c, d, g, out) => scaled(state.multiplier, c, d, g, out),
-  colour: (state, c, d, u, out) => scaled(state.multiplier, c, d, u, out),
+  ...diagonalMaps,
   learn(state, c, d, g) {
     const { noiseSquare, noiseMean, multiplier } = state;
     noiseMean.fill(1, c * d, (c + 1) * d);

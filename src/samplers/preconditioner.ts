@@ -13,6 +13,11 @@ export interface Preconditioner {
   whiten(state: State, c: number, d: number, g: Float64Array, out: Float64Array): Float64Array;
   /** Au of chain c. Returns `u` itself or `out` with the range written. */
   colour(state: State, c: number, d: number, u: Float64Array, out: Float64Array): Float64Array;
+  /**
+   * Present where A is diagonal: m `[C × d]` of A = diag(m), or undefined for A = 1. The integrator then applies it in
+   * its own passes instead of calling the two maps.
+   */
+  multiplier?(state: State): Float64Array | undefined;
   /** Absorbs the raw gradient estimate `g` of chain c and updates A. */
   learn(state: State, c: number, d: number, g: Float64Array): void;
 }
@@ -22,14 +27,22 @@ export const identity: Preconditioner = {
   init: () => ({}),
   whiten: (_state, _c, _d, g) => g,
   colour: (_state, _c, _d, u) => u,
+  multiplier: () => undefined,
   learn: () => {},
 };
 
-/** out = m ⊙ v over chain c's range: both maps of a diagonal preconditioner. */
-export function scaled(m: Float64Array, c: number, d: number, v: Float64Array, out: Float64Array): Float64Array {
+/** out = m ⊙ v over chain c's range. */
+function scaled(m: Float64Array, c: number, d: number, v: Float64Array, out: Float64Array): Float64Array {
   for (let i = c * d; i < (c + 1) * d; i++) out[i] = m[i] * v[i];
   return out;
 }
+
+/** The maps of A = diag(`state.multiplier`). */
+export const diagonalMaps: Pick<Preconditioner, 'whiten' | 'colour' | 'multiplier'> = {
+  whiten: ({ multiplier }, c, d, g, out) => scaled(multiplier, c, d, g, out),
+  colour: ({ multiplier }, c, d, u, out) => scaled(multiplier, c, d, u, out),
+  multiplier: ({ multiplier }) => multiplier,
+};
 
 export interface DiagonalOptions {
   /** `noise`: deviation about the running mean (the paper's text). `second-moment`: about zero, as pSGLD does. */
@@ -41,6 +54,10 @@ export interface DiagonalOptions {
   /** `deviation`: RMS(1/m) = 1 (the paper's networks). `speed`: RMS(m) = 1 (the paper's analytic benchmark). */
   readonly normalise: 'deviation' | 'speed';
 }
+
+/** From this many gradients on the map is renewed only now and then: one more gradient hardly moves it. */
+const SETTLED = 100;
+const RENEWED_EVERY = 10;
 
 export const DIAGONAL_DEFAULTS: DiagonalOptions = {
   statistic: 'noise',
@@ -63,13 +80,13 @@ export function diagonalNoise(options: DiagonalOptions = DIAGONAL_DEFAULTS): Pre
       noiseSquare: new Float64Array(chains * d),
       multiplier: new Float64Array(chains * d).fill(1),
     }),
-    whiten: (state, c, d, g, out) => scaled(state.multiplier, c, d, g, out),
-    colour: (state, c, d, u, out) => scaled(state.multiplier, c, d, u, out),
+    ...diagonalMaps,
     learn(state, c, d, g) {
       const { noiseCount, noiseMean, noiseSquare, multiplier } = state;
       const n = ++noiseCount[c];
       const w = Math.max(1 / n, 1 / window);
       absorbMoments(noiseMean, noiseSquare, g, c * d, d, w, statistic === 'noise' ? w : 0);
+      if (n > SETTLED && n % RENEWED_EVERY !== 0) return;
       let total = 0;
       for (let i = c * d; i < (c + 1) * d; i++) total += noiseSquare[i];
       if (total === 0) return;

@@ -51,7 +51,7 @@ export function soundMicrocanonical(parts: SoundParts): Sampler<SoundState> {
 
     *step<B>(state: SoundState, density: LogDensity<B>, batch: B, t: number): Step {
       const room = roomFor(state);
-      const { chains, d, info, kinetic, mapped } = room;
+      const { chains, d, info, kinetic } = room;
       room.remember(state);
       const measured = t % energyEvery === 0;
       if (measured || state.cached.includes(0)) yield* freshGradients(state, room, density, batch, measured);
@@ -59,9 +59,7 @@ export function soundMicrocanonical(parts: SoundParts): Sampler<SoundState> {
       before.set(state.logDensity);
 
       refreshAll(parts, state, room, t, 0);
-      yield* mclachlan(parts, state, room, density, batch, (c) =>
-        preconditioner.whiten(state, c, d, state.gradient, mapped),
-      );
+      yield* mclachlan(parts, state, room, density, batch, 'raw');
       refreshAll(parts, state, room, t, 1);
 
       const adapting = state.adapting[0] === 1;

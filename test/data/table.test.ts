@@ -25,7 +25,7 @@ const options = (more: Partial<SchemaOptions> = {}): SchemaOptions => ({
 const rowsOf = (n: number, row: (i: number) => string) => Array.from({ length: n }, (_, i) => row(i)).join('\n');
 const learn = (table: Table, more: Partial<SchemaOptions> = {}, standardise: 'train' | 'all' = 'train') => {
   const schema = readSchema(table, options(more));
-  const train = Uint32Array.from(schema.rows.slice(0, Math.ceil(0.7 * schema.rows.length)));
+  const train = Int32Array.from(schema.rows.slice(0, Math.ceil(0.7 * schema.rows.length)));
   return { schema, train, ...learnPreprocessing(table, schema, train, standardise) };
 };
 

@@ -8,7 +8,7 @@ import { fold, rootKey } from '../../src/math/threefry.ts';
 import { type Likelihood, likelihood } from '../../src/models/likelihood.ts';
 import { type Activation, mlp } from '../../src/models/mlp.ts';
 import { dimensionOf } from '../../src/models/model.ts';
-import { bayesianNetwork, likelihoodGraph, networkLogDensity } from '../../src/models/posterior.ts';
+import { bayesianNetwork, type NetworkBatch, networkLogDensity, posteriorGraph } from '../../src/models/posterior.ts';
 import { stepAsync } from '../../src/samplers/drive.ts';
 import { smileSampler } from '../../src/samplers/smile.ts';
 
@@ -42,7 +42,8 @@ describe('network posterior', () => {
     const model = mlp({ inputs: 3, hidden: [5, 4], outputs: chosen.outputs, activation: activation as Activation });
     const network = bayesianNetwork(model, chosen, 3);
     const [chains, rows] = [2, 7];
-    const graph = await compile(likelihoodGraph(network, chains, rows, 'float64'));
+    const [priorScale, factor] = [0.7, 3];
+    const graph = await compile(posteriorGraph(network, chains, rows, { priorScale, factor }, 'float64'));
     const theta = random(1, chains * network.dim, 0.7);
     const x = random(2, chains * 3 * rows);
     const y =
@@ -51,8 +52,12 @@ describe('network posterior', () => {
         : random(3, chains * rows);
     const { gradient } = await graph.run({ theta, x, y });
     const exact = gradient.slice();
-    const total = async (moved: Float64Array) =>
-      Float64Array.from((await graph.run({ theta: moved, x, y })).logLikelihood).reduce((s, v) => s + v, 0);
+    const density = networkLogDensity(graph, network.dim, { priorScale, factor });
+    const value = new Float64Array(chains);
+    const total = async (moved: Float64Array) => {
+      await density.evaluate(moved, { x, y } as unknown as NetworkBatch, value, new Float64Array(theta.length));
+      return value[0] + value[1];
+    };
     const h = 1e-5;
     for (let i = 0; i < theta.length; i++) {
       const at = (step: number) => total(theta.with(i, theta[i] + step));
@@ -69,19 +74,21 @@ describe('network posterior', () => {
         likelihood('gaussian', 1),
         5,
       );
-      const theta = Float32Array.from(random(4, 7 * network.dim, 0.5));
+      const theta = random(4, 7 * network.dim, 0.5);
       const x = Float32Array.from(random(5, 7 * 5 * rows));
       const y = Float32Array.from(random(6, 7 * rows));
-      const block = likelihoodGraph(network, 7, rows);
+      const scaling = { priorScale: 1, factor: 4 };
+      const block = posteriorGraph(network, 7, rows, scaling);
       const together = await (await compile(block)).run({ theta, x, y });
       const threaded = await (await compile(block, { threads: 2 })).run({ theta, x, y });
-      const alone = await compile(likelihoodGraph(network, 1, rows));
+      const alone = await compile(posteriorGraph(network, 1, rows, scaling));
       expect(threaded).toEqual(together);
       for (let c = 0; c < 7; c++) {
-        const part = (v: Float32Array) => v.slice((c * v.length) / 7, ((c + 1) * v.length) / 7);
+        const part = <T extends Float32Array | Float64Array>(v: T) =>
+          v.slice((c * v.length) / 7, ((c + 1) * v.length) / 7) as T;
         const own = await alone.run({ theta: part(theta), x: part(x), y: part(y) });
-        expect(own.logLikelihood).toEqual(part(together.logLikelihood as Float32Array));
-        expect(own.gradient).toEqual(part(together.gradient as Float32Array));
+        expect(own.logLikelihood).toEqual(part(together.logLikelihood));
+        expect(own.gradient).toEqual(part(together.gradient));
       }
     }
   });
@@ -115,8 +122,8 @@ describe('Bayesian linear regression', () => {
   it('mini-batch gradients average to the exact full gradient', async () => {
     const keys = [fold(rootKey(1), 0), fold(rootKey(1), 1)];
     const batches = batchStream(source, keys, 30);
-    const graph = await compile(likelihoodGraph(network, 2, 30));
-    const density = networkLogDensity(graph, 3, { scale: 1 }, batches.scale);
+    const graph = await compile(posteriorGraph(network, 2, 30, { priorScale: 1, factor: batches.scale }));
+    const density = networkLogDensity(graph, 3, { priorScale: 1, factor: batches.scale });
     const theta = Float64Array.of(0.4, -0.2, 0.1, 1, 1, 1);
     const value = new Float64Array(2);
     const grad = new Float64Array(6);
@@ -138,8 +145,8 @@ describe('Bayesian linear regression', () => {
     const steps = 4000;
     const keys = Array.from({ length: chains }, (_, c) => fold(rootKey(5), c));
     const batches = batchStream(source, keys, N);
-    const graph = await compile(likelihoodGraph(network, chains, N));
-    const density = networkLogDensity(graph, 3, { scale: 1 }, batches.scale);
+    const graph = await compile(posteriorGraph(network, chains, N, { priorScale: 1, factor: batches.scale }));
+    const density = networkLogDensity(graph, 3, { priorScale: 1, factor: batches.scale });
     const sampler = smileSampler('smile-naive', { stepSize: 0.01, decoherence: 0.1 });
     const state = sampler.init(
       Float64Array.from({ length: chains * 3 }, (_, i) => mean[i % 3]),

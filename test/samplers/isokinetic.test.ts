@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { direction, normals } from '../../src/math/random.ts';
 import { uncontrolled } from '../../src/samplers/controller.ts';
 import { drift, INNER_KICK, kick, OUTER_KICK, refresh, refreshStrength } from '../../src/samplers/isokinetic.ts';
-import { identity, type Preconditioner, scaled } from '../../src/samplers/preconditioner.ts';
+import { diagonalMaps, identity, type Preconditioner } from '../../src/samplers/preconditioner.ts';
 import { soundMicrocanonical } from '../../src/samplers/sound.ts';
 import vectors from '../fixtures/vectors.json' with { type: 'json' };
 import { gaussian, run } from './targets.ts';
@@ -24,9 +24,9 @@ function plainStep(variance: number[], x: Float64Array, u: Float64Array, eps: nu
   const g = new Float64Array(d);
   const gradient = () => {
     density.evaluate(x, undefined, value, g);
-    return m ? scaled(m, 0, d, g, new Float64Array(d)) : g;
+    return m ? g.map((x, i) => m[i] * x) : g;
   };
-  const velocity = () => (m ? scaled(m, 0, d, u, new Float64Array(d)) : u);
+  const velocity = () => (m ? u.map((x, i) => m[i] * x) : u);
   let dK = kick(u, gradient(), 0, d, OUTER_KICK * eps);
   const before = value[0];
   drift(x, velocity(), 0, d, eps / 2);
@@ -171,17 +171,21 @@ describe('McLachlan step', () => {
     const fixed: Preconditioner = {
       ...identity,
       init: () => ({ multiplier: f(m) }),
-      whiten: (state, c, d, g, out) => scaled(state.multiplier, c, d, g, out),
-      colour: (state, c, d, u, out) => scaled(state.multiplier, c, d, u, out),
+      ...diagonalMaps,
     };
     const parts = { name: 't', stepSize: 0.3, controller: uncontrolled, decoherence: Infinity, energyEvery: Infinity };
     const inTheta = soundMicrocanonical({ ...parts, preconditioner: fixed });
+    const { multiplier: _, ...maps } = fixed;
+    const byMaps = soundMicrocanonical({ ...parts, preconditioner: maps });
     const inZ = soundMicrocanonical({ ...parts, preconditioner: identity });
     const variance = [1, 4, 9];
     const start = [0.3, -1.2, 2];
     const a = inTheta.init(f(start), [[1, 1]]);
     const b = inZ.init(f(start.map((x, i) => x / m[i])), [[1, 1]]);
     run(inTheta, a, gaussian(variance), () => undefined, 50);
+    const viaMaps = byMaps.init(f(start), [[1, 1]]);
+    run(byMaps, viaMaps, gaussian(variance), () => undefined, 50);
+    close(viaMaps.theta, a.theta, 1e-11);
     run(inZ, b, gaussian(variance.map((s, i) => s / m[i] ** 2)), () => undefined, 50);
     close(
       a.theta,

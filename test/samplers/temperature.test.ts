@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { normals } from '../../src/math/random.ts';
 import { fold, rootKey } from '../../src/math/threefry.ts';
 import { uncontrolled } from '../../src/samplers/controller.ts';
-import { identity, type Preconditioner, scaled } from '../../src/samplers/preconditioner.ts';
+import { diagonalMaps, identity, type Preconditioner } from '../../src/samplers/preconditioner.ts';
 import { soundMicrocanonical } from '../../src/samplers/sound.ts';
 import { gaussian, run } from './targets.ts';
 
@@ -31,8 +31,7 @@ function temperatures(options: {
   const exact: Preconditioner = {
     ...identity,
     init: () => ({ multiplier: sd.map((s) => rms / s) }),
-    whiten: (state, c, d, g, out) => scaled(state.multiplier, c, d, g, out),
-    colour: (state, c, d, u, out) => scaled(state.multiplier, c, d, u, out),
+    ...diagonalMaps,
   };
   const sampler = soundMicrocanonical({
     name: 'smile-naive',
