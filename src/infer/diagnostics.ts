@@ -8,7 +8,7 @@
  * small length throw a ShapeError.
  */
 import { shapeError } from '../errors.ts';
-import { effectiveSampleSize, potentialScaleReduction, varianceOf } from './autocorrelation.ts';
+import { effectiveSampleSize, potentialScaleReduction, varianceOf } from '../math/autocorrelation.ts';
 import { fold, normalScores, pooledAscending, quantileOf, split } from './rank.ts';
 
 type Chains = readonly Float64Array[];

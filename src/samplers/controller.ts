@@ -10,7 +10,7 @@ import type { EnergyStatistics } from './energy-statistics.ts';
 
 /** What adapts the step size of a chain; it may read and write its own fields and `stepSize`. */
 export interface Tuner {
-  init(chains: number, stepSize: number): State;
+  init(chains: number, stepSize: number, d: number): State;
   /** Absorbs the energy change of a step; `high` and `low` are the quantiles of |ΔE| above and below which to act. */
   adapt(state: State, c: number, d: number, energyChange: number, high: number, low: number): void;
   /** Answers a non-finite step. */
@@ -18,7 +18,7 @@ export interface Tuner {
 }
 
 export interface Controller {
-  init(chains: number, stepSize: number): State;
+  init(chains: number, stepSize: number, d: number): State;
   /** Absorbs ΔE of chain c; true means: reject the step. `adapting` is false once the step size is frozen. */
   judge(state: State, c: number, d: number, energyChange: number, adapting: boolean): boolean;
   /** Answers a non-finite step of chain c. */
@@ -44,7 +44,7 @@ export function energyRule(options: RuleOptions): Controller {
   const { statistics, tuner, patience } = options;
   const z = energyQuantiles(options.resetQuantile, options.adaptMass);
   return {
-    init: (chains, stepSize) => ({ ...statistics.init(chains), ...tuner.init(chains, stepSize) }),
+    init: (chains, stepSize, d) => ({ ...statistics.init(chains), ...tuner.init(chains, stepSize, d) }),
     judge(state, c, d, energyChange, adapting) {
       const size = Math.abs(energyChange);
       const mean = state.energyMean[c];

@@ -5,8 +5,9 @@
 import { shapeError } from '../errors.ts';
 import { normals } from '../math/random.ts';
 import { squaredDistance } from '../math/sums.ts';
-import { fold, stream } from '../math/threefry.ts';
+import { fold } from '../math/threefry.ts';
 import type { Info, Key, LogDensity, State } from '../types.ts';
+import { chainKey, emptyInfo } from './chain.ts';
 import type { Controller } from './controller.ts';
 import { evaluate } from './drive.ts';
 import { drift, INNER_KICK, kick, kickAndDrift, OUTER_KICK, refresh, refreshStrength } from './isokinetic.ts';
@@ -18,7 +19,7 @@ export interface MicrocanonicalParts {
   readonly stepSize: number;
   readonly preconditioner: Preconditioner;
   readonly controller: Controller;
-  /** Momentum decoherence length L > 0 of an added isotropic refreshment; Infinity for none (the paper). */
+  /** Initial momentum decoherence length L > 0 of an isotropic refreshment; Infinity for none (the paper). */
   readonly decoherence: number;
 }
 
@@ -34,6 +35,8 @@ export interface MicrocanonicalState extends State {
   logDensity: Float64Array;
   /** ε `[C]`. */
   stepSize: Float64Array;
+  /** L `[C]`. */
+  decoherence: Float64Array;
   /** The chains' keys `[C × 2]`. */
   keys: Float64Array;
   /** `[1]`: 1 while the sampler adapts, 0 once frozen. */
@@ -60,16 +63,12 @@ export function initialState(
     gradient: new Float64Array(theta.length),
     logDensity: new Float64Array(chains),
     stepSize: new Float64Array(chains).fill(parts.stepSize),
+    decoherence: new Float64Array(chains).fill(parts.decoherence),
     keys: Float64Array.from(keys.flat()),
     adapting: Float64Array.of(1),
     ...parts.preconditioner.init(chains, d),
-    ...parts.controller.init(chains, parts.stepSize),
+    ...parts.controller.init(chains, parts.stepSize, d),
   };
-}
-
-/** The key of chain c's stream for this purpose at step t. */
-export function chainKey(state: MicrocanonicalState, c: number, purpose: 'momentum' | 'refresh', t: number): Key {
-  return fold(stream([state.keys[2 * c], state.keys[2 * c + 1]], purpose), t);
 }
 
 /** Room for one step of a block, allocated once. */
@@ -100,15 +99,7 @@ export class Workspace {
     this.mapped = block();
     this.spare = block();
     this.spareValue = perChain();
-    this.info = {
-      logDensity: perChain(),
-      energyChange: perChain(),
-      stepSize: perChain(),
-      reset: perChain(),
-      nonFinite: perChain(),
-      moved: perChain(),
-      gradients: 0,
-    };
+    this.info = emptyInfo(chains);
   }
 
   /** Remembers what a rejected step restores, and clears what the step sums up. */
@@ -188,17 +179,12 @@ export function* mclachlan<B>(
 }
 
 /** Refreshes every chain's velocity over half a step; `half` (0 or 1) separates the two streams of a step. */
-export function refreshAll(
-  parts: MicrocanonicalParts,
-  state: MicrocanonicalState,
-  room: Workspace,
-  t: number,
-  half: 0 | 1,
-): void {
-  if (parts.decoherence === Number.POSITIVE_INFINITY) return;
+export function refreshAll(state: MicrocanonicalState, room: Workspace, t: number, half: 0 | 1): void {
   const { chains, d, mapped } = room;
+  const { velocity, stepSize, decoherence, keys } = state;
   for (let c = 0; c < chains; c++) {
-    normals(fold(chainKey(state, c, 'refresh', t), half), mapped, c * d, d);
-    refresh(state.velocity, mapped, c * d, d, refreshStrength(0.5 * state.stepSize[c], parts.decoherence, d));
+    if (decoherence[c] === Number.POSITIVE_INFINITY) continue;
+    normals(fold(chainKey(keys, c, 'refresh', t), half), mapped, c * d, d);
+    refresh(velocity, mapped, c * d, d, refreshStrength(0.5 * stepSize[c], decoherence[c], d));
   }
 }

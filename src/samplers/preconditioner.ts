@@ -18,6 +18,13 @@ export interface Preconditioner {
    * its own passes instead of calling the two maps.
    */
   multiplier?(state: State): Float64Array | undefined;
+  /** z = A⁻¹θ of chain c, the sampler's own coordinates. Same return as `colour`. */
+  coordinates(state: State, c: number, d: number, theta: Float64Array, out: Float64Array): Float64Array;
+  /**
+   * Absorbs an exact sample of chain c's gradient noise (`noise-meter.ts`), `[c·d, (c+1)·d)` of `noise`. Its presence
+   * makes the sampler take such samples during warm-up.
+   */
+  learnNoise?(state: State, c: number, d: number, noise: Float64Array): void;
   /** Absorbs the raw gradient estimate `g` of chain c and updates A. */
   learn(state: State, c: number, d: number, g: Float64Array): void;
 }
@@ -27,6 +34,7 @@ export const identity: Preconditioner = {
   init: () => ({}),
   whiten: (_state, _c, _d, g) => g,
   colour: (_state, _c, _d, u) => u,
+  coordinates: (_state, _c, _d, theta) => theta,
   multiplier: () => undefined,
   learn: () => {},
 };
@@ -38,7 +46,11 @@ function scaled(m: Float64Array, c: number, d: number, v: Float64Array, out: Flo
 }
 
 /** The maps of A = diag(`state.multiplier`). */
-export const diagonalMaps: Pick<Preconditioner, 'whiten' | 'colour' | 'multiplier'> = {
+export const diagonalMaps: Pick<Preconditioner, 'whiten' | 'colour' | 'coordinates' | 'multiplier'> = {
+  coordinates({ multiplier }, c, d, theta, out) {
+    for (let i = c * d; i < (c + 1) * d; i++) out[i] = theta[i] / multiplier[i];
+    return out;
+  },
   whiten: ({ multiplier }, c, d, g, out) => scaled(multiplier, c, d, g, out),
   colour: ({ multiplier }, c, d, u, out) => scaled(multiplier, c, d, u, out),
   multiplier: ({ multiplier }) => multiplier,

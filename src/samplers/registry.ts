@@ -1,7 +1,38 @@
 /** Every sampler by its name in the paper. Adding one is adding a row. */
 import type { Sampler } from '../types.ts';
-import { SMILE_NAMES, type SmileName, type SmileOptions, smileSampler } from './smile.ts';
+import { type HmcOptions, hmc } from './hmc.ts';
+import { type MclmcOptions, MILE_OPTIONS, mclmc } from './mclmc.ts';
+import { type ScaleAdaptedOptions, type SghmcOptions, scaleAdaptedSghmc, sghmc } from './sghmc.ts';
+import { type CsgldOptions, csgld, type PsgldOptions, psgld, type SgldOptions, sgld } from './sgld.ts';
+import { autoSampler, type SmileOptions, smileSampler } from './smile.ts';
 
-export const SAMPLERS = Object.fromEntries(
-  SMILE_NAMES.map((name) => [name, (options: Partial<SmileOptions>) => smileSampler(name, options)]),
-) as Record<SmileName, (options: Partial<SmileOptions>) => Sampler>;
+/** What any sampler may be told; each reads what concerns it. */
+export type SamplerOptions = Partial<
+  SmileOptions &
+    MclmcOptions &
+    SgldOptions &
+    PsgldOptions &
+    CsgldOptions &
+    SghmcOptions &
+    ScaleAdaptedOptions &
+    HmcOptions
+>;
+
+export const SAMPLERS = {
+  'smile-naive': (o: SamplerOptions) => smileSampler('smile-naive', o),
+  'psmile-naive': (o: SamplerOptions) => smileSampler('psmile-naive', o),
+  smile: (o: SamplerOptions) => smileSampler('smile', o),
+  psmile: (o: SamplerOptions) => smileSampler('psmile', o),
+  'psmile-full': (o: SamplerOptions) => smileSampler('psmile-naive', { ...o, noise: 'full' }),
+  'psmile-low-rank': (o: SamplerOptions) => smileSampler('psmile-naive', { ...o, noise: 'low-rank' }),
+  'psmile-auto': (o: SamplerOptions) => autoSampler(o),
+  mclmc: (o: SamplerOptions) => mclmc(o),
+  mile: (o: SamplerOptions) => mclmc({ ...o, ...MILE_OPTIONS }),
+  sgld: (o: SamplerOptions) => sgld(o),
+  psgld: (o: SamplerOptions) => psgld(o),
+  csgld: (o: SamplerOptions) => csgld(o),
+  sghmc: (o: SamplerOptions) => sghmc(o),
+  adasghmc: (o: SamplerOptions) => scaleAdaptedSghmc(o),
+  hmc: (o: SamplerOptions) => hmc(o),
+} satisfies Record<string, (options: SamplerOptions) => Sampler>;
+export type SamplerName = keyof typeof SAMPLERS;

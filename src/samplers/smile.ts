@@ -1,11 +1,21 @@
-/** The four samplers of the paper, as rows over one step: with and without preconditioner, with and without controller. */
+/**
+ * The four samplers of the paper, as rows over one step: with and without preconditioner, with and without controller;
+ * and `psmile-auto`, which needs no settings.
+ */
 import type { Sampler } from '../types.ts';
-import { energyRule, uncontrolled } from './controller.ts';
+import { type Controller, energyRule, uncontrolled } from './controller.ts';
 import { exactStatistics, paperStatistics, SETTLED } from './energy-statistics.ts';
+import { adaptiveNoise, fullNoise, lowRankNoise } from './full-noise.ts';
 import { paperDiagonal, paperMicrocanonical } from './paper.ts';
-import { DIAGONAL_DEFAULTS, type DiagonalOptions, diagonalNoise, identity } from './preconditioner.ts';
+import {
+  DIAGONAL_DEFAULTS,
+  type DiagonalOptions,
+  diagonalNoise,
+  identity,
+  type Preconditioner,
+} from './preconditioner.ts';
 import { soundMicrocanonical } from './sound.ts';
-import { quantileTuner, setPointTuner } from './tuners.ts';
+import { boundedBias, fixedStep, plateauTuner, quantileTuner, setPointTuner } from './tuners.ts';
 
 export const SMILE_NAMES = ['smile-naive', 'psmile-naive', 'smile', 'psmile'] as const;
 export type SmileName = (typeof SMILE_NAMES)[number];
@@ -29,6 +39,12 @@ export interface SmileOptions {
   readonly energyEvery: number;
   /** Sound mode: momentum decoherence length L; Infinity for none. */
   readonly decoherence: number;
+  /** Sound mode: what the preconditioned samplers learn of the noise covariance. */
+  readonly noise: 'diagonal' | 'full' | 'low-rank';
+  /** Rank r of `low-rank`. */
+  readonly rank: number;
+  /** Sound mode: keeps every effective temperature within this of 1 by refreshment; Infinity leaves `decoherence`. */
+  readonly biasBound: number;
   readonly diagonal: DiagonalOptions;
 }
 
@@ -42,6 +58,9 @@ export const SMILE_DEFAULTS: SmileOptions = {
   energyTarget: 1e-5,
   energyEvery: 4,
   decoherence: Number.POSITIVE_INFINITY,
+  noise: 'diagonal',
+  rank: 8,
+  biasBound: Number.POSITIVE_INFINITY,
   diagonal: DIAGONAL_DEFAULTS,
 };
 
@@ -69,13 +88,60 @@ export function smileSampler(name: SmileName, options: Partial<SmileOptions> = {
         : uncontrolled,
     }) as Sampler;
   }
-  const tuner =
-    o.tuner === 'set-point' ? setPointTuner(o.energyTarget) : quantileTuner(o.adaptStrength, QUANTILE_FLOOR);
+  const preconditioner = preconditioned ? noisePreconditioner(o) : identity;
   return soundMicrocanonical({
     ...shared,
     decoherence: o.decoherence,
-    energyEvery: tuned ? o.energyEvery : Number.POSITIVE_INFINITY,
-    preconditioner: preconditioned ? diagonalNoise(o.diagonal) : identity,
-    controller: tuned ? energyRule({ ...rule, patience: SETTLED, statistics: exactStatistics, tuner }) : uncontrolled,
+    energyEvery: tuned || o.biasBound < Number.POSITIVE_INFINITY ? o.energyEvery : Number.POSITIVE_INFINITY,
+    preconditioner,
+    controller: soundController(o, tuned, preconditioner),
   }) as Sampler;
 }
+
+function noisePreconditioner({ noise, rank, diagonal }: SmileOptions): Preconditioner {
+  if (noise === 'full') return fullNoise();
+  return noise === 'low-rank' ? lowRankNoise(rank) : diagonalNoise(diagonal);
+}
+
+function soundController(o: SmileOptions, tuned: boolean, preconditioner: Preconditioner): Controller {
+  const bounded = o.biasBound < Number.POSITIVE_INFINITY;
+  if (!tuned && !bounded) return uncontrolled;
+  const found =
+    o.tuner === 'set-point' ? setPointTuner(o.energyTarget) : quantileTuner(o.adaptStrength, QUANTILE_FLOOR);
+  const tuner = tuned ? found : fixedStep;
+  return energyRule({
+    resetQuantile: tuned ? o.resetQuantile : 1,
+    adaptMass: o.adaptMass,
+    patience: SETTLED,
+    statistics: exactStatistics,
+    tuner: bounded ? boundedBias(tuner, o.biasBound, preconditioner) : tuner,
+  });
+}
+
+/** E[ΔE²]/d that bounds the automatic step size from above: that of full-gradient MCLMC. */
+const AUTO_ENERGY_TARGET = 5e-4;
+
+/**
+ * pSMILE with nothing to set: the full (or low-rank) noise covariance from exact noise samples, step size from the
+ * plateau rule, decoherence length from the extent seen; all frozen after warm-up. About 2.25 gradients a step.
+ */
+export function autoSampler({ energyEvery = 4 }: Partial<Pick<SmileOptions, 'energyEvery'>> = {}): Sampler {
+  const preconditioner = adaptiveNoise();
+  return soundMicrocanonical({
+    name: 'psmile-auto',
+    stepSize: AUTO_START,
+    decoherence: Number.POSITIVE_INFINITY,
+    energyEvery,
+    preconditioner,
+    controller: energyRule({
+      resetQuantile: 1,
+      adaptMass: 0,
+      patience: SETTLED,
+      statistics: exactStatistics,
+      tuner: plateauTuner(AUTO_ENERGY_TARGET, preconditioner),
+    }),
+  }) as Sampler;
+}
+
+/** Small against any posterior worth sampling; the energy errors raise it within some tens of steps. */
+const AUTO_START = 1e-3;

@@ -8,9 +8,9 @@
  */
 import { direction } from '../math/random.ts';
 import type { LogDensity, Sampler, Step } from '../types.ts';
+import { allFinite, chainKey, copyRange } from './chain.ts';
 import { evaluate } from './drive.ts';
 import {
-  chainKey,
   initialState,
   type MicrocanonicalParts,
   type MicrocanonicalState,
@@ -19,6 +19,7 @@ import {
   type Workspace,
   workspaces,
 } from './microcanonical.ts';
+import { noiseMeter } from './noise-meter.ts';
 
 export interface SoundParts extends MicrocanonicalParts {
   /**
@@ -32,20 +33,29 @@ export interface SoundState extends MicrocanonicalState {
   cached: Float64Array;
 }
 
+/** Every how many steps of warm-up the noise is sampled for a preconditioner that asks for it. */
+const NOISE_EVERY = 4;
+
 /** Step number of the velocity drawn at the start; the redraws of step t use t itself. */
 const AT_START = 2 ** 52;
 
 export function soundMicrocanonical(parts: SoundParts): Sampler<SoundState> {
   const { preconditioner, controller, energyEvery } = parts;
+  const wantsNoise = preconditioner.learnNoise !== undefined;
   const roomFor = workspaces();
   return {
     name: parts.name,
 
     init(theta, keys) {
-      const state = { ...initialState(parts, theta, keys), cached: new Float64Array(keys.length) };
       const d = theta.length / keys.length;
-      for (let c = 0; c < keys.length; c++)
-        direction(chainKey(state, c, 'momentum', AT_START), state.velocity, c * d, d);
+      const state = {
+        ...initialState(parts, theta, keys),
+        ...noiseMeter.init(keys.length, d),
+        cached: new Float64Array(keys.length),
+      };
+      for (let c = 0; c < keys.length; c++) {
+        direction(chainKey(state.keys, c, 'momentum', AT_START), state.velocity, c * d, d);
+      }
       return state;
     },
 
@@ -53,16 +63,16 @@ export function soundMicrocanonical(parts: SoundParts): Sampler<SoundState> {
       const room = roomFor(state);
       const { chains, d, info, kinetic } = room;
       room.remember(state);
-      const measured = t % energyEvery === 0;
-      if (measured || state.cached.includes(0)) yield* freshGradients(state, room, density, batch, measured);
+      const adapting = state.adapting[0] === 1;
+      const measured = t % energyEvery === 0 || (adapting && wantsNoise && t % NOISE_EVERY === 0);
+      if (measured || state.cached.includes(0)) yield* freshGradients(parts, state, room, density, batch, measured);
       const before = room.spareValue;
       before.set(state.logDensity);
 
-      refreshAll(parts, state, room, t, 0);
+      refreshAll(state, room, t, 0);
       yield* mclachlan(parts, state, room, density, batch, 'raw');
-      refreshAll(parts, state, room, t, 1);
+      refreshAll(state, room, t, 1);
 
-      const adapting = state.adapting[0] === 1;
       for (let c = 0; c < chains; c++) {
         const energyChange = kinetic[c] - (state.logDensity[c] - before[c]);
         const finite = Number.isFinite(energyChange); // a bad number anywhere in gradients or position reaches it
@@ -87,20 +97,28 @@ export function soundMicrocanonical(parts: SoundParts): Sampler<SoundState> {
   };
 }
 
-/** Gradient and log density at θ on this batch: for all chains where energies are measured, else where none is cached. */
+/**
+ * Gradient and log density at θ on this batch: for all chains where energies are measured, else where none is cached.
+ * During warm-up, a chain that had another batch's gradient at the same θ learns its noise from the difference.
+ */
 function* freshGradients<B>(
+  { preconditioner }: SoundParts,
   state: SoundState,
   room: Workspace,
   density: LogDensity<B>,
   batch: B,
   everywhere: boolean,
 ): Generator<Promise<void>, void, void> {
-  const { chains, d, spare, spareValue } = room;
+  const { chains, d, spare, spareValue, mapped } = room;
   yield* evaluate(density, state.theta, batch, spareValue, spare);
   room.info.gradients += 1;
   for (let c = 0; c < chains; c++) {
     if (!everywhere && state.cached[c]) continue;
-    state.gradient.set(spare.subarray(c * d, (c + 1) * d), c * d);
+    if (state.cached[c] && state.adapting[0] === 1 && allFinite(spare, c * d, d)) {
+      noiseMeter.absorb(state, c, d, spare, state.gradient, mapped);
+      preconditioner.learnNoise?.(state, c, d, mapped);
+    }
+    copyRange(spare, state.gradient, c * d, d);
     state.logDensity[c] = spareValue[c];
   }
 }
@@ -109,8 +127,8 @@ function* freshGradients<B>(
 function restore(state: SoundState, room: Workspace, c: number, t: number): void {
   const { d } = room;
   const at = c * d;
-  state.theta.set(room.theta.subarray(at, at + d), at);
-  state.gradient.set(room.gradient.subarray(at, at + d), at);
+  copyRange(room.theta, state.theta, at, d);
+  copyRange(room.gradient, state.gradient, at, d);
   state.logDensity[c] = room.logDensity[c];
-  direction(chainKey(state, c, 'momentum', t), state.velocity, at, d);
+  direction(chainKey(state.keys, c, 'momentum', t), state.velocity, at, d);
 }

@@ -54,7 +54,7 @@ describe('paper mode reproduces the traces of the official kernels', () => {
 describe('the paper tuner', () => {
   it('fits and adapts as the golden sequence', () => {
     const tuner = quantileTuner(0.02, 0);
-    const state: State = { ...paperStatistics.init(1), ...tuner.init(1, 0.01), stepSize: Float64Array.of(0.01) };
+    const state: State = { ...paperStatistics.init(1), ...tuner.init(1, 0.01, 754), stepSize: Float64Array.of(0.01) };
     const z = energyQuantiles(0.98, 0.1);
     for (const row of vectors.tuner_code) {
       const [mean, deviation] = [state.energyMean[0], state.energyDeviation[0]];
@@ -114,7 +114,7 @@ describe('diagonal preconditioners', () => {
 describe('set-point tuner', () => {
   it('predicts the golden step sizes', () => {
     const tuner = setPointTuner(0.5);
-    const state = { ...tuner.init(1, 0.01), stepSize: Float64Array.of(0.01) };
+    const state = { ...tuner.init(1, 0.01, 754), stepSize: Float64Array.of(0.01) };
     const { first, second } = vectors.mclmc_predictor;
     tuner.adapt(state, 0, 754, 0.2, 0, 0);
     close(state.stepSize, [first.eps], 1e-12);

@@ -314,7 +314,7 @@ describe('the paper tuner has no set point', () => {
       tuner: quantileTuner(0.02, 0),
     });
     const chains = 16;
-    const state: State = { ...rule.init(chains, 1), stepSize: new Float64Array(chains).fill(1) };
+    const state: State = { ...rule.init(chains, 1, 2), stepSize: new Float64Array(chains).fill(1) };
     const z = new Float64Array(2);
     for (let c = 0; c < chains; c++) {
       for (let t = 0; t < 15_000; t++) {

@@ -1,0 +1,23 @@
+/**
+ * Measures the gradient noise where it can be told from the gradient: the gradients of two batches at one position
+ * differ by noise alone, and their difference has twice its covariance.
+ */
+import type { State } from '../types.ts';
+
+export const noiseMeter = {
+  init: (chains: number, d: number): State => ({
+    noiseSamples: new Float64Array(chains),
+    /** V_ii, the variance of the raw gradient noise, `[C × d]`. */
+    noiseVariance: new Float64Array(chains * d),
+  }),
+
+  /** Absorbs the difference `later − earlier` of chain c; the quotient by √2 is left in `out`. */
+  absorb(state: State, c: number, d: number, later: Float64Array, earlier: Float64Array, out: Float64Array): void {
+    const { noiseSamples, noiseVariance } = state;
+    const w = 1 / ++noiseSamples[c];
+    for (let i = c * d; i < (c + 1) * d; i++) {
+      out[i] = (later[i] - earlier[i]) * Math.SQRT1_2;
+      noiseVariance[i] += w * (out[i] * out[i] - noiseVariance[i]);
+    }
+  },
+};
