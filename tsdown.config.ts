@@ -1,7 +1,12 @@
 import { defineConfig } from 'tsdown';
 
 export default defineConfig({
-  entry: { index: 'src/index.ts', cli: 'cli/main.ts', worker: 'src/run/worker.ts' },
+  entry: {
+    index: 'src/index.ts',
+    cli: 'cli/main.ts',
+    worker: 'src/run/worker.ts',
+    'bench-worker': 'src/bench/worker.ts',
+  },
   format: 'esm',
   platform: 'node',
   target: 'node20',

@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { SmileError } from '../src/errors.ts';
 import { VERSION } from '../src/run/version.ts';
+import { benchCommand } from './bench.ts';
 import { demoCommand } from './demo.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { fitCommand } from './fit.ts';
@@ -15,8 +16,10 @@ const program = new Command('smile')
   .addCommand(fitCommand())
   .addCommand(predictCommand())
   .addCommand(evaluateCommand())
-  .addCommand(demoCommand());
-for (const command of [program, ...program.commands]) command.exitOverride().showSuggestionAfterError();
+  .addCommand(demoCommand())
+  .addCommand(benchCommand());
+const family = (command: Command): Command[] => [command, ...command.commands.flatMap(family)];
+for (const command of family(program)) command.exitOverride().showSuggestionAfterError();
 
 try {
   await program.parseAsync();

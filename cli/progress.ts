@@ -15,6 +15,37 @@ export function progressScreen(quiet: boolean): Screen {
   return process.stderr.isTTY ? redrawn() : plain();
 }
 
+export interface ProgressLine {
+  /** `share` of all work in [0, 1]; `message` is a line to keep. */
+  show(share: number, message?: string): void;
+  end(): void;
+}
+
+/** One line with share and ETA, redrawn on a terminal; elsewhere the messages and a line now and then. */
+export function progressLine(quiet: boolean): ProgressLine {
+  if (quiet) return { show: () => {}, end: () => {} };
+  const began = performance.now();
+  let shown = Number.NEGATIVE_INFINITY;
+  const live = process.stderr.isTTY;
+  const interval = live ? 200 : 1000 * PLAIN_INTERVAL;
+  const clear = () => process.stderr.write(live ? '\r\u001b[K' : '');
+  return {
+    show(share, message) {
+      const now = performance.now();
+      if (message) {
+        clear();
+        console.error(message);
+      }
+      if (now - shown < interval && share < 1) return;
+      shown = now;
+      const left = share > 0 ? ((now - began) / 1000) * ((1 - share) / share) : Number.NaN;
+      clear();
+      process.stderr.write(`${Math.floor(100 * share)} %, ETA ${duration(left)}${live ? '' : '\n'}`);
+    },
+    end: () => void clear(),
+  };
+}
+
 function plain(): Screen {
   const latest = new Map<number, number>();
   return {

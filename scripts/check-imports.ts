@@ -16,6 +16,7 @@ const FLOORS: Record<string, number> = {
   'src/infer': 2,
   'src/store': 2,
   'src/run': 3,
+  'src/bench': 3,
   'src/report': 4,
   'src/index.ts': 5,
   cli: 6,

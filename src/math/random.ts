@@ -2,6 +2,7 @@
 import type { Key } from '../types.ts';
 import { threefry } from './threefry.ts';
 
+const TWO_POW_MINUS_31 = 2 ** -31;
 const TWO_POW_MINUS_32 = 2 ** -32;
 const words = new Uint32Array(2);
 
@@ -14,17 +15,43 @@ export function uniforms(key: Key, out: Float64Array, at = 0, count = out.length
   }
 }
 
+/** Words of sfc32 that are thrown away while its state mixes. */
+const MIXING = 12;
+
 /**
- * Fills `out[at … at + count)` with standard normals by the Box–Muller transform. Number i depends on the key and i
- * only. 32-bit uniforms cut the tails at |z| ≤ 6.8, which has probability 1e-11.
+ * Fills `out[at … at + count)` with standard normals by Marsaglia's polar method. A call is one unit of work: its words come
+ * from a sequential generator seeded by the key (sfc32 of PractRand), several times faster than a counter each; its
+ * four words of state are local variables, since a closure would keep them in memory.
  */
 export function normals(key: Key, out: Float64Array, at = 0, count = out.length - at): void {
-  for (let i = 0; i < count; i += 2) {
-    threefry(key[0], key[1], i >>> 1, 0, words);
-    const radius = Math.sqrt(-2 * Math.log((words[0] + 0.5) * TWO_POW_MINUS_32));
-    const angle = 2 * Math.PI * ((words[1] + 0.5) * TWO_POW_MINUS_32);
-    out[at + i] = radius * Math.cos(angle);
-    if (i + 1 < count) out[at + i + 1] = radius * Math.sin(angle);
+  let a = key[0] | 0;
+  let b = key[1] | 0;
+  let c = 0x9e3779b9 | 0;
+  let counter = 1;
+  let waiting = 0;
+  let even = true;
+  for (let i = at - MIXING; i < at + count; ) {
+    const word = (a + b + counter) | 0;
+    counter = (counter + 1) | 0;
+    a = b ^ (b >>> 9);
+    b = (c + (c << 3)) | 0;
+    c = (((c << 21) | (c >>> 11)) + word) | 0;
+    if (i < at) {
+      i++;
+      continue;
+    }
+    even = !even;
+    if (!even) {
+      waiting = (word + 0.5) * TWO_POW_MINUS_31;
+      continue;
+    }
+    const y = (word + 0.5) * TWO_POW_MINUS_31;
+    const square = waiting * waiting + y * y;
+    if (square >= 1) continue;
+    const scale = Math.sqrt((-2 * Math.log(square)) / square);
+    out[i] = scale * waiting;
+    if (i + 1 < at + count) out[i + 1] = scale * y;
+    i += 2;
   }
 }
 
@@ -37,14 +64,7 @@ export function direction(key: Key, out: Float64Array, at = 0, count = out.lengt
   for (let i = at; i < at + count; i++) out[i] *= scale;
 }
 
-/** Words of sfc32 that are thrown away while its state mixes. */
-const MIXING = 12;
-
-/**
- * A uniformly random permutation of 0 … n−1 by Fisher–Yates. One permutation is one unit of work, so its words come
- * from a sequential generator seeded by the key (sfc32 of PractRand), many times faster than a counter each; its four
- * words of state are local variables, since a closure would keep them in memory.
- */
+/** A uniformly random permutation of 0 … n−1 by Fisher–Yates, with words from the same generator. */
 export function permutation(key: Key, n: number): Int32Array {
   const order = new Int32Array(n);
   for (let i = 0; i < n; i++) order[i] = i;

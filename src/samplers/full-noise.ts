@@ -68,13 +68,18 @@ function setRoots(map: Float64Array, inverse: Float64Array, at: number, covarian
   return true;
 }
 
-/** out = M v with chain c's matrix. */
+/** out = M v with chain c's matrix. Two partial sums, as everywhere. */
 function product(matrix: Float64Array, c: number, d: number, v: Float64Array, out: Float64Array): Float64Array {
   const at = c * d;
   for (let i = at; i < at + d; i++) {
-    let sum = 0;
-    for (let j = 0, k = i * d; j < d; j++, k++) sum += matrix[k] * v[at + j];
-    out[i] = sum;
+    const row = i * d;
+    let even = 0;
+    let odd = 0;
+    for (let j = 0; j + 1 < d; j += 2) {
+      even += matrix[row + j] * v[at + j];
+      odd += matrix[row + j + 1] * v[at + j + 1];
+    }
+    out[i] = even + odd + (d % 2 === 1 ? matrix[row + d - 1] * v[at + d - 1] : 0);
   }
   return out;
 }

@@ -5,7 +5,6 @@
 import { shapeError } from '../errors.ts';
 import { normals } from '../math/random.ts';
 import { squaredDistance } from '../math/sums.ts';
-import { fold } from '../math/threefry.ts';
 import type { Info, Key, LogDensity, State } from '../types.ts';
 import { chainKey, emptyInfo } from './chain.ts';
 import type { Controller } from './controller.ts';
@@ -184,7 +183,7 @@ export function refreshAll(state: MicrocanonicalState, room: Workspace, t: numbe
   const { velocity, stepSize, decoherence, keys } = state;
   for (let c = 0; c < chains; c++) {
     if (decoherence[c] === Number.POSITIVE_INFINITY) continue;
-    normals(fold(chainKey(keys, c, 'refresh', t), half), mapped, c * d, d);
+    normals(chainKey(keys, c, 'refresh', 2 * t + half), mapped, c * d, d);
     refresh(velocity, mapped, c * d, d, refreshStrength(0.5 * stepSize[c], decoherence[c], d));
   }
 }

@@ -4,6 +4,9 @@
  */
 import type { State } from '../types.ts';
 
+/** Relative differences below this are rounding, not noise: a control variate at its anchor leaves nothing else. */
+const ROUNDING = 1e-9;
+
 export const noiseMeter = {
   init: (chains: number, d: number): State => ({
     noiseSamples: new Float64Array(chains),
@@ -16,7 +19,9 @@ export const noiseMeter = {
     const { noiseSamples, noiseVariance } = state;
     const w = 1 / ++noiseSamples[c];
     for (let i = c * d; i < (c + 1) * d; i++) {
-      out[i] = (later[i] - earlier[i]) * Math.SQRT1_2;
+      const difference = later[i] - earlier[i];
+      const rounding = ROUNDING * (Math.abs(later[i]) + Math.abs(earlier[i]));
+      out[i] = Math.abs(difference) > rounding ? difference * Math.SQRT1_2 : 0;
       noiseVariance[i] += w * (out[i] * out[i] - noiseVariance[i]);
     }
   },

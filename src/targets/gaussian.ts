@@ -30,8 +30,16 @@ export function gaussian(name: string, precision: readonly (readonly number[])[]
     ...eachChain(d, (theta, at, grad) => {
       let value = 0;
       for (let i = 0; i < d; i++) {
-        let force = 0;
-        for (let j = 0, k = i * d; j < d; j++, k++) force -= flat[k] * theta[at + j];
+        // Two partial sums: a single one would wait for the latency of every addition.
+        let even = 0;
+        let odd = 0;
+        const row = i * d;
+        for (let j = 0; j + 1 < d; j += 2) {
+          even += flat[row + j] * theta[at + j];
+          odd += flat[row + j + 1] * theta[at + j + 1];
+        }
+        if (d % 2 === 1) even += flat[row + d - 1] * theta[at + d - 1];
+        const force = -(even + odd);
         grad[at + i] = force;
         value += force * theta[at + i];
       }
