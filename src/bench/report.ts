@@ -4,8 +4,7 @@ import { parseHTML } from 'linkedom';
 import type { BenchTarget } from '../targets/registry.ts';
 import type { CellResult } from './cell.ts';
 
-const short = (value: number): string =>
-  value >= 0.0995 && value < 1000 ? value.toFixed(2) : value.toPrecision(2);
+const short = (value: number): string => (value >= 0.0995 && value < 1000 ? value.toFixed(2) : value.toPrecision(2));
 const noiseName = ({ noise }: CellResult): string =>
   noise.source === 'injected' ? `${noise.structure}, ${noise.law}` : noise.structure;
 

@@ -11,8 +11,9 @@ export interface Anchor {
 }
 
 /**
- * ĝ_cv(θ; b) = ĝ(θ; b) − ĝ(θ₀; b) + g(θ₀), unbiased, with noise that vanishes towards the anchor; the same for the log
- * density. Costs two evaluations of the batch for one (Baker et al. 2019).
+ * ĝ_cv(θ; b) = ĝ(θ; b) − ĝ(θ₀; b) + g(θ₀), unbiased, with noise that vanishes towards the anchor (Baker et al. 2019). The
+ * log density is the potential of that gradient, so energies are conserved on a batch: ℓ̂ less its first-order expansion
+ * at the anchor, plus the full one's. Costs two evaluations of the batch for one.
  */
 export function controlVariate<B>(density: LogDensity<B>, anchor: Anchor): LogDensity<B> {
   const d = density.dim;
@@ -30,7 +31,11 @@ export function controlVariate<B>(density: LogDensity<B>, anchor: Anchor): LogDe
     yield* evaluate(density, theta, batch, value, grad);
     for (let c = 0; c < value.length; c++) {
       value[c] += anchor.value - anchorValue[c];
-      for (let i = 0; i < d; i++) grad[c * d + i] += anchor.gradient[i] - anchorGradient[c * d + i];
+      for (let i = 0; i < d; i++) {
+        const correction = anchor.gradient[i] - anchorGradient[c * d + i];
+        grad[c * d + i] += correction;
+        value[c] += correction * (theta[c * d + i] - anchor.theta[i]);
+      }
     }
   }
   return {

@@ -103,8 +103,8 @@ export function adaptiveNoise(): Preconditioner {
 }
 
 /**
- * V ≈ D + scaled low rank: A = D^{−1/2}(1 + U(s − 1)Uᵀ) with D the diagonal of V and U the r leading directions of
- * D^{−1/2}VD^{−1/2}, found by Oja's rule with a decreasing rate; s = λ^{−1/2}. O(rd) a step and per sample.
+ * V ≈ D + UΛUᵀ with D diagonal and U the r leading directions (probabilistic principal components): O(rd) a step and per
+ * sample. In units of D the model is 1 + WΓWᵀ with orthonormal W, and A = D^{−1/2}(1 + W(s − 1)Wᵀ), s = (1 + γ)^{−1/2}.
  */
 export function lowRankNoise(rank: number): Preconditioner {
   const blank = (chains: number, n: number) => new Float64Array(chains * n);
@@ -119,7 +119,6 @@ export function lowRankNoise(rank: number): Preconditioner {
       mapDirections: blank(chains, rank * d),
       mapSpeeds: blank(chains, rank).fill(1),
     }),
-    // Aᵀ = (1 + U(s−1)Uᵀ) D^{−1/2} and A = D^{−1/2}(1 + U(s−1)Uᵀ).
     whiten(state, c, d, g, out) {
       for (let i = c * d; i < (c + 1) * d; i++) out[i] = state.mapDiagonal[i] * g[i];
       return along(state, c, d, rank, out, (s) => s - 1);
@@ -147,7 +146,7 @@ export function lowRankNoise(rank: number): Preconditioner {
 
 type Fields = Readonly<Record<string, Float64Array>>;
 
-/** v += U f(s) Uᵀ v on chain c's range. */
+/** v += W f(s) Wᵀ v on chain c's range. */
 function along(state: Fields, c: number, d: number, rank: number, v: Float64Array, f: (s: number) => number) {
   const { mapDirections, mapSpeeds } = state;
   for (let r = 0; r < rank; r++) {
@@ -161,54 +160,72 @@ function along(state: Fields, c: number, d: number, rank: number, v: Float64Arra
   return v;
 }
 
-/** Oja's rule with deflation on the noise in units of its own deviation; each row's variance beside it. */
+/** Effective number of samples in the sketch's running means. */
+const SKETCH_WINDOW = 1000;
+
+/**
+ * Power iteration, one sample at a time: row r is the running mean of (ξ·û_r) ξ, where ξ has lost the rows before; the
+ * variance along it stands beside.
+ */
 function absorbDirection(state: Fields, c: number, d: number, rank: number, noise: Float64Array): void {
-  const { sketch, sketchVariance, mapVariance, mapSamples } = state;
-  const n = mapSamples[c];
-  const rest = Float64Array.from({ length: d }, (_, i) => {
-    const v = mapVariance[c * d + i];
-    return v > 0 ? noise[c * d + i] / Math.sqrt(v) : 0;
-  });
+  const { sketch, sketchVariance, mapSamples } = state;
+  // Weights that grow with n: the first rows point nowhere yet.
+  const w = 2 / (Math.min(mapSamples[c], SKETCH_WINDOW) + 1);
+  const rest = noise.slice(c * d, (c + 1) * d);
   for (let r = 0; r < rank; r++) {
-    const row = (c * rank + r) * d;
-    let dot = 0;
-    let length = 0;
-    for (let i = 0; i < d; i++) {
-      dot += sketch[row + i] * rest[i];
-      length += sketch[row + i] ** 2;
-    }
-    // A row is the running mean of (rest·u) rest: power iteration, one sample at a time.
-    const unit = length > 0 ? dot / Math.sqrt(length) : 1;
-    let newLength = 0;
-    for (let i = 0; i < d; i++) {
-      sketch[row + i] += (unit * rest[i] - sketch[row + i]) / Math.min(n, OJA_WINDOW);
-      newLength += sketch[row + i] ** 2;
-    }
-    let along = 0;
-    for (let i = 0; i < d; i++) along += sketch[row + i] * rest[i];
-    along /= Math.sqrt(newLength) || 1;
-    sketchVariance[c * rank + r] += (along ** 2 - sketchVariance[c * rank + r]) / Math.min(n, OJA_WINDOW);
-    for (let i = 0; i < d; i++) rest[i] -= (along * sketch[row + i]) / (Math.sqrt(newLength) || 1);
+    const row = sketch.subarray((c * rank + r) * d, (c * rank + r + 1) * d);
+    const before = length(row);
+    const projected = before > 0 ? dot(row, rest) / before : 1;
+    // Measured before the row has turned towards this sample.
+    if (before > 0) sketchVariance[c * rank + r] += w * (projected ** 2 - sketchVariance[c * rank + r]);
+    for (let i = 0; i < d; i++) row[i] += w * (projected * rest[i] - row[i]);
+    const after = length(row);
+    if (after === 0) return;
+    const along = dot(row, rest) / after;
+    for (let i = 0; i < d; i++) rest[i] -= (along * row[i]) / after;
   }
 }
 
-/** Effective number of samples in the sketch's running means. */
-const OJA_WINDOW = 1000;
+const dot = (a: Float64Array, b: Float64Array) => a.reduce((sum, x, i) => sum + x * b[i], 0);
+const length = (v: Float64Array) => Math.sqrt(dot(v, v));
+
+/** D keeps at least this part of a parameter's variance. */
+const LEAST_DIAGONAL = 0.05;
 
 function renewLowRank(state: Fields, c: number, d: number, rank: number, n: number): boolean {
   const { sketch, sketchVariance, mapVariance, mapDiagonal, mapDirections, mapSpeeds } = state;
-  let average = 0;
-  for (let i = c * d; i < (c + 1) * d; i++) average += mapVariance[i] / d;
-  if (!(average > 0)) return false;
-  const weight = n / (n + SHRINKAGE);
-  for (let i = c * d; i < (c + 1) * d; i++) {
-    mapDiagonal[i] = Math.sqrt(average / (weight * mapVariance[i] + (1 - weight) * average));
-  }
+  const variance = mapVariance.subarray(c * d, (c + 1) * d);
+  const total = variance.reduce((sum, v) => sum + v, 0);
+  if (!(total > 0)) return false;
   const rows = orthonormal(sketch.slice(c * rank * d, (c + 1) * rank * d), rank, d);
-  mapDirections.set(rows, c * rank * d);
+  const along = sketchVariance.subarray(c * rank, (c + 1) * rank);
+  const base = Math.max(0, total - along.reduce((sum, v) => sum + v, 0)) / Math.max(1, d - rank);
+  const extra = along.map((v) => Math.max(0, v - base));
+  const weight = n / (n + SHRINKAGE);
+  const diagonal = variance.map((v, i) => {
+    const explained = extra.reduce((sum, e, r) => sum + e * rows[r * d + i] ** 2, 0);
+    return weight * Math.max(v - explained, LEAST_DIAGONAL * v) + ((1 - weight) * total) / d;
+  });
+  // Columns U'Λ^{1/2} with U' = D^{−1/2}U; the eigenvectors Y of their Gram matrix give W = U'Λ^{1/2}Yγ^{−1/2}.
+  const factor = new Matrix(rank, d);
   for (let r = 0; r < rank; r++) {
-    mapSpeeds[c * rank + r] = 1 / Math.sqrt(weight * sketchVariance[c * rank + r] + (1 - weight));
+    for (let i = 0; i < d; i++) factor.set(r, i, Math.sqrt(extra[r] / diagonal[i]) * rows[r * d + i]);
   }
+  const { realEigenvalues: gamma, eigenvectorMatrix: y } = new EigenvalueDecomposition(
+    factor.mmul(factor.transpose()),
+    {
+      assumeSymmetric: true,
+    },
+  );
+  const directions = y.transpose().mmul(factor);
+  for (let r = 0; r < rank; r++) {
+    const kept = gamma[r] > 1e-9;
+    for (let i = 0; i < d; i++) {
+      mapDirections[(c * rank + r) * d + i] = kept ? directions.get(r, i) / Math.sqrt(gamma[r]) : 0;
+    }
+    mapSpeeds[c * rank + r] = kept ? 1 / Math.sqrt(1 + gamma[r]) : 1;
+  }
+  for (let i = 0; i < d; i++) mapDiagonal[c * d + i] = Math.sqrt(total / d / diagonal[i]);
   return true;
 }
 
@@ -216,13 +233,14 @@ function renewLowRank(state: Fields, c: number, d: number, rank: number, n: numb
 function orthonormal(rows: Float64Array, rank: number, d: number): Float64Array {
   for (let r = 0; r < rank; r++) {
     const row = rows.subarray(r * d, (r + 1) * d);
+    const scale = length(row);
     for (let q = 0; q < r; q++) {
       const other = rows.subarray(q * d, (q + 1) * d);
-      const dot = row.reduce((sum, x, i) => sum + x * other[i], 0);
-      for (let i = 0; i < d; i++) row[i] -= dot * other[i];
+      const along = dot(row, other);
+      for (let i = 0; i < d; i++) row[i] -= along * other[i];
     }
-    const length = Math.sqrt(row.reduce((sum, x) => sum + x * x, 0));
-    for (let i = 0; i < d; i++) row[i] = length > 1e-12 ? row[i] / length : 0;
+    const size = length(row);
+    for (let i = 0; i < d; i++) row[i] = size > 1e-9 * scale ? row[i] / size : 0;
   }
   return rows;
 }
