@@ -24,7 +24,7 @@ function temperatures(options: {
   seed: number;
 }): [number, number] {
   const { noise, stepSize = 0.05, decoherence = Infinity, precondition = false, seed } = options;
-  const steps = 12_000;
+  const steps = 30_000;
   const burn = 2000;
   const sd = Float64Array.from({ length: CHAINS * D }, (_, i) => noise[i % D < D / 2 ? 0 : 1]);
   const rms = Math.hypot(...noise) / Math.SQRT2;
