@@ -6,7 +6,7 @@ import { specError } from '../src/errors.ts';
 import type { Evaluation } from '../src/run/evaluate.ts';
 import { type FitOptions, fit } from '../src/run/fit.ts';
 import { type FitConfig, mergeConfigs, PAPER_PRESET, parseYamlConfig } from '../src/run/spec.ts';
-import { SMILE_NAMES } from '../src/samplers/smile.ts';
+import { SAMPLER_NAMES, type SamplerName } from '../src/samplers/registry.ts';
 import { progressScreen } from './progress.ts';
 import { showEvaluation } from './table.ts';
 
@@ -38,7 +38,7 @@ interface FitFlags {
   activation?: 'relu' | 'tanh' | 'gelu' | 'silu';
   likelihood?: 'gaussian' | 'gaussian-per-input' | 'softmax';
   priorScale?: number;
-  sampler?: (typeof SMILE_NAMES)[number];
+  sampler?: SamplerName;
   mode?: 'sound' | 'paper';
   stepSize?: number;
   batchSize?: number;
@@ -78,12 +78,20 @@ export function fitCommand(): Command {
     .addOption(new Option('--likelihood <name>').choices(['gaussian', 'gaussian-per-input', 'softmax']))
     .option('--prior-scale <sd>', 'standard deviation of the normal prior (default: 1)', number)
     .optionsGroup('Sampling:')
-    .addOption(new Option('-s, --sampler <name>', 'default: psmile').choices(SMILE_NAMES))
+    .addOption(new Option('-s, --sampler <name>', 'default: psmile').choices(SAMPLER_NAMES))
     .addOption(
       new Option('--mode <mode>', "sound (default), or the paper's code to the letter").choices(['sound', 'paper']),
     )
-    .option('--step-size <ε>', 'fixed for the naive samplers, a start value for the others (default: 0.01)', number)
-    .option('--batch-size <rows>', 'rows per mini-batch (default: 256, or all)', number)
+    .option(
+      '--step-size <ε>',
+      "fixed, or a start value where the sampler tunes it (default: the sampler's usual)",
+      number,
+    )
+    .option(
+      '--batch-size <rows>',
+      'rows per mini-batch (default: 256, or all rows if fewer or the sampler needs them)',
+      number,
+    )
     .option('--warmup <steps>', 'steps before the first draw (default: 10000)', number)
     .option('--steps <steps>', 'steps of sampling (default: 10000)', number)
     .option('--thin <steps>', 'steps per stored draw (default: 10)', number)
@@ -157,7 +165,7 @@ function configOf(flags: FitFlags): FitConfig {
 }
 
 function readConfig(path: string): FitConfig {
-  if (!existsSync(path)) throw specError(`${path}: expected a configuration file, got no such file. Check --config.`);
+  if (!existsSync(path)) throw specError(`$path: expected a configuration file, got no such file. Check --config.`);
   return parseYamlConfig(readFileSync(path, 'utf8'), path);
 }
 

@@ -62,6 +62,8 @@ export interface Sampler<S extends State = State> {
   init(theta: Float64Array, keys: readonly Key[]): S;
   /** Advances `state` in place by step number `t` (0, 1, …) on `batch`. */
   step<B>(state: S, density: LogDensity<B>, batch: B, t: number): Step;
+  /** Whether step t belongs to an exploring phase, whose positions are not draws. Absent: none does. */
+  exploring?(t: number): boolean;
   /** Marks the hand-over from warm-up to sampling (freezing what adapts, where the sampler says so). */
   endWarmup(state: S): void;
 }

@@ -18,7 +18,7 @@ function runExample(code: string): string {
 }
 
 describe('docs/library.md', () => {
-  const [fitAndPredict, ownDensity] = blocks('docs/library.md', 'ts');
+  const [fitAndPredict, ownDensity, noise] = blocks('docs/library.md', 'ts');
 
   it('fits and predicts', () => {
     const lines = runExample(fitAndPredict).trim().split('\n');
@@ -31,6 +31,12 @@ describe('docs/library.md', () => {
     const [variance, enough] = runExample(ownDensity).trim().split(' ');
     expect(Math.abs(Number(variance) - 4)).toBeLessThan(0.6);
     expect(enough).toBe('true');
+  });
+
+  it('samples under gradient noise', () => {
+    const [bias, stepSize] = runExample(noise).trim().split(' ').map(Number);
+    expect(bias).toBeLessThan(0.1);
+    expect(stepSize).toBeGreaterThan(1e-3);
   });
 });
 

@@ -16,7 +16,7 @@ import {
   posteriorGraph,
 } from '../models/posterior.ts';
 import { stepAsync } from '../samplers/drive.ts';
-import { SAMPLERS } from '../samplers/registry.ts';
+import { SAMPLERS, usualStepSize } from '../samplers/registry.ts';
 import { drawWriter } from '../store/draws.ts';
 import { writeJson } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
@@ -172,7 +172,7 @@ async function sampleBlock(
     tally.absorb(info);
     gradients += info.gradients;
     const sampled = t - s.warmup;
-    if (phase === 'sampling' && sampled % s.thin === 0) {
+    if (phase === 'sampling' && sampled % s.thin === 0 && !sampler.exploring?.(t)) {
       writers.forEach((writer, c) => {
         writer.add(state.theta, c * d, sampled);
       });
@@ -203,17 +203,12 @@ async function sampleBlock(
   await graph.release();
 }
 
-function samplerOf({ sampler: s }: FitSpec) {
-  return SAMPLERS[s.name]({
-    stepSize: s.stepSize,
-    mode: s.mode,
-    resetQuantile: s.resetQuantile,
-    adaptMass: s.adaptMass,
-    adaptStrength: s.adaptStrength,
-    tuner: s.tuner,
-    energyTarget: s.energyTarget,
-    energyEvery: s.energyEvery,
-    decoherence: s.decoherence === 'none' ? Number.POSITIVE_INFINITY : s.decoherence,
+function samplerOf({ sampler: { name, decoherence, steps, ...options } }: FitSpec) {
+  return SAMPLERS[name]({
+    ...options,
+    stepSize: options.stepSize ?? usualStepSize(name),
+    steps: options.warmup + steps,
+    ...(decoherence !== 'none' && { decoherence }),
   });
 }
 

@@ -7,6 +7,8 @@ import { readSchema } from '../data/schema.ts';
 import { splitRows } from '../data/split.ts';
 import { readTable, type Table, tableFromRows } from '../data/table.ts';
 import { specError } from '../errors.ts';
+import { FULL_GRADIENT, usualStepSize } from '../samplers/registry.ts';
+import { SMILE_NAMES, type SmileName } from '../samplers/smile.ts';
 import { sha256 } from '../store/files.ts';
 import { createRun, setStatus } from '../store/rundir.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
@@ -43,7 +45,7 @@ export async function fit(options: FitOptions): Promise<Evaluation> {
   const table = typeof source === 'string' ? await readTable(source, { delimiter, header }) : tableFromRows(source);
   const prepared = prepare(table, asked);
   for (const message of [...table.notes, ...prepared.notes]) note(message);
-  const spec = fitBatches(prepared.spec, config, prepared.data.train.y.length);
+  const spec = settle(prepared.spec, config, prepared.data.train.y.length);
 
   const content = typeof source === 'string' ? await readFile(source) : JSON.stringify(source);
   createRun(
@@ -92,8 +94,8 @@ function prepare(table: Table, asked: FitSpec) {
   };
 }
 
-/** Batch sizes that were left out shrink to the training rows; ones that were asked for must fit. */
-function fitBatches(spec: FitSpec, config: FitConfig, rows: number): FitSpec {
+/** Fills in what depends on rows and sampler: batch sizes that were left out, and the sampler's step size. */
+function settle(spec: FitSpec, config: FitConfig, rows: number): FitSpec {
   const size = (section: 'sampler' | 'warmStart') => {
     const asked = config[section]?.batchSize;
     if (asked !== undefined && asked > rows) {
@@ -103,9 +105,21 @@ function fitBatches(spec: FitSpec, config: FitConfig, rows: number): FitSpec {
     }
     return Math.min(spec[section].batchSize, rows);
   };
+  const { name, mode, stepSize = usualStepSize(name) } = spec.sampler;
+  const whole = FULL_GRADIENT.includes(name);
+  if (whole && (config.sampler?.batchSize ?? rows) < rows) {
+    throw specError(
+      `sampler.batchSize: expected all ${rows} training rows for ${name}, which needs full gradients. Leave it out.`,
+    );
+  }
+  if (mode === 'paper' && !SMILE_NAMES.includes(name as SmileName)) {
+    throw specError(
+      `sampler.mode: expected sound for ${name}, got paper, which only ${SMILE_NAMES.join(', ')} have. Leave it out.`,
+    );
+  }
   return {
     ...spec,
-    sampler: { ...spec.sampler, batchSize: size('sampler') },
+    sampler: { ...spec.sampler, stepSize, batchSize: whole ? rows : size('sampler') },
     warmStart: { ...spec.warmStart, batchSize: size('warmStart') },
   };
 }

@@ -5,7 +5,8 @@
 import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { specError } from '../errors.ts';
-import { SMILE_DEFAULTS, SMILE_NAMES } from '../samplers/smile.ts';
+import { SAMPLER_NAMES } from '../samplers/registry.ts';
+import { SMILE_DEFAULTS } from '../samplers/smile.ts';
 
 const count = () => z.int().positive();
 const positive = () => z.number().positive();
@@ -59,17 +60,21 @@ const warmStart = z
 
 const sampler = z
   .strictObject({
-    name: z.enum(SMILE_NAMES).default('psmile'),
+    name: z.enum(SAMPLER_NAMES).default('psmile'),
     mode: z
       .enum(['sound', 'paper'])
       .default('sound')
       .describe("sound: corrected; paper: the published code's exact semantics."),
     stepSize: positive()
-      .default(SMILE_DEFAULTS.stepSize)
-      .describe('ε₀; fixed for the naive samplers, a start value for the others.'),
+      .optional()
+      .describe(
+        "ε₀; fixed for samplers that do not tune it, a start value for the others; default: the sampler's usual.",
+      ),
     batchSize: count()
       .default(256)
-      .describe('Rows per mini-batch; reduced to the number of training rows when left out.'),
+      .describe(
+        'Rows per mini-batch; reduced to the number of training rows, or all of them for mclmc, mile and hmc, when left out.',
+      ),
     warmup: count().default(10_000).describe('Steps before the first draw.'),
     steps: count().default(10_000).describe('Steps of sampling.'),
     thin: count().default(10).describe('Steps per stored draw.'),
@@ -82,7 +87,7 @@ const sampler = z
     decoherence: z
       .union([positive(), z.literal('none')])
       .default('none')
-      .describe('Length L of an added refreshment of the velocity.'),
+      .describe("Length L of an added refreshment of the velocity; 'none' leaves it to the sampler."),
   })
   .prefault({});
 

@@ -13,6 +13,8 @@ export interface Verdict {
 const NON_FINITE_SHARE = 0.01;
 /** The guard is set to a quantile; far more rejections than that mean that the step size is wrong. */
 const RESET_SHARE = 0.1;
+/** A Metropolis test is meant to reject; this share says that the step size is wrong there too. */
+const METROPOLIS_SHARE = 0.6;
 /** A chain whose draws stay closer together than this, per parameter of prior deviation one, has not moved. */
 const FROZEN = 1e-4;
 const FEWEST_DRAWS = 50;
@@ -41,9 +43,10 @@ export function judge(input: {
     which(({ sampling }) => sampling.nonFinite > NON_FINITE_SHARE * sampling.steps),
     `more than ${100 * NON_FINITE_SHARE} % of the steps met non-finite numbers; lower --step-size`,
   );
+  const rejectedShare = spec.sampler.name === 'hmc' ? METROPOLIS_SHARE : RESET_SHARE;
   say(
-    which(({ sampling }) => sampling.resets > RESET_SHARE * sampling.steps),
-    `more than ${100 * RESET_SHARE} % of the steps were rejected; lower --step-size`,
+    which(({ sampling }) => sampling.resets > rejectedShare * sampling.steps),
+    `more than ${100 * rejectedShare} % of the steps were rejected; lower --step-size`,
   );
   say(
     which(({ draws, travelled }) => draws > 1 && travelled < FROZEN * spec.model.priorScale),

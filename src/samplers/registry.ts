@@ -36,3 +36,20 @@ export const SAMPLERS = {
   hmc: (o: SamplerOptions) => hmc(o),
 } satisfies Record<string, (options: SamplerOptions) => Sampler>;
 export type SamplerName = keyof typeof SAMPLERS;
+export const SAMPLER_NAMES = Object.keys(SAMPLERS) as [SamplerName, ...SamplerName[]];
+
+/** Samplers that are right on full gradients only. */
+export const FULL_GRADIENT: readonly SamplerName[] = ['mclmc', 'mile', 'hmc'];
+
+const LANGEVIN_STEP = 1e-6;
+const USUAL_STEP_SIZES: Partial<Record<SamplerName, number>> = {
+  sgld: LANGEVIN_STEP,
+  psgld: LANGEVIN_STEP,
+  csgld: 10 * LANGEVIN_STEP,
+  sghmc: LANGEVIN_STEP,
+  adasghmc: 1e-3,
+  hmc: 1e-3,
+};
+
+/** The step size for a network's posterior when none is given; where the sampler tunes it, its start. */
+export const usualStepSize = (name: SamplerName): number => USUAL_STEP_SIZES[name] ?? 0.01;

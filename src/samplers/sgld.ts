@@ -127,19 +127,21 @@ export function cosineStepSize(start: number, end: number, phase: number): numbe
   return end + 0.5 * (start - end) * (1 + Math.cos(Math.PI * phase));
 }
 
-/** Cyclical SGLD. Draws of exploring steps (`cyclePhase < exploration`) do not belong to the sample. */
+/** Cyclical SGLD. Positions of exploring steps are no draws. */
 export function csgld(options: Partial<CsgldOptions> = {}): Sampler {
   const o = { ...CSGLD_DEFAULTS, ...options };
   const stepSizeAt = (state: ChainState, c: number, t: number) =>
     cosineStepSize(state.stepSize[c], o.finalStepSize, cyclePhase(t, o));
-  return gradientSampler({
+  const exploring = (t: number) => cyclePhase(t, o) < o.exploration;
+  const sampler = gradientSampler({
     name: 'csgld',
     stepSize: o.stepSize,
     init: () => ({}),
     stepSizeAt,
     move(state, c, d, t, gradient, z) {
-      const silent = o.explore === 'noise-free' && cyclePhase(t, o) < o.exploration;
+      const silent = o.explore === 'noise-free' && exploring(t);
       langevinMove(state, c, d, t, gradient, z, stepSizeAt(state, c, t), silent ? 0 : o.temperature);
     },
   }) as Sampler;
+  return { ...sampler, exploring };
 }

@@ -199,3 +199,24 @@ describe('specification', () => {
     expect(theta[theta.length - 1]).toBe(0);
   });
 });
+
+describe('baselines', () => {
+  it('fit like any sampler: cyclical SGLD leaves its exploring draws out, MCLMC takes all rows', async () => {
+    const steps = { warmup: 300, steps: 300, thin: 5 };
+    const cyclical = await run('csgld', { sampler: { ...steps, name: 'csgld' } });
+    expect(cyclical.bayesianEnsemble?.test.members).toBeLessThan(3 * 60 * 0.75);
+    expect(cyclical.bayesianEnsemble?.test.members).toBeGreaterThan(3 * 60 * 0.5);
+    const { sampler, ...rest } = small;
+    const config = { ...rest, sampler: { ...steps, name: 'mclmc' as const } };
+    const full = await fit({ data, out: join(folder, 'mclmc'), config, workers: 0, force: true });
+    expect(full.verdict.trusted).toBe(true);
+    const spec = readFileSync(runPaths(join(folder, 'mclmc')).config, 'utf8');
+    expect(spec).toContain('batchSize: 210');
+    expect(spec).toContain('stepSize: 0.01');
+  });
+
+  it('say what they cannot do', async () => {
+    await expect(run('x', { sampler: { name: 'mclmc' } })).rejects.toThrow('needs full gradients');
+    await expect(run('x', { sampler: { name: 'sgld', mode: 'paper' } })).rejects.toThrow('which only smile-naive');
+  });
+});
