@@ -8,6 +8,7 @@ import { demoCommand } from './demo.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { fitCommand } from './fit.ts';
 import { predictCommand } from './predict.ts';
+import { reportCommand } from './report.ts';
 
 const program = new Command('smile')
   .description('Bayesian ensembles with uncertainty you can trust, by stochastic microcanonical Langevin dynamics.')
@@ -16,6 +17,7 @@ const program = new Command('smile')
   .addCommand(fitCommand())
   .addCommand(predictCommand())
   .addCommand(evaluateCommand())
+  .addCommand(reportCommand())
   .addCommand(demoCommand())
   .addCommand(benchCommand());
 const family = (command: Command): Command[] => [command, ...command.commands.flatMap(family)];

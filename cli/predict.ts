@@ -1,7 +1,8 @@
 /** `smile predict RUN DATA`: a row of prediction per row of data. */
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import Papa from 'papaparse';
-import { type PredictOptions, predict } from '../src/run/predict.ts';
+import { CONFORMAL_METHODS, type ConformalMethod } from '../src/run/conformal.ts';
+import { predict } from '../src/run/predict.ts';
 import { writeWhole } from '../src/store/files.ts';
 
 const probabilities = (text: string): number[] =>
@@ -10,6 +11,20 @@ const probabilities = (text: string): number[] =>
     if (!(value > 0 && value < 1)) throw new InvalidArgumentError('Expected numbers between 0 and 1.');
     return value;
   });
+
+const level = (text: string): number => {
+  const [value, ...more] = probabilities(text);
+  if (more.length > 0) throw new InvalidArgumentError('Expected one number between 0 and 1.');
+  return value;
+};
+
+interface PredictFlags {
+  out?: string;
+  quantiles?: number[];
+  conformal?: number;
+  conformalMethod?: ConformalMethod;
+  json?: boolean;
+}
 
 export function predictCommand(): Command {
   return new Command('predict')
@@ -22,6 +37,16 @@ export function predictCommand(): Command {
       'quantiles of a regression (default: 0.025,0.05,0.25,0.5,0.75,0.95,0.975)',
       probabilities,
     )
+    .option(
+      '--conformal <level>',
+      'add an interval or set of classes that holds the truth with this probability',
+      level,
+    )
+    .addOption(
+      new Option('--conformal-method <name>', 'default: cqr for regression, aps for classes').choices(
+        CONFORMAL_METHODS,
+      ),
+    )
     .option('--seed <n>', 'accepted for symmetry: predictions use every draw and no random numbers')
     .option('--json', 'print JSON instead of CSV')
     .addHelpText(
@@ -29,19 +54,27 @@ export function predictCommand(): Command {
       `
 Columns of a regression: mean, aleatoric and epistemic standard deviation, quantiles; in the units of the target.
 Columns of a classification: predicted class, probabilities, aleatoric and epistemic entropy in nats.
+With --conformal: conformalLower and conformalUpper, or the set of classes, calibrated on the run's validation rows.
 
 Examples:
   $ smile predict smile-runs/houses-psmile-0 new-houses.csv > predictions.csv
-  $ smile predict smile-runs/houses-psmile-0 new-houses.csv -q 0.1,0.5,0.9 -o predictions.csv`,
+  $ smile predict smile-runs/houses-psmile-0 new-houses.csv -q 0.1,0.5,0.9 -o predictions.csv
+  $ smile predict smile-runs/houses-psmile-0 new-houses.csv --conformal 0.9`,
     )
-    .action(async (run: string, data: string, flags: { out?: string; quantiles?: number[]; json?: boolean }) => {
-      const options: PredictOptions = { run, data, ...(flags.quantiles && { quantiles: flags.quantiles }) };
-      const predictions = await predict(options);
+    .action(async (run: string, data: string, { out, json, ...asked }: PredictFlags) => {
+      const predictions = await predict({ run, data, ...asked });
+      const { calibration: c } = predictions;
+      if (c) {
+        const share = `${(100 * c.testCoverage).toFixed(1)} %`;
+        console.error(
+          `${c.method} at ${c.level}: ${c.calibrationRows} calibration rows; holds ${share} of the test rows`,
+        );
+      }
       for (const warning of predictions.warnings) console.error(`warning: ${warning}`);
-      const text = flags.json
+      const text = json
         ? `${JSON.stringify(predictions, null, 2)}\n`
         : `${Papa.unparse([...predictions.rows], { newline: '\n' })}\n`;
-      if (flags.out) writeWhole(flags.out, text);
+      if (out) writeWhole(out, text);
       else process.stdout.write(text);
     });
 }

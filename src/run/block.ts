@@ -16,14 +16,15 @@ import {
   posteriorGraph,
 } from '../models/posterior.ts';
 import { stepAsync } from '../samplers/drive.ts';
+import { effectiveTemperatures, noiseDecoherence } from '../samplers/noise-theory.ts';
 import { SAMPLERS, usualStepSize } from '../samplers/registry.ts';
 import { drawWriter } from '../store/draws.ts';
 import { writeJson } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
 import { writeTensors } from '../store/safetensors.ts';
 import { warmStart } from '../train/warm-start.ts';
-import type { Key } from '../types.ts';
-import type { BlockProgress, ChainSummary, Phase } from './events.ts';
+import type { Key, State } from '../types.ts';
+import type { BlockProgress, ChainSummary, NoiseSummary, Phase } from './events.ts';
 import { type LoadedRun, loadData, loadRun, type SplitData } from './load.ts';
 import type { FitSpec } from './spec.ts';
 import { Tally } from './tally.ts';
@@ -196,11 +197,35 @@ async function sampleBlock(
       seconds: (performance.now() - began) / 1000,
       warmup: tallies['warm-up'].of(c, d),
       sampling: tallies.sampling.of(c, d),
+      ...noiseOf(state, c, d),
       travelled: first ? Math.sqrt(squaredDistance(first, last, c * d, (c + 1) * d) / d) : 0,
     };
     writeJson(paths.summary(chain), summary);
   });
   await graph.release();
+}
+
+/** What chain c's state knows of its gradient noise; nothing where none was measured. */
+function noiseOf(state: State, c: number, d: number): { noise?: NoiseSummary } {
+  const samples = state.noiseSamples?.[c] ?? 0;
+  if (samples === 0) return {};
+  const raw = state.noiseVariance.subarray(c * d, (c + 1) * d);
+  const whitened = state.multiplier ? raw.map((v, i) => v * state.multiplier[c * d + i] ** 2) : raw;
+  const quantiles = (variance: Float64Array): [number, number, number] => {
+    const sorted = effectiveTemperatures(variance, state.stepSize[c], state.decoherence[c]).sort((a, b) => a - b);
+    const at = (p: number) => sorted[Math.min(d - 1, Math.floor(p * d))];
+    return [at(0.05), at(0.5), at(0.95)];
+  };
+  const mean = (v: Float64Array) => sumOf(v, 0, d) / d;
+  return {
+    noise: {
+      samples,
+      variance: mean(raw),
+      plain: quantiles(raw),
+      sampled: quantiles(whitened),
+      decoherence: noiseDecoherence(mean(whitened), state.stepSize[c], d),
+    },
+  };
 }
 
 function samplerOf({ sampler: { name, decoherence, steps, ...options } }: FitSpec) {

@@ -1,6 +1,7 @@
 /** Scores a run: deep ensemble beside Bayesian ensemble, on validation and test rows. */
 import type { BatchSource } from '../data/batches.ts';
 import { classificationAccumulator } from '../infer/classification.ts';
+import { type FunctionSpace, functionSpace } from '../infer/function-space.ts';
 import { regressionAccumulator } from '../infer/regression.ts';
 import { readJson, writeJson } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
@@ -28,6 +29,8 @@ export interface Scores {
 export interface PointwiseScores extends Scores {
   /** log predictive density of every row. */
   readonly pointwise: Float64Array;
+  /** Mean log likelihood of every usable member. */
+  readonly memberLogLikelihood: readonly number[];
 }
 
 export interface Evaluation {
@@ -40,6 +43,8 @@ export interface Evaluation {
   /** Absent when the run stopped before its first draw. */
   readonly bayesianEnsemble?: Readonly<Record<'valid' | 'test', Scores>>;
   readonly chains: readonly ChainSummary[];
+  /** Convergence of the validation log likelihood; absent for fewer than four draws, or non-finite ones. */
+  readonly convergence?: FunctionSpace;
   readonly verdict: Verdict;
 }
 
@@ -57,6 +62,7 @@ export async function evaluate(dir: string): Promise<Evaluation> {
   const chains = readSummaries(run);
   const drawn = chains.some(({ draws }) => draws > 0);
   const bayes = drawn ? await scoreBoth(() => readEnsemble(run)) : undefined;
+  const convergence = bayes && functionSpace(byChain(chains, bayes.valid));
   const evaluation: Evaluation = {
     run: dir,
     task: preprocessing.task,
@@ -66,7 +72,8 @@ export async function evaluate(dir: string): Promise<Evaluation> {
     deepEnsemble: plain(deep),
     ...(bayes && { bayesianEnsemble: plain(bayes) }),
     chains,
-    verdict: judge({ spec, chains, deep: deep.valid, bayes: bayes?.valid }),
+    ...(convergence && { convergence }),
+    verdict: judge({ spec, chains, deep: deep.valid, bayes: bayes?.valid, convergence }),
   };
   writeJson(runPaths(dir).result, evaluation);
   return evaluation;
@@ -76,7 +83,7 @@ export async function evaluate(dir: string): Promise<Evaluation> {
  * The warm-started members with an honest σ: where one σ is learned for all rows, the root mean square residual of
  * the member on the validation rows, which it was not trained on.
  */
-async function deepEnsemble(run: LoadedRun, valid: BatchSource): Promise<Float32Array[]> {
+export async function deepEnsemble(run: LoadedRun, valid: BatchSource): Promise<Float32Array[]> {
   const thetas = readMembers(run).map((theta) => Float32Array.from(theta));
   if (run.network.likelihood.name !== 'gaussian') return thetas;
   let k = 0;
@@ -92,19 +99,31 @@ async function score(run: LoadedRun, { x, y }: BatchSource, thetas: Thetas): Pro
   if ('classes' in target) {
     const accumulator = classificationAccumulator(y.length, target.classes.length, y);
     for await (const { logProbability } of predictMembers(run, x, thetas)) accumulator.add(logProbability);
-    const { members, nonFiniteMembers, lppd, accuracy, brier, ece, pointwise } = accumulator.result();
-    return { rows: y.length, members, nonFiniteMembers, lppd, accuracy, brier, ece, pointwise };
+    const { members, nonFiniteMembers, lppd, accuracy, brier, ece, ...each } = accumulator.result();
+    const { pointwise, memberLogLikelihood } = each;
+    return { rows: y.length, members, nonFiniteMembers, lppd, accuracy, brier, ece, pointwise, memberLogLikelihood };
   }
   const accumulator = regressionAccumulator(y.length, y);
   for await (const { mean, sd } of predictMembers(run, x, thetas)) accumulator.add(mean, sd);
-  const { members, nonFiniteMembers, lppd, rmse, coverage, pointwise } = accumulator.result();
-  return { rows: y.length, members, nonFiniteMembers, lppd, rmse: rmse * target.sd, coverage, pointwise };
+  const { members, nonFiniteMembers, lppd, rmse, coverage, pointwise, memberLogLikelihood } = accumulator.result();
+  const scores = { rows: y.length, members, nonFiniteMembers, lppd, rmse: rmse * target.sd, coverage };
+  return { ...scores, pointwise, memberLogLikelihood };
+}
+
+/** The members' log likelihoods, chain by chain; none where members were left out and the order is lost. */
+function byChain(chains: readonly ChainSummary[], scores: PointwiseScores): Float64Array[] {
+  if (scores.nonFiniteMembers > 0) return [];
+  let at = 0;
+  return chains.map(({ draws }) => {
+    at += draws;
+    return Float64Array.from(scores.memberLogLikelihood.slice(at - draws, at));
+  });
 }
 
 const readSummaries = ({ dir, spec }: LoadedRun): ChainSummary[] =>
   Array.from({ length: spec.chains }, (_, k) => readJson(runPaths(dir).summary(k)) as ChainSummary);
 
 const plain = (both: Record<'valid' | 'test', PointwiseScores>): Record<'valid' | 'test', Scores> => {
-  const strip = ({ pointwise: _rows, ...scores }: PointwiseScores): Scores => scores;
+  const strip = ({ pointwise: _rows, memberLogLikelihood: _members, ...scores }: PointwiseScores): Scores => scores;
   return { valid: strip(both.valid), test: strip(both.test) };
 };

@@ -33,8 +33,23 @@ export interface ChainSummary {
   readonly seconds: number;
   readonly warmup: PhaseTally;
   readonly sampling: PhaseTally;
+  /** What warm-up measured of the gradient noise; absent where the sampler does not measure it. */
+  readonly noise?: NoiseSummary;
   /** Root mean square distance between first and last draw, per parameter. */
   readonly travelled: number;
+}
+
+/** Gradient noise of a chain: predicted effective temperatures as 5 %, 50 % and 95 % quantiles over parameters. */
+export interface NoiseSummary {
+  /** Pairs of batches compared. */
+  readonly samples: number;
+  /** V̄, mean variance of the gradient noise, raw. */
+  readonly variance: number;
+  /** T_i without preconditioner, and as sampled. 1 means unbiased. */
+  readonly plain: readonly [number, number, number];
+  readonly sampled: readonly [number, number, number];
+  /** L_eff: the decoherence length that the noise amounts to. */
+  readonly decoherence: number;
 }
 
 export interface PhaseTally {

@@ -7,8 +7,16 @@ import { mixtureQuantiles } from '../infer/mixture.ts';
 import { regressionAccumulator } from '../infer/regression.ts';
 import { readJson } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
+import {
+  type Calibration,
+  type ConformalMethod,
+  calibrate,
+  conformalColumns,
+  conformalMethod,
+  outerQuantiles,
+} from './conformal.ts';
 import type { ChainSummary } from './events.ts';
-import { type LoadedRun, loadRun } from './load.ts';
+import { type LoadedRun, loadData, loadRun } from './load.ts';
 import { predictMembers, readEnsemble } from './members.ts';
 
 export interface PredictOptions {
@@ -17,6 +25,10 @@ export interface PredictOptions {
   readonly data: string | readonly Readonly<Record<string, unknown>>[];
   /** Probabilities of the quantiles of a regression, each in (0, 1). */
   readonly quantiles?: readonly number[];
+  /** Adds a conformal interval or set that holds the truth with this probability, in (0, 1). */
+  readonly conformal?: number;
+  /** Default: cqr for regression, aps for classification. */
+  readonly conformalMethod?: ConformalMethod;
 }
 
 /** A prediction per input row: named numbers and, for classes, the most probable class. */
@@ -27,6 +39,8 @@ export interface Predictions {
   readonly target: string;
   readonly rows: readonly PredictedRow[];
   readonly warnings: readonly string[];
+  /** The calibration behind the conformal columns. */
+  readonly calibration?: Calibration;
 }
 
 const QUANTILES = [0.025, 0.05, 0.25, 0.5, 0.75, 0.95, 0.975];
@@ -40,7 +54,7 @@ const QUANTILE_MEMBERS = 1000;
  * the units of the target. Classification: class probabilities, and aleatoric and epistemic entropy in nats.
  */
 export async function predict(options: PredictOptions): Promise<Predictions> {
-  const { run: dir, data, quantiles = QUANTILES } = options;
+  const { run: dir, data, quantiles = QUANTILES, conformal: level } = options;
   const outside = quantiles.find((q) => !(q > 0 && q < 1));
   if (outside !== undefined)
     throw specError(`quantiles: expected numbers between 0 and 1, got ${outside}. Correct it.`);
@@ -51,12 +65,30 @@ export async function predict(options: PredictOptions): Promise<Predictions> {
     typeof data === 'string' ? await readTable(data, { header: preprocessing.headed }) : tableFromRows(data);
   const { x, warnings } = encode(preprocessing, table, [...Array(table.rows).keys()], false);
   const inputs = run.network.inputs;
-  const rows: PredictedRow[] = [];
-  for (let at = 0; at < table.rows; at += CHUNK) {
-    const part = x.subarray(at * inputs, Math.min(at + CHUNK, table.rows) * inputs);
-    rows.push(...(await predictChunk(run, part, draws, quantiles)));
-  }
-  return { task: preprocessing.task, target: preprocessing.target.name, rows, warnings };
+  const predictRows = async (part: Float32Array, wanted: readonly number[]) => {
+    const rows: PredictedRow[] = [];
+    for (let at = 0; at < part.length; at += CHUNK * inputs) {
+      rows.push(...(await predictChunk(run, part.subarray(at, at + CHUNK * inputs), draws, wanted)));
+    }
+    return rows;
+  };
+  const about = { task: preprocessing.task, target: preprocessing.target.name, warnings };
+  if (level === undefined) return { ...about, rows: await predictRows(x, quantiles) };
+  const method = conformalMethod(preprocessing.task, options.conformalMethod);
+  const calibration = await calibrate(run, loadData(run), level, method, predictRows);
+  const rows = await predictRows(
+    x,
+    [...new Set([...quantiles, ...outerQuantiles(level)])].sort((a, b) => a - b),
+  );
+  const unasked = outerQuantiles(level).filter((q) => !quantiles.includes(q));
+  return {
+    ...about,
+    calibration,
+    rows: rows.map((row) => {
+      const shown = Object.entries(row).filter(([name]) => !unasked.some((q) => name === `q${q}`));
+      return { ...Object.fromEntries(shown), ...conformalColumns(run, row, calibration) };
+    }),
+  };
 }
 
 function countDraws(run: LoadedRun): number {

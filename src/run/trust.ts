@@ -1,5 +1,6 @@
 /** Whether the run should be trusted, with reasons. A reason is a sentence for the user. */
 
+import type { FunctionSpace } from '../infer/function-space.ts';
 import type { PointwiseScores } from './evaluate.ts';
 import type { ChainSummary } from './events.ts';
 import type { FitSpec } from './spec.ts';
@@ -18,6 +19,8 @@ const METROPOLIS_SHARE = 0.6;
 /** A chain whose draws stay closer together than this, per parameter of prior deviation one, has not moved. */
 const FROZEN = 1e-4;
 const FEWEST_DRAWS = 50;
+/** R-hat of a chain's two halves above which it has not settled; autocorrelated draws reach 1.4 by chance. */
+const DRIFTING = 1.5;
 /** Standard errors that a difference must exceed to be called one. */
 const SIGNIFICANT = 3;
 /** Smaller losses of LPPD, in nats per row, are not worth a warning. */
@@ -28,8 +31,9 @@ export function judge(input: {
   chains: readonly ChainSummary[];
   deep: PointwiseScores;
   bayes: PointwiseScores | undefined;
+  convergence: FunctionSpace | undefined;
 }): Verdict {
-  const { spec, chains, deep, bayes } = input;
+  const { spec, chains, deep, bayes, convergence } = input;
   const which = (bad: (chain: ChainSummary) => boolean) => chains.filter(bad).map(({ chain }) => chain);
   const reasons: string[] = [];
   const say = (list: readonly number[], what: string) => {
@@ -59,6 +63,13 @@ export function judge(input: {
   if (!bayes) return { trusted: false, reasons };
   if (bayes.nonFiniteMembers > 0)
     reasons.push(`${bayes.nonFiniteMembers} draws predict non-finite numbers and were left out`);
+  say(convergence?.outliers ?? [], 'explains the validation rows far worse than the other chains');
+  const drifting = (convergence?.chainRhat ?? []).filter((value) => value > DRIFTING).length;
+  if (drifting > chains.length / 2) {
+    reasons.push(
+      `${drifting} of ${chains.length} chains still drift (R-hat of the two halves above ${DRIFTING}); raise --warmup or --steps`,
+    );
+  }
   const { mean, error } = pairedDifference(bayes.pointwise, deep.pointwise);
   if (mean < -RELEVANT && mean + SIGNIFICANT * error < 0) {
     const numbers = `${mean.toFixed(3)} ± ${error.toFixed(3)} nats per validation row`;

@@ -200,6 +200,34 @@ describe('specification', () => {
   });
 });
 
+describe('conformal predictions', () => {
+  it.each(['cqr', 'scaled'] as const)(
+    '%s: calibrated on the validation rows, kept in the run, replayed',
+    async (method) => {
+      const asked = { run: join(folder, 'main'), data: [{ x: -2 }, { x: 2 }], conformal: 0.8, conformalMethod: method };
+      const { rows, calibration } = await predict(asked);
+      expect(calibration?.calibrationRows).toBe(30);
+      expect(calibration?.testCoverage).toBeGreaterThan(0.6);
+      for (const row of rows as Record<string, number>[]) {
+        expect(row.conformalLower).toBeLessThan(row['q0.5']);
+        expect(row.conformalUpper).toBeGreaterThan(row['q0.5']);
+        expect(row['q0.1']).toBeUndefined();
+      }
+      const kept = runPaths(join(folder, 'main')).conformal(method, 0.8);
+      writeJson(kept, { ...calibration, threshold: 100 });
+      const again = (await predict(asked)).rows as Record<string, number>[];
+      expect(again[0].conformalUpper - again[0].conformalLower).toBeGreaterThan(20);
+      rmSync(kept);
+    },
+  );
+
+  it('refuses levels that the validation rows cannot give, and methods of the other task', async () => {
+    const asked = { run: join(folder, 'main'), data: [{ x: 1 }] };
+    await expect(predict({ ...asked, conformal: 0.99 })).rejects.toThrow('more than 30 validation rows');
+    await expect(predict({ ...asked, conformal: 0.9, conformalMethod: 'aps' })).rejects.toThrow('cqr or scaled');
+  });
+});
+
 describe('baselines', () => {
   it('fit like any sampler: cyclical SGLD leaves its exploring draws out, MCLMC takes all rows', async () => {
     const steps = { warmup: 300, steps: 300, thin: 5 };

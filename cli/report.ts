@@ -1,0 +1,28 @@
+/** `smile report RUN`: can this posterior be trusted? One HTML file and its Markdown. */
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { collectReport } from '../src/report/collect.ts';
+import { reportHtml } from '../src/report/html.ts';
+import { reportMarkdown } from '../src/report/markdown.ts';
+import { writeWhole } from '../src/store/files.ts';
+
+export function reportCommand(): Command {
+  return new Command('report')
+    .description('Write the honest report of a run: verdict, predictions, calibration, chains, noise, configuration.')
+    .argument('<run>', 'run directory of a fit')
+    .option('-o, --out <file>', 'HTML file (default: report.html in the run); Markdown goes beside it')
+    .option('--json', "print the report's numbers as JSON")
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ smile report smile-runs/houses-psmile-0\n  $ smile report smile-runs/houses-psmile-0 -o houses.html',
+    )
+    .action(async (run: string, flags: { out?: string; json?: boolean }) => {
+      const report = await collectReport(run);
+      const html = flags.out ?? join(run, 'report.html');
+      const markdown = `${html.replace(/\.html?$/, '')}.md`;
+      writeWhole(html, reportHtml(report));
+      writeWhole(markdown, reportMarkdown(report));
+      console.log(flags.json ? JSON.stringify(report, null, 2) : `${html}\n${markdown}`);
+      if (!report.evaluation.verdict.trusted) process.exitCode = 2;
+    });
+}

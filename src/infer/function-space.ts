@@ -1,0 +1,47 @@
+/**
+ * Convergence of networks where it can be seen: in what they say. Weights have symmetries, so chains that agree about the
+ * function may sit far apart; the mean log likelihood of a draw on held-out rows is one number that does not mind.
+ */
+import { essBulk, rhat } from './diagnostics.ts';
+
+export interface FunctionSpace {
+  /** Rank-normalised split R-hat over all chains; large where chains hold different modes. */
+  readonly rhat: number;
+  /** The same within each chain, its two halves as chains: large while it drifts. */
+  readonly chainRhat: readonly number[];
+  readonly essBulk: number;
+  /** Mean of each chain, in nats per row. */
+  readonly chainMeans: readonly number[];
+  /** Chains whose mean lies far below the others'. */
+  readonly outliers: readonly number[];
+}
+
+/** A chain is far below the rest at so many robust deviations, and at least so many nats per row. */
+const FAR = 8;
+const FAR_NATS = 0.5;
+/** Factor from the median absolute deviation to a normal's standard deviation. */
+const MAD_TO_SD = 1.4826;
+
+/** From one series of mean log likelihoods per chain, cut to the shortest; undefined for fewer than four draws. */
+export function functionSpace(series: readonly Float64Array[]): FunctionSpace | undefined {
+  const n = Math.min(...series.map((chain) => chain.length));
+  if (series.length === 0 || n < 4) return undefined;
+  const chains = series.map((chain) => chain.slice(0, n));
+  const means = chains.map((chain) => chain.reduce((sum, x) => sum + x, 0) / n);
+  const centre = median(means);
+  const deviation = MAD_TO_SD * median(means.map((mean) => Math.abs(mean - centre)));
+  const limit = centre - Math.max(FAR * deviation, FAR_NATS);
+  return {
+    rhat: rhat(chains),
+    chainRhat: chains.map((chain) => rhat([chain])),
+    essBulk: essBulk(chains),
+    chainMeans: means,
+    outliers: series.length < 3 ? [] : means.flatMap((mean, c) => (mean < limit ? [c] : [])),
+  };
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : 0.5 * (sorted[middle - 1] + sorted[middle]);
+}

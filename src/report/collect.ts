@@ -1,0 +1,208 @@
+/** Everything a report shows of a run, as numbers. */
+import { mixtureCrps } from '../infer/crps.ts';
+import { type Difference, pairedDifference } from '../infer/intervals.ts';
+import { mixtureQuantiles } from '../infer/mixture.ts';
+import { normalCdf } from '../math/special.ts';
+import { rootKey, stream } from '../math/threefry.ts';
+import { deepEnsemble, type Evaluation, evaluate } from '../run/evaluate.ts';
+import { type LoadedRun, loadData, loadRun } from '../run/load.ts';
+import { type MemberPrediction, predictMembers, readEnsemble } from '../run/members.ts';
+
+/** A point of a running score. */
+export interface Running {
+  readonly count: number;
+  readonly lppd: number;
+}
+
+export interface PredictedTest {
+  readonly mean: number;
+  readonly lower: number;
+  readonly upper: number;
+  readonly observed: number;
+}
+
+export interface Report {
+  readonly evaluation: Evaluation;
+  readonly facts: readonly (readonly [string, string])[];
+  /** Test LPPD after so many draws, taken in turns from all chains; and after so many chains with all their draws. */
+  readonly overDraws: readonly Running[];
+  readonly overChains: readonly Running[];
+  /** Test LPPD of each chain alone. */
+  readonly chainLppd: readonly number[];
+  /** Test LPPD of the single warm-started networks. */
+  readonly singleLppd: readonly number[];
+  /** Bayesian less deep ensemble, per test row. */
+  readonly gain: Difference;
+  readonly regression?: {
+    /** Test rows for the figure, in the order of their predicted mean, in units of the target. */
+    readonly rows: readonly PredictedTest[];
+    /** Probability integral transforms of the test rows. */
+    readonly pit: readonly number[];
+    readonly crps: number;
+    /** Mean width of the 90 % interval, in units of the target. */
+    readonly sharpness: number;
+    /** Shares of the predictive variance: noise, disagreement within chains, disagreement between chains. */
+    readonly variance: readonly [number, number, number];
+  };
+  readonly classification?: {
+    /** Confidence and correctness of every test row. */
+    readonly confidence: readonly number[];
+    readonly correct: readonly number[];
+  };
+}
+
+/** Members kept for quantiles, running scores and CRPS, spread evenly over all draws. */
+const KEPT = 400;
+/** Rows in the figure of predictions. */
+const SHOWN = 60;
+
+export async function collectReport(dir: string): Promise<Report> {
+  const evaluation = await evaluate(dir);
+  const run = loadRun(dir);
+  const { valid, test } = loadData(run);
+  const { y } = test;
+  const draws = evaluation.chains.map((chain) => chain.draws);
+  const every = Math.max(1, Math.ceil(draws.reduce((sum, n) => sum + n, 0) / KEPT));
+  const kept = await keptMembers(run, test.x, draws, every);
+  const density = kept.map((chain) => chain.map((member) => rowDensities(run, member, y)));
+  const singles: Float64Array[] = [];
+  for await (const member of predictMembers(run, test.x, await deepEnsemble(run, valid)))
+    singles.push(rowDensities(run, member, y));
+  const all = inTurns(density);
+  const key = stream(rootKey(run.spec.seed), 'predict');
+  return {
+    evaluation,
+    facts: factsOf(run),
+    overDraws: running(all),
+    overChains: density.map((_, k) => ({ count: k + 1, lppd: lppdOf(density.slice(0, k + 1).flat()) })),
+    chainLppd: density.map(lppdOf),
+    singleLppd: singles.map((single) => lppdOf([single])),
+    gain: pairedDifference(pointwise(all), pointwise(singles), key),
+    ...(run.preprocessing.task === 'regression'
+      ? { regression: regressionOf(run, kept, y) }
+      : { classification: classificationOf(kept.flat(), y) }),
+  };
+}
+
+/** The members kept of each chain. */
+async function keptMembers(run: LoadedRun, x: Float32Array, draws: readonly number[], every: number) {
+  const kept: MemberPrediction[][] = draws.map(() => []);
+  let chain = 0;
+  let seen = 0;
+  for await (const member of predictMembers(run, x, readEnsemble(run))) {
+    while (seen >= draws[chain]) {
+      chain++;
+      seen = 0;
+    }
+    if (seen++ % every === 0) kept[chain].push(member);
+  }
+  return kept;
+}
+
+const HALF_LOG_TWO_PI = 0.5 * Math.log(2 * Math.PI);
+
+/** log p(y_i | member) of every row. */
+function rowDensities(run: LoadedRun, { mean, sd, logProbability }: MemberPrediction, y: Float64Array): Float64Array {
+  const { target } = run.preprocessing;
+  if ('classes' in target) return y.map((label, i) => logProbability[i * target.classes.length + label]);
+  return y.map((value, i) => -0.5 * ((value - mean[i]) / sd[i]) ** 2 - Math.log(sd[i]) - HALF_LOG_TWO_PI);
+}
+
+/** log of the mean density of every row. */
+function pointwise(members: readonly Float64Array[]): Float64Array {
+  return members[0].map((_, i) => {
+    const most = members.reduce((high, member) => Math.max(high, member[i]), Number.NEGATIVE_INFINITY);
+    return most + Math.log(members.reduce((sum, member) => sum + Math.exp(member[i] - most), 0) / members.length);
+  });
+}
+
+function lppdOf(members: readonly Float64Array[]): number {
+  const each = pointwise(members);
+  return each.reduce((sum, v) => sum + v, 0) / each.length;
+}
+
+/** First draws of all chains, then second ones, and so on. */
+function inTurns<T>(chains: readonly (readonly T[])[]): T[] {
+  const longest = Math.max(...chains.map((chain) => chain.length));
+  return Array.from({ length: longest }, (_, k) =>
+    chains.flatMap((chain) => (k < chain.length ? [chain[k]] : [])),
+  ).flat();
+}
+
+function running(members: readonly Float64Array[]): Running[] {
+  const points = 16;
+  const counts = new Set(
+    Array.from({ length: points }, (_, k) => Math.max(1, Math.round(members.length ** (k / (points - 1))))),
+  );
+  return [...counts].map((count) => ({ count, lppd: lppdOf(members.slice(0, count)) }));
+}
+
+function regressionOf(run: LoadedRun, chains: readonly (readonly MemberPrediction[])[], y: Float64Array) {
+  const { target } = run.preprocessing;
+  const { mean: shift, sd: scale } = target as { mean: number; sd: number };
+  const members = chains.flat();
+  const original = (v: number) => shift + scale * v;
+  const rows: PredictedTest[] = [];
+  const pit: number[] = [];
+  let crps = 0;
+  const variance: [number, number, number] = [0, 0, 0];
+  y.forEach((value, i) => {
+    const means = members.map(({ mean }) => mean[i]);
+    const sds = members.map(({ sd }) => sd[i]);
+    const [lower, upper] = mixtureQuantiles(means, sds, [0.05, 0.95]);
+    const mean = average(means);
+    rows.push({ mean: original(mean), lower: original(lower), upper: original(upper), observed: original(value) });
+    pit.push(average(means.map((m, k) => normalCdf((value - m) / sds[k]))));
+    crps += (scale * mixtureCrps(means.slice(0, CRPS_MEMBERS), sds.slice(0, CRPS_MEMBERS), value)) / y.length;
+    const centres = chains.map((chain) => average(chain.map((member) => member.mean[i])));
+    variance[0] += average(sds.map((sd) => sd * sd)) / y.length;
+    variance[1] +=
+      average(chains.map((chain, c) => average(chain.map((m) => (m.mean[i] - centres[c]) ** 2)))) / y.length;
+    variance[2] += average(centres.map((centre) => (centre - mean) ** 2)) / y.length;
+  });
+  const every = Math.max(1, Math.ceil(rows.length / SHOWN));
+  return {
+    rows: rows.toSorted((a, b) => a.mean - b.mean).filter((_, i) => i % every === 0),
+    pit,
+    crps,
+    sharpness: average(rows.map(({ lower, upper }) => upper - lower)),
+    variance,
+  };
+}
+
+/** CRPS costs the square of the members. */
+const CRPS_MEMBERS = 100;
+
+function classificationOf(members: readonly MemberPrediction[], y: Float64Array) {
+  const classes = members[0].logProbability.length / y.length;
+  const confidence: number[] = [];
+  const correct: number[] = [];
+  y.forEach((label, i) => {
+    const p = Array.from({ length: classes }, (_, k) =>
+      average(members.map(({ logProbability }) => Math.exp(logProbability[i * classes + k]))),
+    );
+    const best = p.indexOf(Math.max(...p));
+    confidence.push(p[best]);
+    correct.push(best === label ? 1 : 0);
+  });
+  return { confidence, correct };
+}
+
+const average = (v: readonly number[]) => v.reduce((sum, x) => sum + x, 0) / v.length;
+
+function factsOf({ manifest, spec, preprocessing, network }: LoadedRun): [string, string][] {
+  const { sampler, model } = spec;
+  return [
+    ['data', `${manifest.source} (sha256 ${manifest.dataHash.slice(0, 12)}…)`],
+    ['target', `${preprocessing.target.name}, ${preprocessing.task}`],
+    ['network', `${network.model.name}, ${network.dim} parameters, ${network.likelihood.name} likelihood`],
+    ['prior', `normal, standard deviation ${model.priorScale}`],
+    [
+      'sampler',
+      `${sampler.name} (${sampler.mode}), ${sampler.warmup} + ${sampler.steps} steps, thinned by ${sampler.thin}, batch ${sampler.batchSize}`,
+    ],
+    ['seed', String(spec.seed)],
+    ['software', manifest.software],
+    ['fitted', manifest.created],
+  ];
+}
