@@ -19,6 +19,10 @@ const METROPOLIS_SHARE = 0.6;
 /** A chain whose draws stay closer together than this, per parameter of prior deviation one, has not moved. */
 const FROZEN = 1e-4;
 const FEWEST_DRAWS = 50;
+/** Effective temperature that a twentieth of the parameters may exceed. */
+const HOT = 2;
+/** A preconditioner that works leaves less than this part of the spread of temperatures. */
+const UNCORRECTED = 0.9;
 /** R-hat of a chain's two halves above which it has not settled; autocorrelated draws reach 1.4 by chance. */
 const DRIFTING = 1.5;
 /** Standard errors that a difference must exceed to be called one. */
@@ -55,6 +59,11 @@ export function judge(input: {
   say(
     which(({ draws, travelled }) => draws > 1 && travelled < FROZEN * spec.model.priorScale),
     'did not move: its draws are copies of the warm start; raise --step-size or --steps',
+  );
+  const spread = ([low, , high]: readonly [number, number, number]) => high / low;
+  say(
+    which(({ noise: n }) => n !== undefined && n.sampled[2] > HOT && spread(n.sampled) > UNCORRECTED * spread(n.plain)),
+    `gradient noise makes some parameters more than ${HOT} times too wide in variance, and nothing corrects it; use psmile`,
   );
   const draws = chains.reduce((sum, chain) => sum + chain.draws, 0);
   if (draws < FEWEST_DRAWS) reasons.push(`only ${draws} draws; raise --steps or lower --thin`);

@@ -1,0 +1,100 @@
+/** Faults planted in real runs, each of which must turn the verdict for the right reason; a healthy run passes. */
+import { cpSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { demoCsv } from '../../src/data/demo.ts';
+import { evaluate } from '../../src/run/evaluate.ts';
+import { fit } from '../../src/run/fit.ts';
+import { loadRun } from '../../src/run/load.ts';
+import { type FitConfig, mergeConfigs } from '../../src/run/spec.ts';
+import { drawWriter, readDraws } from '../../src/store/draws.ts';
+import { runPaths } from '../../src/store/rundir.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'smile-faults-'));
+const data = join(folder, 'demo.csv');
+writeFileSync(data, demoCsv(1, 300));
+const healthy: FitConfig = {
+  model: { hidden: [8, 8], likelihood: 'gaussian-per-input' },
+  warmStart: { epochs: 60 },
+  sampler: { warmup: 1500, steps: 1500, thin: 10, batchSize: 64 },
+  chains: 4,
+  seed: 4,
+};
+const verdict = async (name: string, config: FitConfig) =>
+  (await fit({ data, out: join(folder, name), config: mergeConfigs(healthy, config), workers: 0 })).verdict;
+
+/** Rewrites chains of a copy of the healthy run, draw by draw, and judges it again. */
+async function rewritten(name: string, chains: readonly number[], change: (theta: Float64Array, draw: number) => void) {
+  const dir = join(folder, name);
+  cpSync(join(folder, 'healthy'), dir, { recursive: true });
+  const d = loadRun(dir).network.dim;
+  for (const k of chains) {
+    const path = runPaths(dir).chain(k);
+    const draws = [...readDraws(path, d)].flatMap((block) => [...block.data]);
+    const writer = drawWriter(path, d, 250);
+    for (let n = 0; n < draws.length / d; n++) {
+      const theta = Float64Array.from(draws.slice(n * d, (n + 1) * d));
+      change(theta, n);
+      writer.add(theta, 0, 10 * n);
+    }
+    writer.flush();
+  }
+  return (await evaluate(dir)).verdict;
+}
+
+describe('planted faults', () => {
+  beforeAll(async () => {
+    expect(await verdict('healthy', {})).toEqual({ trusted: true, reasons: [] });
+  });
+
+  it('a frozen chain', async () => {
+    const { trusted, reasons } = await verdict('frozen', { sampler: { name: 'psmile-naive', stepSize: 1e-9 } });
+    expect(trusted).toBe(false);
+    expect(reasons.join('\n')).toContain('did not move');
+  });
+
+  it('a chain in another mode', async () => {
+    const { trusted, reasons } = await rewritten('mode', [2], (theta) => {
+      theta.forEach((x, i) => {
+        theta[i] = 0.3 * x;
+      });
+    });
+    expect(trusted).toBe(false);
+    expect(reasons).toEqual(['chain 2: explains the validation rows far worse than the other chains']);
+  });
+
+  it('chains that drift', async () => {
+    const { trusted, reasons } = await rewritten('drift', [0, 1, 2, 3], (theta, draw) => {
+      theta[theta.length - 1] += draw / 150;
+    });
+    expect(trusted).toBe(false);
+    expect(reasons.join('\n')).toContain('still drift');
+  });
+
+  it('draws that predict NaN', async () => {
+    const { trusted, reasons } = await rewritten('nan', [1], (theta, draw) => {
+      if (draw < 5) theta[0] = Number.NaN;
+    });
+    expect(trusted).toBe(false);
+    expect(reasons).toContain('5 draws predict non-finite numbers and were left out');
+  });
+
+  it('a step size far too large', async () => {
+    const { trusted, reasons } = await verdict('large', { sampler: { name: 'smile-naive', stepSize: 3 } });
+    expect(trusted).toBe(false);
+    expect(reasons.join('\n')).toMatch(/predicts worse than the deep ensemble|non-finite|still drift/);
+  });
+
+  it('no preconditioner under anisotropic noise', async () => {
+    const { trusted, reasons } = await verdict('anisotropic', { sampler: { name: 'smile' } });
+    expect(trusted).toBe(false);
+    expect(reasons.join('\n')).toContain('nothing corrects it; use psmile');
+  });
+
+  it('too few draws', async () => {
+    const { trusted, reasons } = await verdict('few', { sampler: { steps: 100 } });
+    expect(trusted).toBe(false);
+    expect(reasons.join('\n')).toContain('only 40 draws');
+  });
+});
