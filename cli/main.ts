@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { SmileError } from '../src/errors.ts';
 import { VERSION } from '../src/run/version.ts';
+import { assessCommand } from './assess.ts';
 import { benchCommand } from './bench.ts';
 import { demoCommand } from './demo.ts';
 import { evaluateCommand } from './evaluate.ts';
@@ -18,6 +19,7 @@ const program = new Command('smile')
   .addCommand(predictCommand())
   .addCommand(evaluateCommand())
   .addCommand(reportCommand())
+  .addCommand(assessCommand())
   .addCommand(demoCommand())
   .addCommand(benchCommand());
 const family = (command: Command): Command[] => [command, ...command.commands.flatMap(family)];

@@ -2,9 +2,18 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { collectReport } from '../src/report/collect.ts';
-import { reportHtml } from '../src/report/html.ts';
-import { reportMarkdown } from '../src/report/markdown.ts';
+import { pageHtml } from '../src/report/html.ts';
+import { pageMarkdown } from '../src/report/markdown.ts';
+import { type Page, runPage } from '../src/report/text.ts';
 import { writeWhole } from '../src/store/files.ts';
+
+/** Writes HTML and, beside it, Markdown; returns both paths. */
+export function writePage(html: string, page: Page): string {
+  const markdown = `${html.replace(/\.html?$/, '')}.md`;
+  writeWhole(html, pageHtml(page));
+  writeWhole(markdown, pageMarkdown(page));
+  return `${html}\n${markdown}`;
+}
 
 export function reportCommand(): Command {
   return new Command('report')
@@ -18,11 +27,8 @@ export function reportCommand(): Command {
     )
     .action(async (run: string, flags: { out?: string; json?: boolean }) => {
       const report = await collectReport(run);
-      const html = flags.out ?? join(run, 'report.html');
-      const markdown = `${html.replace(/\.html?$/, '')}.md`;
-      writeWhole(html, reportHtml(report));
-      writeWhole(markdown, reportMarkdown(report));
-      console.log(flags.json ? JSON.stringify(report, null, 2) : `${html}\n${markdown}`);
+      const written = writePage(flags.out ?? join(run, 'report.html'), runPage(report));
+      console.log(flags.json ? JSON.stringify(report, null, 2) : written);
       if (!report.evaluation.verdict.trusted) process.exitCode = 2;
     });
 }

@@ -46,6 +46,8 @@ export interface ClassificationScores extends ClassificationPrediction, Reliabil
   readonly gibbs: number;
   /** Mean over rows of log p(y_i | θ_m), of every usable member in the order they came. */
   readonly memberLogLikelihood: readonly number[];
+  /** `[n]` 1 where the argmax of p̄ is the label. */
+  readonly correct: Uint8Array;
   /** Brier score, mean_i Σ_c (p̄_c - 1[y_i = c])², in [0, 2]. */
   readonly brier: number;
 }
@@ -188,6 +190,7 @@ function scoreAccumulator(n: number, classes: number, y: ArrayLike<number>) {
         return sum + (q - (at - row * classes === y[row] ? 1 : 0)) ** 2;
       }, 0);
       return {
+        correct,
         accuracy: correct.reduce((a, b) => a + b, 0) / n,
         accuracyVote: p.voted.reduce((sum, c, i) => sum + (c === y[i] ? 1 : 0), 0) / n,
         lppd: pointwise.reduce((sum, value) => sum + value, 0) / n,

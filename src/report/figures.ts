@@ -74,7 +74,7 @@ function predictions({ regression, evaluation }: Report): Figure {
 }
 
 /** Observed against nominal coverage of equal-tailed intervals: y is inside ⇔ |u − ½| ≤ level/2. */
-function coverage(pit: readonly number[]): Figure {
+export function coverage(pit: readonly number[]): Figure {
   const points = Array.from({ length: 19 }, (_, k) => {
     const level = (k + 1) / 20;
     const inside = pit.filter((u) => Math.abs(u - 0.5) <= level / 2).length;
@@ -105,7 +105,7 @@ function coverage(pit: readonly number[]): Figure {
 
 const PIT_BINS = 20;
 
-function transforms(pit: readonly number[]): Figure {
+export function transforms(pit: readonly number[]): Figure {
   const bins = Array.from({ length: PIT_BINS }, (_, k) => ({
     from: k / PIT_BINS,
     to: (k + 1) / PIT_BINS,
@@ -127,7 +127,7 @@ function transforms(pit: readonly number[]): Figure {
   };
 }
 
-function confidences({ confidence, correct }: NonNullable<Report['classification']>): Figure {
+export function confidences({ confidence, correct }: NonNullable<Report['classification']>): Figure {
   const { bins, ece } = reliability(confidence, correct, 10);
   const points = bins.map((bin) => {
     const [low, high] = binomialInterval(bin.accuracy * bin.count, bin.count);

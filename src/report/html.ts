@@ -1,7 +1,6 @@
-/** A report as one HTML file that needs nothing else: light and dark, printable. */
-import type { Report } from './collect.ts';
-import { type Figure, figures } from './figures.ts';
-import { chainTable, findings, scoreTable, type Table, verdictOf } from './text.ts';
+/** A page as one HTML file that needs nothing else: light and dark, printable. */
+import type { Figure } from './figures.ts';
+import type { Page, Table } from './text.ts';
 
 const escaped = (text: string): string =>
   text.replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c] ?? c);
@@ -36,23 +35,17 @@ const table = ({ head, rows }: Table): string => {
 const figureHtml = ({ title, says, svg }: Figure): string =>
   `<figure><h3>${escaped(title)}</h3>${svg}<figcaption>${escaped(says)}</figcaption></figure>`;
 
-export function reportHtml(report: Report): string {
-  const { target, verdict } = report.evaluation;
-  const { headline, reasons } = verdictOf(report);
+export function pageHtml({ title, trusted, headline, reasons, findings, figures, tables, facts }: Page): string {
   const list = reasons.length > 0 ? `<ul>${reasons.map((reason) => `<li>${escaped(reason)}</li>`).join('')}</ul>` : '';
-  const title = `${escaped(target)}: can this posterior be trusted?`;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title}</title><style>${STYLE}</style></head><body>
-<h1>${title}</h1>
-<section class="verdict${verdict.trusted ? '' : ' no'}"><p>${escaped(headline)}</p>${list}</section>
-${findings(report)
-  .map((sentence) => `<p>${escaped(sentence)}</p>`)
-  .join('\n')}
-<h2>Figures</h2><div class="figures">${figures(report).map(figureHtml).join('\n')}</div>
-<h2>Scores</h2>${table(scoreTable(report))}
-<h2>Chains</h2>${table(chainTable(report))}
-<h2>Configuration</h2><dl>${report.facts.map(([name, value]) => `<dt>${escaped(name)}</dt><dd>${escaped(value)}</dd>`).join('')}</dl>
+<title>${escaped(title)}</title><style>${STYLE}</style></head><body>
+<h1>${escaped(title)}</h1>
+<section class="verdict${trusted ? '' : ' no'}"><p>${escaped(headline)}</p>${list}</section>
+${findings.map((sentence) => `<p>${escaped(sentence)}</p>`).join('\n')}
+<h2>Figures</h2><div class="figures">${figures.map(figureHtml).join('\n')}</div>
+${tables.map(([name, content]) => `<h2>${escaped(name)}</h2>${table(content)}`).join('\n')}
+<h2>Configuration</h2><dl>${facts.map(([name, value]) => `<dt>${escaped(name)}</dt><dd>${escaped(value)}</dd>`).join('')}</dl>
 </body></html>
 `;
 }

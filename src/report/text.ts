@@ -1,27 +1,56 @@
 /** The words and tables of a report, the same for Markdown and HTML. */
 import { binomialInterval } from '../infer/intervals.ts';
 import type { Scores } from '../run/evaluate.ts';
+import type { Verdict } from '../run/trust.ts';
 import type { Report } from './collect.ts';
+import { type Figure, figures } from './figures.ts';
+
+/** A report before it has a form: verdict first. */
+export interface Page {
+  readonly title: string;
+  readonly trusted: boolean;
+  readonly headline: string;
+  readonly reasons: readonly string[];
+  readonly findings: readonly string[];
+  readonly figures: readonly Figure[];
+  readonly tables: readonly (readonly [string, Table])[];
+  readonly facts: readonly (readonly [string, string])[];
+}
 
 export interface Table {
   readonly head: readonly string[];
   readonly rows: readonly (readonly string[])[];
 }
 
-const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
-const digits = (value: number | undefined | null) =>
+export const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+export const digits = (value: number | undefined | null) =>
   value === undefined || value === null ? '–' : value.toPrecision(3);
 
+/** The page of a run. */
+export function runPage(report: Report): Page {
+  const { evaluation, facts } = report;
+  return {
+    title: `${evaluation.target}: can this posterior be trusted?`,
+    ...verdictOf(evaluation.verdict, 'posterior'),
+    findings: findings(report),
+    figures: figures(report),
+    tables: [
+      ['Scores', scoreTable(report)],
+      ['Chains', chainTable(report)],
+    ],
+    facts,
+  };
+}
+
 /** The verdict as a headline and its reasons. */
-export function verdictOf({ evaluation }: Report): { readonly headline: string; readonly reasons: readonly string[] } {
-  const { trusted, reasons } = evaluation.verdict;
+export function verdictOf({ trusted, reasons }: Verdict, what: string): Pick<Page, 'trusted' | 'headline' | 'reasons'> {
   return trusted
-    ? { headline: 'This posterior can be trusted as far as we can see: no check failed.', reasons: [] }
-    : { headline: 'Do not trust this posterior.', reasons };
+    ? { trusted, headline: `This ${what} can be trusted as far as we can see: no check failed.`, reasons: [] }
+    : { trusted, headline: `Do not trust this ${what}.`, reasons };
 }
 
 /** What the numbers say, a sentence each. */
-export function findings({ evaluation, gain, regression }: Report): string[] {
+function findings({ evaluation, gain, regression }: Report): string[] {
   const { bayesianEnsemble, deepEnsemble, convergence } = evaluation;
   const [low, high] = gain.interval;
   const sure = low > 0 ? 'better than' : high < 0 ? 'worse than' : 'not distinguishable from';
@@ -57,7 +86,7 @@ export function findings({ evaluation, gain, regression }: Report): string[] {
   return sentences;
 }
 
-export function scoreTable({ evaluation }: Report): Table {
+function scoreTable({ evaluation }: Report): Table {
   const regression = evaluation.task === 'regression';
   const cells = ({ members, lppd, rmse, coverage, accuracy, brier, ece }: Scores) =>
     regression
@@ -73,7 +102,7 @@ export function scoreTable({ evaluation }: Report): Table {
   return { head: ['ensemble', 'rows', 'members', 'LPPD', ...columns], rows };
 }
 
-export function chainTable({ evaluation, chainLppd }: Report): Table {
+function chainTable({ evaluation, chainLppd }: Report): Table {
   return {
     head: [
       'chain',

@@ -8,8 +8,9 @@ import { functionSpace } from '../../src/infer/function-space.ts';
 import { normals } from '../../src/math/random.ts';
 import { collectReport, type Report } from '../../src/report/collect.ts';
 import { figures } from '../../src/report/figures.ts';
-import { reportHtml } from '../../src/report/html.ts';
-import { reportMarkdown } from '../../src/report/markdown.ts';
+import { pageHtml } from '../../src/report/html.ts';
+import { pageMarkdown } from '../../src/report/markdown.ts';
+import { runPage } from '../../src/report/text.ts';
 import { fit } from '../../src/run/fit.ts';
 import type { FitConfig } from '../../src/run/spec.ts';
 
@@ -55,7 +56,7 @@ describe('a report', () => {
   });
 
   it('is one file without links, verdict first, a sentence under every figure', () => {
-    const html = reportHtml(report);
+    const html = pageHtml(runPage(report));
     expect(html.indexOf('class="verdict')).toBeLessThan(html.indexOf('<figure'));
     expect(html).not.toMatch(/(src|href)="http/);
     expect(html).toContain('prefers-color-scheme: dark');
@@ -66,7 +67,7 @@ describe('a report', () => {
       expect(svg).toContain('</svg>');
       expect(svg).not.toContain('NaN');
     }
-    expect(reportMarkdown(report)).toContain('| psmile (sound) | test | 240 |');
+    expect(pageMarkdown(runPage(report))).toContain('| psmile (sound) | test | 240 |');
   });
 
   it('is written by the command, with the exit code of the verdict', () => {

@@ -1,0 +1,121 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parquetWriteBuffer } from 'hyparquet-writer';
+import { describe, expect, it } from 'vitest';
+import { normals, uniforms } from '../../src/math/random.ts';
+import { assess } from '../../src/run/assess.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'smile-assess-'));
+const ROWS = 3000;
+const random = (seed: number) => {
+  const v = new Float64Array(ROWS);
+  normals([seed, 81], v);
+  return v;
+};
+const options = { level: 0.9, calibration: 0.5, seed: 1 };
+
+/** y ~ N(f, 1), three members around f that say `sd`. */
+function regressionColumns(sd: number): Record<string, Float64Array> {
+  const f = random(1);
+  const y = random(2).map((e, i) => f[i] + e);
+  const members = [3, 4, 5].map((seed) => random(seed).map((e, i) => f[i] + 0.1 * e));
+  return {
+    y,
+    ...Object.fromEntries(
+      members.flatMap((mean, k) => [
+        [`mean_${k}`, mean],
+        [`sd_${k}`, mean.map(() => sd)],
+      ]),
+    ),
+  };
+}
+const csv = (columns: Record<string, ArrayLike<number | string>>) =>
+  [
+    Object.keys(columns).join(','),
+    ...Array.from({ length: ROWS }, (_, i) =>
+      Object.values(columns)
+        .map((c) => c[i])
+        .join(','),
+    ),
+  ].join('\n');
+const write = (name: string, content: string | Uint8Array) => {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+};
+const parquet = (columns: Record<string, Float64Array>) =>
+  new Uint8Array(
+    parquetWriteBuffer({
+      columnData: Object.entries(columns).map(([name, data]) => ({ name, data, type: 'DOUBLE' as const })),
+    }),
+  );
+
+describe('assess', () => {
+  it('trusts an honest ensemble, and says the same of Parquet and CSV', async () => {
+    const honest = await assess(write('honest.parquet', parquet(regressionColumns(1))), options);
+    expect(honest.verdict).toEqual({ trusted: true, reasons: [] });
+    expect(honest.members).toBe(3);
+    expect(Math.abs(honest.recalibration.scale - 1)).toBeLessThan(0.06);
+    expect(Math.abs(honest.recalibration.coverage - 0.9)).toBeLessThan(0.04);
+    const text = await assess(write('honest.csv', csv(regressionColumns(1))), options);
+    expect(text.scores.lppd).toBe(honest.scores.lppd);
+    expect(text.recalibration).toEqual(honest.recalibration);
+  });
+
+  it('calls a too sure and a too timid one by name, and mends both', async () => {
+    const sure = await assess(write('sure.parquet', parquet(regressionColumns(0.5))), options);
+    expect(sure.verdict.reasons.join('\n')).toContain('too narrow');
+    expect(Math.abs(sure.recalibration.scale - 2)).toBeLessThan(0.15);
+    expect(Math.abs(sure.recalibration.coverage - 0.9)).toBeLessThan(0.04);
+    const timid = await assess(write('timid.parquet', parquet(regressionColumns(2))), options);
+    expect(timid.verdict.reasons.join('\n')).toContain('too wide');
+  });
+
+  it('takes classifiers: over-confidence is said and the temperature found', async () => {
+    const logit = random(6);
+    const u = new Float64Array(ROWS);
+    uniforms([7, 81], u);
+    const y = Array.from(logit, (z, i) => (u[i] < 1 / (1 + Math.exp(-z)) ? 'yes' : 'no'));
+    const columns = (sharpness: number) => {
+      const p = logit.map((z) => 1 / (1 + Math.exp(-sharpness * z)));
+      return { y, p_0_yes: p, p_0_no: p.map((q) => 1 - q), p_1_yes: p, p_1_no: p.map((q) => 1 - q) };
+    };
+    const fair = await assess(write('fair.csv', csv(columns(1))), options);
+    expect(fair.verdict.trusted).toBe(true);
+    expect(fair.members).toBe(2);
+    const over = await assess(write('over.csv', csv(columns(3))), options);
+    expect(over.verdict.reasons.join('\n')).toContain('over-confident');
+    expect(Math.abs(over.recalibration.scale - 3)).toBeLessThan(0.4);
+    expect(Math.abs(over.recalibration.coverage - 0.9)).toBeLessThan(0.04);
+  });
+
+  it('says what is missing', async () => {
+    const { y: _y, ...rest } = regressionColumns(1);
+    await expect(assess(write('a.parquet', parquet(rest)), options)).rejects.toThrow('expected a column y');
+    const { sd_1: _sd, ...gap } = regressionColumns(1);
+    await expect(assess(write('b.parquet', parquet(gap)), options)).rejects.toThrow('expected a column sd_1');
+    await expect(assess(write('c.csv', 'y,mean_0,sd_0\n1,2,1\n1,x,1'), options)).rejects.toThrow(
+      'column mean_0, row 2, got "x"',
+    );
+    await expect(assess(write('d.parquet', 'no'), options)).rejects.toThrow('expected a Parquet file');
+    await expect(assess(write('e.csv', 'y,p_0_a,p_0_b\na,0.5,0.5\nc,0.5,0.5'), options)).rejects.toThrow(
+      "got 'c' in row 2",
+    );
+    await expect(assess(write('f.csv', 'y,q\n1,2\n2,3'), options)).rejects.toThrow('expected columns mean_<k>');
+  });
+
+  it('is a command with a report and the exit code of its verdict', () => {
+    const out = join(folder, 'report.html');
+    const run = (name: string) =>
+      spawnSync(process.execPath, ['dist/cli.js', 'assess', join(folder, name), '-o', out, '--json', '--quiet'], {
+        encoding: 'utf8',
+      });
+    const fine = run('honest.parquet');
+    expect(fine.status).toBe(0);
+    expect(JSON.parse(fine.stdout)).toMatchObject({ task: 'regression', members: 3, verdict: { trusted: true } });
+    expect(readFileSync(out, 'utf8')).toContain('can this ensemble be trusted?');
+    expect(run('sure.parquet').status).toBe(2);
+  });
+});
