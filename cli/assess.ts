@@ -1,7 +1,5 @@
 /** `smile assess FILE`: the same honesty for predictions made elsewhere. */
 import { Command, InvalidArgumentError } from 'commander';
-import { assessmentPage } from '../src/report/assessment.ts';
-import { assess } from '../src/run/assess.ts';
 import { progressLine } from './progress.ts';
 import { writePage } from './report.ts';
 
@@ -42,6 +40,10 @@ Examples:
   $ smile assess members.csv --conformal 0.95 -o members.html`,
     )
     .action(async (file: string, flags: AssessFlags) => {
+      const [{ assessmentPage }, { assess }] = await Promise.all([
+        import('../src/report/assessment.ts'),
+        import('../src/run/assess.ts'),
+      ]);
       const line = progressLine(flags.quiet ?? false);
       const { onMember, ...options } = {
         level: flags.conformal,

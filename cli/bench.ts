@@ -3,12 +3,8 @@ import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import type { CellResult, CellSpec } from '../src/bench/cell.ts';
+import type { CellSpec } from '../src/bench/cell.ts';
 import { METHOD_NAMES, type MethodName } from '../src/bench/methods.ts';
-import { runCells } from '../src/bench/pool.ts';
-import { referencesTable, runReferences } from '../src/bench/references.ts';
-import { cellLine, cellsMarkdown, targetFigure } from '../src/bench/report.ts';
-import { runTunerStudy, TUNER_STEP_SIZES, tunerMarkdown } from '../src/bench/tuner.ts';
 import { writeJson, writeWhole } from '../src/store/files.ts';
 import { NOISE_LAWS, NOISE_STRUCTURES, type NoiseLaw, type NoiseStructure } from '../src/targets/noise.ts';
 import { BENCH_TARGETS, type BenchTarget } from '../src/targets/registry.ts';
@@ -112,6 +108,10 @@ Examples:
 }
 
 async function runAnalytic(flags: AnalyticFlags, command: Command): Promise<void> {
+  const [{ runCells }, { cellLine, cellsMarkdown, targetFigure }] = await Promise.all([
+    import('../src/bench/pool.ts'),
+    import('../src/bench/report.ts'),
+  ]);
   const size = SIZES[flags.preset ?? flags.protocol];
   const asked = command.getOptionValueSource('sampler') !== 'default';
   const samplers = flags.preset === 'quick' && !asked ? QUICK_SAMPLERS : flags.sampler;
@@ -138,7 +138,12 @@ async function runAnalytic(flags: AnalyticFlags, command: Command): Promise<void
     }),
   );
   line.end();
-  saveCells(flags.out, results);
+  mkdirSync(flags.out, { recursive: true });
+  writeJson(join(flags.out, 'results.json'), results);
+  writeWhole(join(flags.out, 'results.md'), `${cellsMarkdown(results)}\n`);
+  for (const target of new Set(results.map((cell) => cell.target))) {
+    writeWhole(join(flags.out, `${target}.svg`), targetFigure(target, results));
+  }
   console.log(flags.json ? JSON.stringify(results, null, 2) : cellsMarkdown(results));
   if (!flags.json) console.log(`results: ${flags.out}`);
   if (interrupted) process.exitCode = 2;
@@ -158,15 +163,6 @@ async function interruptible<T>(
   }
 }
 
-function saveCells(out: string, results: readonly CellResult[]): void {
-  mkdirSync(out, { recursive: true });
-  writeJson(join(out, 'results.json'), results);
-  writeWhole(join(out, 'results.md'), `${cellsMarkdown(results)}\n`);
-  for (const target of new Set(results.map((cell) => cell.target))) {
-    writeWhole(join(out, `${target}.svg`), targetFigure(target, results));
-  }
-}
-
 function tunerCommand(): Command {
   return new Command('tuner')
     .description("Step sizes over time: the paper's quantile rule drifts, the set-point controller arrives.")
@@ -175,7 +171,8 @@ function tunerCommand(): Command {
     .option('--seed <n>', 'seed', count, 42)
     .option('--json', 'print the results as JSON')
     .addHelpText('after', '\nExamples:\n  $ smile bench tuner\n  $ smile bench tuner --steps 50000 --json')
-    .action((flags: { steps: number; chains: number; seed: number; json?: boolean }) => {
+    .action(async (flags: { steps: number; chains: number; seed: number; json?: boolean }) => {
+      const { runTunerStudy, TUNER_STEP_SIZES, tunerMarkdown } = await import('../src/bench/tuner.ts');
       const rows = runTunerStudy({ ...flags, stepSizes: TUNER_STEP_SIZES });
       console.log(flags.json ? JSON.stringify(rows, null, 2) : tunerMarkdown(rows));
     });
@@ -197,7 +194,8 @@ function referencesCommand(): Command {
       'after',
       '\nExamples:\n  $ smile bench references --data-dir data\n  $ smile bench references --chains 16 --json',
     )
-    .action((flags: { dataDir: string; chains: number; steps: number; seed: number; json?: boolean }) => {
+    .action(async (flags: { dataDir: string; chains: number; steps: number; seed: number; json?: boolean }) => {
+      const { referencesTable, runReferences } = await import('../src/bench/references.ts');
       const rows = runReferences(flags);
       console.log(flags.json ? JSON.stringify(rows, null, 2) : referencesTable(rows));
       if (rows.some(({ passed }) => !passed)) process.exitCode = 2;

@@ -165,7 +165,7 @@ function configOf(flags: FitFlags): FitConfig {
 }
 
 function readConfig(path: string): FitConfig {
-  if (!existsSync(path)) throw specError(`$path: expected a configuration file, got no such file. Check --config.`);
+  if (!existsSync(path)) throw specError(`${path}: expected a configuration file, got no such file. Check --config.`);
   return parseYamlConfig(readFileSync(path, 'utf8'), path);
 }
 

@@ -1,10 +1,9 @@
 /** `smile report RUN`: can this posterior be trusted? One HTML file and its Markdown. */
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { collectReport } from '../src/report/collect.ts';
 import { pageHtml } from '../src/report/html.ts';
 import { pageMarkdown } from '../src/report/markdown.ts';
-import { type Page, runPage } from '../src/report/text.ts';
+import type { Page } from '../src/report/text.ts';
 import { writeWhole } from '../src/store/files.ts';
 
 /** Writes HTML and, beside it, Markdown; returns both paths. */
@@ -26,6 +25,11 @@ export function reportCommand(): Command {
       '\nExamples:\n  $ smile report smile-runs/houses-psmile-0\n  $ smile report smile-runs/houses-psmile-0 -o houses.html',
     )
     .action(async (run: string, flags: { out?: string; json?: boolean }) => {
+      // The chart library takes a while to load: other commands should not wait for it.
+      const [{ collectReport }, { runPage }] = await Promise.all([
+        import('../src/report/collect.ts'),
+        import('../src/report/text.ts'),
+      ]);
       const report = await collectReport(run);
       const written = writePage(flags.out ?? join(run, 'report.html'), runPage(report));
       console.log(flags.json ? JSON.stringify(report, null, 2) : written);
