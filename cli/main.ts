@@ -7,9 +7,11 @@ import { assessCommand } from './assess.ts';
 import { benchCommand } from './bench.ts';
 import { demoCommand } from './demo.ts';
 import { evaluateCommand } from './evaluate.ts';
+import { exportCommand } from './export.ts';
 import { fitCommand } from './fit.ts';
 import { predictCommand } from './predict.ts';
 import { reportCommand } from './report.ts';
+import { sensitivityCommand } from './sensitivity.ts';
 
 const program = new Command('smile')
   .description('Bayesian ensembles with uncertainty you can trust, by stochastic microcanonical Langevin dynamics.')
@@ -20,6 +22,8 @@ const program = new Command('smile')
   .addCommand(evaluateCommand())
   .addCommand(reportCommand())
   .addCommand(assessCommand())
+  .addCommand(exportCommand())
+  .addCommand(sensitivityCommand())
   .addCommand(demoCommand())
   .addCommand(benchCommand());
 const family = (command: Command): Command[] => [command, ...command.commands.flatMap(family)];

@@ -2,6 +2,7 @@
  * A block of chains from start to end: warm start, warm-up, sampling. All it needs is in the run directory, and all it
  * makes goes there.
  */
+import { existsSync } from 'node:fs';
 import { batchStream, featuresFirst, gather } from '../data/batches.ts';
 import { compile } from '../engine/session.ts';
 import { squaredDistance, sumOf } from '../math/sums.ts';
@@ -21,7 +22,7 @@ import { SAMPLERS, usualStepSize } from '../samplers/registry.ts';
 import { drawWriter } from '../store/draws.ts';
 import { writeJson } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
-import { writeTensors } from '../store/safetensors.ts';
+import { readTensors, writeTensors } from '../store/safetensors.ts';
 import { warmStart } from '../train/warm-start.ts';
 import type { Key, State } from '../types.ts';
 import type { BlockProgress, ChainSummary, NoiseSummary, Phase } from './events.ts';
@@ -49,8 +50,19 @@ export const chainKey = (seed: number, chain: number): Key => fold(rootKey(seed)
 export async function runBlock(dir: string, options: BlockOptions): Promise<void> {
   const run = loadRun(dir);
   const data = loadData(run);
-  const start = await trainBlock(run, data, options);
+  const start = storedMembers(run, options.chains) ?? (await trainBlock(run, data, options));
   await sampleBlock(run, data, start, options);
+}
+
+/** The block's warm-started members where all of them are stored already: a run that samples from another's start. */
+function storedMembers({ dir, network }: LoadedRun, chains: readonly number[]): Float64Array | undefined {
+  const paths = chains.map((chain) => runPaths(dir).member(chain));
+  if (!paths.every((path) => existsSync(path))) return undefined;
+  const start = new Float64Array(chains.length * network.dim);
+  paths.forEach((path, c) => {
+    start.set(readTensors(path).tensors.theta.data as Float64Array, c * network.dim);
+  });
+  return start;
 }
 
 /** Trains the block's members, stores them, and returns their parameters `[C × d]`. */

@@ -59,19 +59,11 @@ export async function predict(options: PredictOptions): Promise<Predictions> {
   if (outside !== undefined)
     throw specError(`quantiles: expected numbers between 0 and 1, got ${outside}. Correct it.`);
   const run = loadRun(dir);
-  const draws = countDraws(run);
   const { preprocessing } = run;
   const table: Table =
     typeof data === 'string' ? await readTable(data, { header: preprocessing.headed }) : tableFromRows(data);
   const { x, warnings } = encode(preprocessing, table, [...Array(table.rows).keys()], false);
-  const inputs = run.network.inputs;
-  const predictRows = async (part: Float32Array, wanted: readonly number[]) => {
-    const rows: PredictedRow[] = [];
-    for (let at = 0; at < part.length; at += CHUNK * inputs) {
-      rows.push(...(await predictChunk(run, part.subarray(at, at + CHUNK * inputs), draws, wanted)));
-    }
-    return rows;
-  };
+  const predictRows = (part: Float32Array, wanted: readonly number[]) => predictEncoded(run, part, wanted);
   const about = { task: preprocessing.task, target: preprocessing.target.name, warnings };
   if (level === undefined) return { ...about, rows: await predictRows(x, quantiles) };
   const method = conformalMethod(preprocessing.task, options.conformalMethod);
@@ -89,6 +81,21 @@ export async function predict(options: PredictOptions): Promise<Predictions> {
       return { ...Object.fromEntries(shown), ...conformalColumns(run, row, calibration) };
     }),
   };
+}
+
+/** Predictions of encoded rows `[n × p]`, as `predict` makes them. Throws a `StoreError` for a run without draws. */
+export async function predictEncoded(
+  run: LoadedRun,
+  x: Float32Array,
+  quantiles: readonly number[] = QUANTILES,
+): Promise<PredictedRow[]> {
+  const draws = countDraws(run);
+  const size = CHUNK * run.network.inputs;
+  const rows: PredictedRow[] = [];
+  for (let at = 0; at < x.length; at += size) {
+    rows.push(...(await predictChunk(run, x.subarray(at, at + size), draws, quantiles)));
+  }
+  return rows;
 }
 
 function countDraws(run: LoadedRun): number {

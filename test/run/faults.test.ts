@@ -7,6 +7,7 @@ import { demoCsv } from '../../src/data/demo.ts';
 import { evaluate } from '../../src/run/evaluate.ts';
 import { fit } from '../../src/run/fit.ts';
 import { loadRun } from '../../src/run/load.ts';
+import { sensitivity } from '../../src/run/sensitivity.ts';
 import { type FitConfig, mergeConfigs } from '../../src/run/spec.ts';
 import { drawWriter, readDraws } from '../../src/store/draws.ts';
 import { runPaths } from '../../src/store/rundir.ts';
@@ -96,5 +97,18 @@ describe('planted faults', () => {
     const { trusted, reasons } = await verdict('few', { sampler: { steps: 100 } });
     expect(trusted).toBe(false);
     expect(reasons.join('\n')).toContain('only 40 draws');
+  });
+});
+
+describe('sensitivity', () => {
+  it('samples again from the same start and compares with the Monte Carlo error', async () => {
+    const shifts = await sensitivity(join(folder, 'healthy'), { workers: 0, onProgress: () => {} });
+    expect(shifts.map(({ variation }) => variation)).toEqual(['half step', 'double batch']);
+    for (const { shift, expected, lppd, gradients } of shifts) {
+      expect(expected).toBeGreaterThan(0);
+      expect(shift).toBeLessThan(1);
+      expect(Math.abs(lppd)).toBeLessThan(0.5);
+      expect(gradients).toBeGreaterThan(0);
+    }
   });
 });

@@ -1,0 +1,35 @@
+/** `smile export RUN`: predictions, draws and monitored quantities for other tools. */
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { specError } from '../src/errors.ts';
+
+export function exportCommand(): Command {
+  return new Command('export')
+    .description('Write predictions as Parquet, draws as safetensors, monitored quantities as zarr.')
+    .argument('<run>', 'run directory of a fit')
+    .option('-o, --out <dir>', 'folder (default: export in the run)')
+    .option('--only <parts>', 'some of predictions, draws, monitored, separated by commas')
+    .option('--json', 'print the paths as JSON')
+    .addHelpText(
+      'after',
+      `
+predictions.parquet  validation and test rows: observed, mean, deviations and quantiles, or class probabilities
+draws.safetensors    draws [members, parameters] and chain [members]; the metadata says where each parameter lies
+monitored.zarr       group posterior over (chain, draw): log_likelihood, prediction at probe rows; for xarray and ArviZ
+
+Examples:
+  $ smile export smile-runs/houses-psmile-0
+  $ smile export smile-runs/houses-psmile-0 --only predictions -o tables`,
+    )
+    .action(async (run: string, flags: { out?: string; only?: string; json?: boolean }) => {
+      const { EXPORTS, exportRun } = await import('../src/run/export.ts');
+      const asked = flags.only?.split(',').map((name) => name.trim()) ?? EXPORTS;
+      const kinds = EXPORTS.filter((kind) => asked.includes(kind));
+      const stranger = asked.find((name) => !(EXPORTS as readonly string[]).includes(name));
+      if (stranger !== undefined) {
+        throw specError(`--only: expected some of ${EXPORTS.join(', ')}, got ${stranger}. Correct it.`);
+      }
+      const paths = await exportRun(run, flags.out ?? join(run, 'export'), kinds);
+      console.log(flags.json ? JSON.stringify(paths) : paths.join('\n'));
+    });
+}
