@@ -1,9 +1,11 @@
 /** smile: Bayesian ensembles of networks by stochastic microcanonical Langevin dynamics. The public names. */
 export { demoCsv, demoTruth } from './data/demo.ts';
 export { type ErrorTag, SmileError } from './errors.ts';
+export { adaptiveCalibrationError, reliability } from './infer/calibration.ts';
 export * as conformal from './infer/conformal.ts';
 export { mixtureCrps } from './infer/crps.ts';
-export { diagnose, essBulk, essMean, essTail, mcseMean, splitRhat } from './infer/diagnostics.ts';
+export { diagnose, essBulk, essMean, essTail, mcseMean, nestedRhat, rhat, splitRhat } from './infer/diagnostics.ts';
+export { aurc, auroc } from './infer/rejection.ts';
 export { fold, rootKey } from './math/threefry.ts';
 export type { Calibration, ConformalMethod } from './run/conformal.ts';
 export { type Evaluation, evaluate, type Scores } from './run/evaluate.ts';

@@ -49,3 +49,23 @@ export function reliability(confidence: ArrayLike<number>, correct: ArrayLike<nu
   }
   return { ece, bins };
 }
+
+/**
+ * Adaptive calibration error (Nixon et al. 2019): the mean over bins of equal numbers of rows of |accuracy − confidence|, on the
+ * probability of the predicted class.
+ */
+export function adaptiveCalibrationError(
+  confidence: ArrayLike<number>,
+  correct: ArrayLike<number>,
+  count = 15,
+): number {
+  const order = Array.from(confidence, (_, i) => i).sort((a, b) => confidence[a] - confidence[b]);
+  const bins = Math.min(count, order.length);
+  let sum = 0;
+  for (let b = 0; b < bins; b++) {
+    const rows = order.slice(Math.round((b * order.length) / bins), Math.round(((b + 1) * order.length) / bins));
+    const gap = rows.reduce((total, i) => total + correct[i] - confidence[i], 0) / rows.length;
+    sum += Math.abs(gap) / bins;
+  }
+  return sum;
+}

@@ -8,7 +8,7 @@
  * small length throw a ShapeError.
  */
 import { shapeError } from '../errors.ts';
-import { effectiveSampleSize, potentialScaleReduction, varianceOf } from '../math/autocorrelation.ts';
+import { effectiveSampleSize, meanOf, potentialScaleReduction, varianceOf } from '../math/autocorrelation.ts';
 import { fold, normalScores, pooledAscending, quantileOf, split } from './rank.ts';
 
 type Chains = readonly Float64Array[];
@@ -33,6 +33,33 @@ export function rhat(draws: Chains): number {
     const spread = potentialScaleReduction(normalScores(fold(halves)));
     return Math.max(bulk, spread);
   });
+}
+
+/**
+ * Nested R-hat for many short chains (Margossian et al. 2024): `superchains[k]` are chains that started at one point. With B
+ * the variance of the superchains' means and W the mean of their variances (between and within their chains), √(1 + B/W);
+ * chains may be of length one. Throws a ShapeError for fewer than two superchains or unequal sizes.
+ */
+export function nestedRhat(superchains: readonly Chains[]): number {
+  const sizes = superchains.flatMap((chains) => chains.map((chain) => chain.length));
+  const width = superchains[0]?.length ?? 0;
+  if (
+    superchains.length < 2 ||
+    width < 2 ||
+    superchains.some((s) => s.length !== width) ||
+    sizes.some((n) => n !== sizes[0])
+  ) {
+    throw shapeError(
+      'nestedRhat: expected two or more superchains of as many equally long chains each. Group the chains.',
+    );
+  }
+  const means = superchains.map((chains) => Float64Array.from(chains, meanOf));
+  const within = superchains.map((chains, k) => {
+    const between = varianceOf(means[k]);
+    const inside = sizes[0] > 1 ? meanOf(Float64Array.from(chains, varianceOf)) : 0;
+    return between + inside;
+  });
+  return Math.sqrt(1 + varianceOf(Float64Array.from(means, meanOf)) / meanOf(Float64Array.from(within)));
 }
 
 /** Split R-hat of the draws themselves (Gelman et al., BDA3, section 11.4); needs a finite variance. */

@@ -5,8 +5,11 @@ import { mixtureQuantiles } from '../infer/mixture.ts';
 import { normalCdf } from '../math/special.ts';
 import { rootKey, stream } from '../math/threefry.ts';
 import { deepEnsemble, type Evaluation, evaluate } from '../run/evaluate.ts';
+import type { ChainTrace } from '../run/events.ts';
 import { type LoadedRun, loadData, loadRun } from '../run/load.ts';
 import { type MemberPrediction, predictMembers, readEnsemble } from '../run/members.ts';
+import { readJson } from '../store/files.ts';
+import { runPaths } from '../store/rundir.ts';
 
 /** A point of a running score. */
 export interface Running {
@@ -31,6 +34,9 @@ export interface Report {
   readonly chainLppd: readonly number[];
   /** Test LPPD of the single warm-started networks. */
   readonly singleLppd: readonly number[];
+  readonly traces: readonly ChainTrace[];
+  /** Steps of warm-up. */
+  readonly warmup: number;
   /** Bayesian less deep ensemble, per test row. */
   readonly gain: Difference;
   readonly regression?: {
@@ -77,6 +83,8 @@ export async function collectReport(dir: string): Promise<Report> {
     overChains: density.map((_, k) => ({ count: k + 1, lppd: lppdOf(density.slice(0, k + 1).flat()) })),
     chainLppd: density.map(lppdOf),
     singleLppd: singles.map((single) => lppdOf([single])),
+    traces: evaluation.chains.map(({ chain }) => readJson(runPaths(dir).trace(chain)) as ChainTrace),
+    warmup: run.spec.sampler.warmup,
     gain: pairedDifference(pointwise(all), pointwise(singles), key),
     ...(run.preprocessing.task === 'regression'
       ? { regression: regressionOf(run, kept, y) }

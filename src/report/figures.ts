@@ -41,6 +41,8 @@ export function figures(report: Report): Figure[] {
     runningScore(report),
     chainScores(report),
     ...noise(report),
+    trace(report, 'stepSize'),
+    trace(report, 'logDensity'),
   ];
 }
 
@@ -198,6 +200,44 @@ function chainScores({ chainLppd, singleLppd }: Report): Figure {
   };
 }
 
+const TRACES = {
+  stepSize: {
+    title: 'Step size over the run',
+    label: 'ε',
+    says: 'The step size of every chain; the dashed line ends warm-up, after which it is frozen. A line that still moves there asks for a longer warm-up.',
+  },
+  logDensity: {
+    title: 'Log density over the run',
+    label: 'log density (estimate)',
+    says: 'The log density estimate of every chain on its mini-batches. After warm-up (dashed) the lines should be level; a jump is a chain that found another mode.',
+  },
+} as const;
+
+function trace({ traces, warmup }: Report, what: keyof typeof TRACES): Figure {
+  const points = traces.flatMap((chain, k) =>
+    chain.step.map((step, i) => ({ step, value: chain[what][i], chain: String(k) })),
+  );
+  const settled = points.filter(({ step, value }) => step > 0 && Number.isFinite(value));
+  const { title, label, says } = TRACES[what];
+  return {
+    title,
+    says,
+    svg: draw({
+      x: { label: 'step', tickFormat: '~s' },
+      y: {
+        type: what === 'stepSize' ? 'log' : 'linear',
+        label,
+        grid: true,
+        tickFormat: what === 'stepSize' ? '~g' : 's',
+      },
+      marks: [
+        Plot.ruleX([warmup], { stroke: 'currentColor', strokeDasharray: '4,4' }),
+        Plot.line(settled, { x: 'step', y: 'value', z: 'chain', stroke: ACCENT, strokeOpacity: 0.55, strokeWidth: 1 }),
+      ],
+    }),
+  };
+}
+
 function noise({ evaluation }: Report): Figure[] {
   const rows = evaluation.chains.flatMap(({ chain, noise: measured }) =>
     measured
@@ -219,7 +259,7 @@ function noise({ evaluation }: Report): Figure[] {
         height: 60 + 16 * rows.length,
         marginLeft: 155,
         marginRight: 40,
-        x: { type: 'log', label: 'effective temperature', grid: true, ticks: 5, tickFormat: '~g' },
+        x: { type: 'log', label: 'effective temperature', grid: true, ticks: 4, tickFormat: '~e' },
         y: { label: null },
         fy: { label: 'chain' },
         marks: [

@@ -1,5 +1,7 @@
 /** The words and tables of a report, the same for Markdown and HTML. */
+import { adaptiveCalibrationError } from '../infer/calibration.ts';
 import { binomialInterval } from '../infer/intervals.ts';
+import { auroc } from '../infer/rejection.ts';
 import type { Scores } from '../run/evaluate.ts';
 import type { Verdict } from '../run/trust.ts';
 import type { Report } from './collect.ts';
@@ -50,7 +52,7 @@ export function verdictOf({ trusted, reasons }: Verdict, what: string): Pick<Pag
 }
 
 /** What the numbers say, a sentence each. */
-function findings({ evaluation, gain, regression }: Report): string[] {
+function findings({ evaluation, gain, regression, classification }: Report): string[] {
   const { bayesianEnsemble, deepEnsemble, convergence } = evaluation;
   const [low, high] = gain.interval;
   const sure = low > 0 ? 'better than' : high < 0 ? 'worse than' : 'not distinguishable from';
@@ -76,6 +78,19 @@ function findings({ evaluation, gain, regression }: Report): string[] {
   if (deepEnsemble.test.ece !== undefined && bayesianEnsemble?.test.ece !== undefined) {
     sentences.push(
       `Expected calibration error ${digits(bayesianEnsemble.test.ece)}, of the deep ensemble ${digits(deepEnsemble.test.ece)}.`,
+    );
+  }
+  if (classification) {
+    const { confidence, correct } = classification;
+    const doubt = confidence.map((p) => 1 - p);
+    const wrong = correct.map((c) => 1 - c);
+    const half = doubt
+      .map((_, i) => i)
+      .sort((a, b) => doubt[a] - doubt[b])
+      .slice(0, Math.ceil(doubt.length / 2));
+    const error = half.reduce((sum, i) => sum + wrong[i], 0) / half.length;
+    sentences.push(
+      `Its doubt tells wrong from right with AUROC ${digits(auroc(doubt, wrong))}; rejecting the more doubtful half of the rows leaves ${percent(error)} errors. Adaptive calibration error ${digits(adaptiveCalibrationError(confidence, correct))}.`,
     );
   }
   if (convergence) {

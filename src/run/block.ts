@@ -25,7 +25,7 @@ import { runPaths } from '../store/rundir.ts';
 import { readTensors, writeTensors } from '../store/safetensors.ts';
 import { warmStart } from '../train/warm-start.ts';
 import type { Key, State } from '../types.ts';
-import type { BlockProgress, ChainSummary, NoiseSummary, Phase } from './events.ts';
+import type { BlockProgress, ChainSummary, ChainTrace, NoiseSummary, Phase } from './events.ts';
 import { type LoadedRun, loadData, loadRun, type SplitData } from './load.ts';
 import type { FitSpec } from './spec.ts';
 import { Tally } from './tally.ts';
@@ -40,6 +40,8 @@ export interface BlockOptions {
 
 /** Milliseconds between progress events. */
 const EVENT_INTERVAL = 250;
+/** Points of a chain's trace. */
+const TRACE_POINTS = 300;
 /** Draws of a chain that are held before they are written. */
 const DRAWS_PER_BLOCK = 250;
 
@@ -170,6 +172,8 @@ async function sampleBlock(
   const state = sampler.init(start, keys);
   const writers = chains.map((chain) => drawWriter(paths.chain(chain), d, DRAWS_PER_BLOCK));
   const tallies = { 'warm-up': new Tally(chains.length), sampling: new Tally(chains.length) };
+  const traces = chains.map(() => ({ step: [] as number[], stepSize: [] as number[], logDensity: [] as number[] }));
+  const traceEvery = Math.max(1, Math.ceil((s.warmup + s.steps) / TRACE_POINTS));
   const report = progressReporter(chains, onProgress);
   const began = performance.now();
   let first: Float64Array | undefined;
@@ -183,6 +187,13 @@ async function sampleBlock(
     const info = await stepAsync<typeof state, NetworkBatch>(sampler, state, density, batches.at(t), t);
     const tally = tallies[phase];
     tally.absorb(info);
+    if (t % traceEvery === 0) {
+      traces.forEach((trace, c) => {
+        trace.step.push(t);
+        trace.stepSize.push(info.stepSize[c]);
+        trace.logDensity.push(info.logDensity[c]);
+      });
+    }
     gradients += info.gradients;
     const sampled = t - s.warmup;
     if (phase === 'sampling' && sampled % s.thin === 0 && !sampler.exploring?.(t)) {
@@ -212,6 +223,7 @@ async function sampleBlock(
       ...noiseOf(state, c, d),
       travelled: first ? Math.sqrt(squaredDistance(first, last, c * d, (c + 1) * d) / d) : 0,
     };
+    writeJson(paths.trace(chain), traces[c] satisfies ChainTrace);
     writeJson(paths.summary(chain), summary);
   });
   await graph.release();

@@ -39,6 +39,13 @@ export interface ChainSummary {
   readonly travelled: number;
 }
 
+/** How a chain went, at evenly spaced steps of warm-up and sampling. */
+export interface ChainTrace {
+  readonly step: readonly number[];
+  readonly stepSize: readonly number[];
+  readonly logDensity: readonly number[];
+}
+
 /** Gradient noise of a chain: predicted effective temperatures as 5 %, 50 % and 95 % quantiles over parameters. */
 export interface NoiseSummary {
   /** Pairs of batches compared. */

@@ -44,6 +44,7 @@ export const runPaths = (dir: string) => ({
   chains: join(dir, 'chains'),
   member: (k: number) => join(dir, 'members', `${k}.safetensors`),
   chain: (k: number) => join(dir, 'chains', String(k)),
+  trace: (k: number) => join(dir, 'chains', String(k), 'trace.json'),
   summary: (k: number) => join(dir, 'chains', String(k), 'summary.json'),
 });
 
