@@ -3,6 +3,7 @@
  * judges it on others; the paper's takes the best of fifteen on the seeds it reports.
  */
 
+import { median } from '../infer/function-space.ts';
 import { BENCH_TARGETS, type BenchTarget } from '../targets/registry.ts';
 import { nullScore } from '../targets/target.ts';
 import { METHODS, type Method, type MethodName } from './methods.ts';
@@ -74,7 +75,7 @@ export function runCell(spec: CellSpec, onProgress: (share: number) => void = ()
       0,
       share,
     );
-  const score = spec.protocol === 'paper' ? meanOf : medianOf;
+  const score = spec.protocol === 'paper' ? meanOf : median;
   const biasesAt = (k: number) =>
     (pilotRun ? pilotRun.chains : []).slice(k * pilotTimes, (k + 1) * pilotTimes).map(({ bias }) => bias);
   const pilot = grid.map((stepSize, k) => ({ stepSize, bias: score(biasesAt(k)) }));
@@ -93,8 +94,8 @@ export function runCell(spec: CellSpec, onProgress: (share: number) => void = ()
   onProgress(1);
   return {
     ...spec,
-    stepSize: medianOf(judged.chains.map(({ stepSize }) => stepSize)),
-    median: medianOf(biases),
+    stepSize: median(judged.chains.map(({ stepSize }) => stepSize)),
+    median: median(biases),
     interval: medianInterval(biases),
     mean: meanOf(biases),
     deviation: Math.sqrt(meanOf(biases.map((b) => (b - meanOf(biases)) ** 2))),
@@ -120,12 +121,6 @@ export function logSpaced(low: number, high: number, count: number): number[] {
 }
 
 const meanOf = (v: readonly number[]): number => v.reduce((sum, x) => sum + x, 0) / v.length;
-
-export function medianOf(v: readonly number[]): number {
-  const sorted = v.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : 0.5 * (sorted[middle - 1] + sorted[middle]);
-}
 
 /** The narrowest pair of order statistics, symmetric in rank, that covers the median with at least 95 %. */
 export function medianInterval(sorted: readonly number[]): [number, number] {

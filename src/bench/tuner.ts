@@ -2,12 +2,12 @@
  * What the two step-size tuners do over orders of magnitude of initial step size: the paper's quantile rule has no set
  * point, the set-point controller finds the same step size from anywhere.
  */
+import { median } from '../infer/function-space.ts';
 import { fold, rootKey } from '../math/threefry.ts';
 import { stepSync } from '../samplers/drive.ts';
 import { smileSampler } from '../samplers/smile.ts';
 import { icg } from '../targets/gaussian.ts';
 import { injectedForce, type NoiseLaw, noisy } from '../targets/noise.ts';
-import { medianOf } from './cell.ts';
 
 export const TUNER_STEP_SIZES: readonly number[] = [1e-5, 1e-4, 1e-3, 1e-2, 1e-1];
 const LAWS: readonly NoiseLaw[] = ['normal', 'laplace', 'log-normal'];
@@ -56,9 +56,9 @@ export function runTunerStudy({ steps, chains, seed, stepSizes }: TunerOptions):
             counted[c]++;
           }
         }
-        const final = medianOf([...state.stepSize]);
+        const final = median([...state.stepSize]);
         const energyError =
-          rule === 'paper' ? Number.NaN : medianOf([...square].map((s, c) => s / counted[c] / target.dim));
+          rule === 'paper' ? Number.NaN : median([...square].map((s, c) => s / counted[c] / target.dim));
         return { rule, law, initial, final, drift: final / initial, energyError };
       }),
     ),

@@ -104,11 +104,7 @@ async function regression(file: ColumnFile, members: readonly string[], options:
     scores,
     verdict: { trusted: reasons.length === 0, reasons },
     recalibration: {
-      calibrationRows: own.length,
-      testRows: fresh.length,
-      level: options.level,
-      threshold,
-      coverage: fresh.filter((i) => scored[i] <= threshold).length / fresh.length,
+      ...tested(own, fresh, options.level, threshold, at(scored, fresh)),
       size: fresh.reduce((sum, i) => sum + 2 * threshold * total[i], 0) / fresh.length,
       scale: varianceScale(at(y, own), at(scores.mean, own), at(total, own)),
     },
@@ -165,11 +161,7 @@ async function classification(file: ColumnFile, keys: readonly string[], options
     scores,
     verdict: { trusted: reasons.length === 0, reasons },
     recalibration: {
-      calibrationRows: own.length,
-      testRows: fresh.length,
-      level: options.level,
-      threshold,
-      coverage: scored(fresh).filter((score) => score <= threshold).length / fresh.length,
+      ...tested(own, fresh, options.level, threshold, scored(fresh)),
       size: fresh.reduce((sum, i) => sum + predictionSet(row(i), threshold, HALF, APS).length, 0) / fresh.length,
       scale: temperature(
         logs,
@@ -186,6 +178,15 @@ const TOLERATED = 0.02;
 
 const nonFinite = (count: number): string[] =>
   count > 0 ? [`${count} members hold non-finite numbers and were left out`] : [];
+
+/** How the threshold of the calibration rows does on the scores of the test rows. */
+const tested = (own: Int32Array, fresh: Int32Array, level: number, threshold: number, scores: Float64Array) => ({
+  calibrationRows: own.length,
+  testRows: fresh.length,
+  level,
+  threshold,
+  coverage: scores.filter((score) => score <= threshold).length / fresh.length,
+});
 
 function halves(rows: number, { calibration, seed }: AssessOptions): { own: Int32Array; fresh: Int32Array } {
   const order = permutation(stream(rootKey(seed), 'split'), rows);

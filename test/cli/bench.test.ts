@@ -3,8 +3,9 @@ import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { logSpaced, medianInterval, medianOf, runCell } from '../../src/bench/cell.ts';
+import { logSpaced, medianInterval, runCell } from '../../src/bench/cell.ts';
 import { METHOD_NAMES, METHODS } from '../../src/bench/methods.ts';
+import { median } from '../../src/infer/function-space.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-bench-'));
 const smile = (...args: string[]) => spawnSync(process.execPath, ['dist/cli.js', ...args], { encoding: 'utf8' });
@@ -108,7 +109,7 @@ describe('cells', () => {
     const sorted = Array.from({ length: 30 }, (_, i) => i);
     expect(medianInterval(sorted)).toEqual([9, 20]); // P(10 ≤ Bin(30, ½) ≤ 20) = 0.957
     expect(medianInterval([1, 2, 3])).toEqual([1, 3]);
-    expect(medianOf([3, 1, 2, 10])).toBe(2.5);
+    expect(median([3, 1, 2, 10])).toBe(2.5);
     expect(logSpaced(1e-4, 1, 5).map((x) => Number(x.toPrecision(6)))).toEqual([1e-4, 1e-3, 0.01, 0.1, 1]);
   });
 });
