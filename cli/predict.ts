@@ -1,7 +1,7 @@
 /** `smile predict RUN DATA`: a row of prediction per row of data. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import Papa from 'papaparse';
-import { CONFORMAL_METHODS, type ConformalMethod } from '../src/run/conformal.ts';
+import { type Calibration, CONFORMAL_METHODS, type ConformalMethod } from '../src/run/conformal.ts';
 import { predict } from '../src/run/predict.ts';
 import { writeWhole } from '../src/store/files.ts';
 
@@ -23,7 +23,20 @@ interface PredictFlags {
   quantiles?: number[];
   conformal?: number;
   conformalMethod?: ConformalMethod;
+  conformalGroup?: string;
   json?: boolean;
+}
+
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+
+/** What the calibration is worth, overall and by group. */
+function calibrationText({ method, level: asked, calibrationRows, testCoverage, groups = [] }: Calibration): string {
+  const lines = groups.map(({ group, calibrationRows: rows, own, testRows, testCoverage: held }) => {
+    const note = own ? '' : ' (too few: common threshold)';
+    return `  ${group}: ${rows} calibration rows${note}; holds ${percent(held)} of its ${testRows} test rows`;
+  });
+  const all = `${method} at ${asked}: ${calibrationRows} calibration rows; holds ${percent(testCoverage)} of the test rows`;
+  return [all, ...lines].join('\n');
 }
 
 export function predictCommand(): Command {
@@ -47,6 +60,7 @@ export function predictCommand(): Command {
         CONFORMAL_METHODS,
       ),
     )
+    .option('--conformal-group <column>', 'input column whose groups get coverage of their own')
     .option('--seed <n>', 'accepted for symmetry: predictions use every draw and no random numbers')
     .option('--json', 'print JSON instead of CSV')
     .addHelpText(
@@ -63,13 +77,7 @@ Examples:
     )
     .action(async (run: string, data: string, { out, json, ...asked }: PredictFlags) => {
       const predictions = await predict({ run, data, ...asked });
-      const { calibration: c } = predictions;
-      if (c) {
-        const share = `${(100 * c.testCoverage).toFixed(1)} %`;
-        console.error(
-          `${c.method} at ${c.level}: ${c.calibrationRows} calibration rows; holds ${share} of the test rows`,
-        );
-      }
+      if (predictions.calibration) console.error(calibrationText(predictions.calibration));
       for (const warning of predictions.warnings) console.error(`warning: ${warning}`);
       const text = json
         ? `${JSON.stringify(predictions, null, 2)}\n`

@@ -7,6 +7,7 @@ import { specError } from '../errors.ts';
 import {
   APS,
   conformalThreshold,
+  groupThresholds,
   predictionSet,
   quantileScores,
   RAPS,
@@ -20,10 +21,24 @@ import type { LoadedRun } from './load.ts';
 export const CONFORMAL_METHODS = ['cqr', 'scaled', 'aps', 'raps'] as const;
 export type ConformalMethod = (typeof CONFORMAL_METHODS)[number];
 
+/** The threshold of one group of rows. */
+export interface GroupCalibration {
+  readonly group: string;
+  readonly calibrationRows: number;
+  /** Its own threshold, or the common one where it has too few rows for the level. */
+  readonly threshold: number;
+  readonly own: boolean;
+  readonly testRows: number;
+  readonly testCoverage: number;
+}
+
 /** A calibration as it lies in the run. */
 export interface Calibration {
   readonly method: ConformalMethod;
   readonly level: number;
+  /** Column whose groups have thresholds of their own (Mondrian). */
+  readonly groupColumn?: string;
+  readonly groups?: readonly GroupCalibration[];
   /** Intervals widen by it (cqr, in units of the target), are it times the deviation (scaled), or sets hold scores up to it. */
   readonly threshold: number;
   readonly calibrationRows: number;
@@ -58,8 +73,9 @@ export async function calibrate(
   level: number,
   method: ConformalMethod,
   predictRows: RowPredictor,
+  groupColumn?: string,
 ): Promise<Calibration> {
-  const path = runPaths(run.dir).conformal(method, level);
+  const path = runPaths(run.dir).conformal(method, level, groupColumn);
   if (existsSync(path)) return readJson(path) as Calibration;
   const score = async ({ x, y }: EncodedRows) =>
     scores(run, await predictRows(x, outerQuantiles(level)), y, level, method);
@@ -71,13 +87,25 @@ export async function calibrate(
         'Lower the level, or fit with more validation rows.',
     );
   }
-  const held = (await score(data.test)).filter((value) => value <= threshold);
+  const fresh = await score(data.test);
+  const groups =
+    groupColumn === undefined
+      ? undefined
+      : calibrateGroups(
+          { scores: own, groups: groupsOf(run, data.valid.x, groupColumn) },
+          { scores: fresh, groups: groupsOf(run, data.test.x, groupColumn) },
+          level,
+          threshold,
+        );
+  const limit = (i: number, of: readonly string[]) => thresholdOf({ threshold, groups }, of[i]);
+  const testGroups = groupColumn === undefined ? [] : groupsOf(run, data.test.x, groupColumn);
   const calibration: Calibration = {
     method,
     level,
     threshold,
     calibrationRows: own.length,
-    testCoverage: held.length / data.test.y.length,
+    testCoverage: fresh.filter((value, i) => value <= limit(i, testGroups)).length / data.test.y.length,
+    ...(groups && groupColumn !== undefined && { groupColumn, groups }),
   };
   writeJson(path, calibration);
   return calibration;
@@ -109,12 +137,67 @@ function scores(
   return quantileScores(observed, column(`q${lower}`), column(`q${upper}`));
 }
 
-/** The conformal columns of one predicted row. */
+interface Scored {
+  readonly scores: Float64Array;
+  readonly groups: readonly string[];
+}
+
+function calibrateGroups(own: Scored, fresh: Scored, level: number, common: number): GroupCalibration[] {
+  const thresholds = groupThresholds(own.scores, own.groups, level);
+  return [...new Set([...own.groups, ...fresh.groups])].sort().map((group) => {
+    const found = thresholds.get(group) ?? Number.POSITIVE_INFINITY;
+    const enough = found < Number.POSITIVE_INFINITY;
+    const threshold = enough ? found : common;
+    const tested = fresh.scores.filter((_, i) => fresh.groups[i] === group);
+    return {
+      group,
+      calibrationRows: own.groups.filter((name) => name === group).length,
+      threshold,
+      own: enough,
+      testRows: tested.length,
+      testCoverage: tested.length > 0 ? tested.filter((score) => score <= threshold).length / tested.length : 0,
+    };
+  });
+}
+
+const thresholdOf = (
+  { threshold, groups }: { threshold: number; groups?: readonly GroupCalibration[] | undefined },
+  group: string | undefined,
+): number => groups?.find((entry) => entry.group === group)?.threshold ?? threshold;
+
+/**
+ * The group of every encoded row: the category of a categorical column, below or above the training mean of a numeric one.
+ * Throws a `SpecError` for a column that the model does not use.
+ */
+export function groupsOf(
+  { preprocessing: { inputNames, columns } }: LoadedRun,
+  x: Float32Array,
+  column: string,
+): string[] {
+  const code = columns.find(({ name }) => name === column);
+  if (!code) {
+    const names = columns.map(({ name }) => name).join(', ');
+    throw specError(`conformal: expected a group column of the model (${names}), got '${column}'. Choose one of them.`);
+  }
+  const p = inputNames.length;
+  const rows = Array.from({ length: x.length / p }, (_, i) => x.subarray(i * p, (i + 1) * p));
+  const at = inputNames.indexOf(column);
+  if (code.kind === 'numeric') return rows.map((row) => `${column} ${row[at] < 0 ? 'below' : 'above'} its mean`);
+  const block = inputNames.flatMap((name, j) =>
+    name.startsWith(`${column}=`) || name === `${column} missing` ? [j] : [],
+  );
+  return rows.map((row) => inputNames[block.find((j) => row[j] === Math.max(...block.map((k) => row[k]))) ?? block[0]]);
+}
+
+/** The conformal columns of one predicted row, which belongs to this group if the calibration has groups. */
 export function conformalColumns(
   { preprocessing: { target } }: LoadedRun,
   row: NamedRow,
-  { method, level, threshold }: Calibration,
+  calibration: Calibration,
+  group?: string,
 ): NamedRow {
+  const { method, level } = calibration;
+  const threshold = thresholdOf(calibration, group);
   if ('classes' in target) {
     const set = predictionSet(probabilities(row, target.classes), threshold, HALF, method === 'raps' ? RAPS : APS);
     return { conformal: set.map((k) => target.classes[k]).join('|') };

@@ -13,6 +13,7 @@ import {
   calibrate,
   conformalColumns,
   conformalMethod,
+  groupsOf,
   outerQuantiles,
 } from './conformal.ts';
 import type { ChainSummary } from './events.ts';
@@ -29,6 +30,8 @@ export interface PredictOptions {
   readonly conformal?: number;
   /** Default: cqr for regression, aps for classification. */
   readonly conformalMethod?: ConformalMethod;
+  /** Input column whose groups get thresholds, and so coverage, of their own (Mondrian). */
+  readonly conformalGroup?: string | undefined;
 }
 
 /** A prediction per input row: named numbers and, for classes, the most probable class. */
@@ -67,7 +70,9 @@ export async function predict(options: PredictOptions): Promise<Predictions> {
   const about = { task: preprocessing.task, target: preprocessing.target.name, warnings };
   if (level === undefined) return { ...about, rows: await predictRows(x, quantiles) };
   const method = conformalMethod(preprocessing.task, options.conformalMethod);
-  const calibration = await calibrate(run, loadData(run), level, method, predictRows);
+  const { conformalGroup } = options;
+  const calibration = await calibrate(run, loadData(run), level, method, predictRows, conformalGroup);
+  const groups = conformalGroup === undefined ? [] : groupsOf(run, x, conformalGroup);
   const rows = await predictRows(
     x,
     [...new Set([...quantiles, ...outerQuantiles(level)])].sort((a, b) => a - b),
@@ -76,9 +81,9 @@ export async function predict(options: PredictOptions): Promise<Predictions> {
   return {
     ...about,
     calibration,
-    rows: rows.map((row) => {
+    rows: rows.map((row, i) => {
       const shown = Object.entries(row).filter(([name]) => !unasked.some((q) => name === `q${q}`));
-      return { ...Object.fromEntries(shown), ...conformalColumns(run, row, calibration) };
+      return { ...Object.fromEntries(shown), ...conformalColumns(run, row, calibration, groups[i]) };
     }),
   };
 }

@@ -39,7 +39,11 @@ export const runPaths = (dir: string) => ({
   preprocessing: join(dir, 'preprocessing.json'),
   data: join(dir, 'data.safetensors'),
   result: join(dir, 'result.json'),
-  conformal: (method: string, level: number) => join(dir, `conformal-${method}-${level}.json`),
+  conformal: (method: string, level: number, group?: string) =>
+    join(
+      dir,
+      `conformal-${[method, level, ...(group === undefined ? [] : [encodeURIComponent(group)])].join('-')}.json`,
+    ),
   members: join(dir, 'members'),
   chains: join(dir, 'chains'),
   member: (k: number) => join(dir, 'members', `${k}.safetensors`),

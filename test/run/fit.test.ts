@@ -221,6 +221,20 @@ describe('conformal predictions', () => {
     },
   );
 
+  it('gives groups thresholds of their own where they have the rows', async () => {
+    const asked = { run: join(folder, 'main'), data: [{ x: -2 }, { x: 3 }], conformal: 0.8, conformalGroup: 'x' };
+    const { calibration, rows } = await predict(asked);
+    expect(calibration?.groups?.map(({ group }) => group)).toEqual(['x above its mean', 'x below its mean']);
+    const total = calibration?.groups?.reduce((sum, group) => sum + group.calibrationRows, 0);
+    expect(total).toBe(30);
+    const common = (await predict({ ...asked, conformalGroup: undefined })).rows as Record<string, number>[];
+    const [above, below] = calibration?.groups ?? [];
+    const grouped = rows as Record<string, number>[];
+    const widened = (i: number) => grouped[i].conformalUpper - common[i].conformalUpper;
+    expect(widened(0) - widened(1)).toBeCloseTo(below.threshold - above.threshold, 9);
+    await expect(predict({ ...asked, conformalGroup: 'z' })).rejects.toThrow("got 'z'");
+  });
+
   it('refuses levels that the validation rows cannot give, and methods of the other task', async () => {
     const asked = { run: join(folder, 'main'), data: [{ x: 1 }] };
     await expect(predict({ ...asked, conformal: 0.99 })).rejects.toThrow('more than 30 validation rows');
