@@ -3,7 +3,9 @@
  * judges it on others; the paper's takes the best of fifteen on the seeds it reports.
  */
 
+import { specError } from '../errors.ts';
 import { median } from '../infer/function-space.ts';
+import { SPECTRUM } from '../targets/gaussian.ts';
 import { BENCH_TARGETS, type BenchTarget } from '../targets/registry.ts';
 import { nullScore } from '../targets/target.ts';
 import { METHODS, type Method, type MethodName } from './methods.ts';
@@ -42,6 +44,14 @@ export interface CellResult extends CellSpec {
   readonly seconds: number;
   /** b² by step size on the grid (medians of the pilot; means in the paper's protocol). */
   readonly pilot: readonly { readonly stepSize: number; readonly bias: number }[];
+}
+
+/** Refuses a cell that is not defined. Throws a `SpecError`. */
+export function checkCell({ target, noise: { structure } }: CellSpec): void {
+  if (structure === 'isotropic' || structure === 'none' || BENCH_TARGETS[target]().dim === SPECTRUM.length) return;
+  throw specError(
+    `bench: expected isotropic noise or none on ${target}, got ${structure}, which has ten dimensions. Choose another --noise.`,
+  );
 }
 
 /** Budget and replications of the pilot, as parts of the judged run's. */
@@ -87,10 +97,8 @@ export function runCell(spec: CellSpec, onProgress: (share: number) => void = ()
       ? { ...pilotRun, chains: pilotRun.chains.slice(best * pilotTimes, (best + 1) * pilotTimes) }
       : run({ ...settings, stepSizes: repeat(chosen, replications), gradients, seed }, share, 1);
   const biases = judged.chains.map(({ bias }) => bias).sort((a, b) => a - b);
-  const paper =
-    noise.structure !== 'none' && spec.method in PAPER_TABLE[target][noise.structure]
-      ? PAPER_TABLE[target][noise.structure][spec.method as 'sgld']
-      : undefined;
+  const row = noise.structure === 'none' ? undefined : PAPER_TABLE[target]?.[noise.structure];
+  const paper = row && spec.method in row ? row[spec.method as keyof typeof row] : undefined;
   onProgress(1);
   return {
     ...spec,

@@ -11,7 +11,7 @@ const row = (...v: number[]): Row => ({
   'psmile-naive': [v[6], v[7]],
 });
 
-export const PAPER_TABLE: Readonly<Record<BenchTarget, Readonly<Record<NoiseStructure, Row>>>> = {
+export const PAPER_TABLE: Partial<Record<BenchTarget, Readonly<Record<NoiseStructure, Row>>>> = {
   icg: {
     isotropic: row(0.003, 0.001, 0.033, 0.006, 0.095, 0.033, 0.006, 0.001),
     diagonal: row(0.245, 0.027, 0.184, 0.021, 0.186, 0.02, 0.038, 0.008),

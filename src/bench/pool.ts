@@ -1,6 +1,6 @@
 /** Runs jobs of the benchmark in worker threads, one at a time each. */
 import { Worker } from 'node:worker_threads';
-import { type CellResult, type CellSpec, runCell } from './cell.ts';
+import { type CellResult, type CellSpec, checkCell, runCell } from './cell.ts';
 import type { WorkerMessage } from './worker.ts';
 
 export interface CellPoolOptions {
@@ -13,6 +13,7 @@ export interface CellPoolOptions {
 
 /** Results in the order of the specs; those not begun when the signal aborts are missing. */
 export async function runCells(specs: readonly CellSpec[], options: CellPoolOptions): Promise<CellResult[]> {
+  specs.forEach(checkCell);
   const { workers, signal, onProgress } = options;
   const shares = new Float64Array(specs.length);
   const results: (CellResult | undefined)[] = [];

@@ -1,9 +1,12 @@
 /** Every sampler by its name in the paper. Adding one is adding a row. */
 import type { Sampler } from '../types.ts';
+import { type ScaleAdaptedOptions, scaleAdaptedSghmc } from './adasghmc.ts';
+import { type CsgldOptions, csgld } from './csgld.ts';
 import { type HmcOptions, hmc } from './hmc.ts';
 import { type MclmcOptions, MILE_OPTIONS, mclmc } from './mclmc.ts';
-import { type ScaleAdaptedOptions, type SghmcOptions, scaleAdaptedSghmc, sghmc } from './sghmc.ts';
-import { type CsgldOptions, csgld, type PsgldOptions, psgld, type SgldOptions, sgld } from './sgld.ts';
+import { type PsgldOptions, psgld } from './psgld.ts';
+import { type SghmcOptions, sghmc } from './sghmc.ts';
+import { type SgldOptions, sgld } from './sgld.ts';
 import { autoSampler, type SmileOptions, smileSampler } from './smile.ts';
 
 /** What any sampler may be told; each reads what concerns it. */

@@ -45,6 +45,8 @@ export interface SmileOptions {
   readonly rank: number;
   /** Sound mode: keeps every effective temperature within this of 1 by refreshment; Infinity leaves `decoherence`. */
   readonly biasBound: number;
+  /** Sound mode: whether step size and preconditioner freeze at the end of warm-up. */
+  readonly freeze: boolean;
   readonly diagonal: DiagonalOptions;
 }
 
@@ -61,6 +63,7 @@ export const SMILE_DEFAULTS: SmileOptions = {
   noise: 'diagonal',
   rank: 8,
   biasBound: Number.POSITIVE_INFINITY,
+  freeze: true,
   diagonal: DIAGONAL_DEFAULTS,
 };
 
@@ -94,6 +97,7 @@ export function smileSampler(name: SmileName, options: Partial<SmileOptions> = {
     decoherence: o.decoherence,
     energyEvery: tuned || o.biasBound < Number.POSITIVE_INFINITY ? o.energyEvery : Number.POSITIVE_INFINITY,
     preconditioner,
+    freeze: o.freeze,
     controller: soundController(o, tuned, preconditioner),
   }) as Sampler;
 }

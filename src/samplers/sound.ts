@@ -26,6 +26,8 @@ export interface SoundParts extends MicrocanonicalParts {
    * Every how many steps the same-batch energy change is measured, at the cost of one more gradient; Infinity: never.
    */
   readonly energyEvery: number;
+  /** Whether step size, L and preconditioner freeze at the end of warm-up. Default true: the target is exact only then. */
+  readonly freeze?: boolean;
 }
 
 export interface SoundState extends MicrocanonicalState {
@@ -92,7 +94,7 @@ export function soundMicrocanonical(parts: SoundParts): Sampler<SoundState> {
     },
 
     endWarmup(state) {
-      state.adapting[0] = 0;
+      if (parts.freeze ?? true) state.adapting[0] = 0;
     },
   };
 }

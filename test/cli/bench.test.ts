@@ -58,7 +58,12 @@ describe('smile bench analytic', () => {
   it('refuses what it does not know', () => {
     const ran = smile('bench', 'analytic', '--target', 'banana');
     expect(ran.status).toBe(1);
-    expect(ran.stderr).toContain("Got 'banana'. Choose from icg, rosenbrock, funnel.");
+    expect(ran.stderr).toContain("Got 'banana'. Choose from icg, rosenbrock, funnel, normal, grid.");
+    const flat = smile('bench', 'analytic', '--target', 'grid', '--noise', 'diagonal', '--out', folder);
+    expect([flat.status, flat.stderr]).toEqual([
+      1,
+      expect.stringContaining('expected isotropic noise or none on grid'),
+    ]);
     expect(smile('bench', 'analytic', '--steps', '0').stderr).toContain('above 0');
   });
 

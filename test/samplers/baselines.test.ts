@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { normals } from '../../src/math/random.ts';
 import { fold, rootKey } from '../../src/math/threefry.ts';
+import { adaptScale, scaleAdaptedMove, scaleAdaptedSghmc } from '../../src/samplers/adasghmc.ts';
 import { chainState } from '../../src/samplers/chain.ts';
+import { cosineStepSize, csgld, cyclePhase } from '../../src/samplers/csgld.ts';
 import { stepSync } from '../../src/samplers/drive.ts';
 import { mclmc } from '../../src/samplers/mclmc.ts';
-import { adaptScale, scaleAdaptedMove, scaleAdaptedSghmc, sghmc } from '../../src/samplers/sghmc.ts';
-import { cosineStepSize, csgld, cyclePhase, sgld } from '../../src/samplers/sgld.ts';
+import { sghmc } from '../../src/samplers/sghmc.ts';
+import { sgld } from '../../src/samplers/sgld.ts';
 import { smileSampler } from '../../src/samplers/smile.ts';
 import { standardNormal } from '../../src/targets/gaussian.ts';
 import type { Key, LogDensity, Sampler } from '../../src/types.ts';

@@ -186,6 +186,28 @@ describe('psmile-auto', () => {
   });
 });
 
+it('freezing at the end of warm-up is a choice', () => {
+  const run = (freeze: boolean) => {
+    const sampler = SAMPLERS.psmile({ freeze, stepSize: 0.05 });
+    const state = sampler.init(new Float64Array(10), keysOf(1));
+    const density = noisy(icg());
+    const force = injectedForce('diagonal');
+    const noise = new Float64Array(10);
+    let held = state.multiplier.slice();
+    for (let t = 0; t < 400; t++) {
+      if (t === 200) {
+        sampler.endWarmup(state);
+        held = state.multiplier.slice();
+      }
+      force(keysOf(1), t, noise);
+      stepSync(sampler, state, density, noise, t);
+    }
+    return state.multiplier.every((m, i) => m === held[i]);
+  };
+  expect(run(true)).toBe(true);
+  expect(run(false)).toBe(false);
+});
+
 describe('noise whose strength depends on the position', () => {
   /** E[θ₁] and E[θ₁²] on a standard normal in four dimensions, with A = a(θ)·1 and no noise but refreshment. */
   const moments = (corrected: boolean) => {
