@@ -14,6 +14,7 @@ interface AssessFlags {
   conformal: number;
   calibration: number;
   seed: number;
+  ood?: string;
   json?: boolean;
   quiet?: boolean;
 }
@@ -26,6 +27,7 @@ export function assessCommand(): Command {
     .option('--conformal <level>', 'level of the conformal intervals or sets', share, 0.9)
     .option('--calibration <part>', 'part of the rows that calibrates, the others test', share, 0.5)
     .option('--seed <n>', 'seed of that cut', Number, 0)
+    .option('--ood <file>', 'predictions of the same members for rows from elsewhere, without y')
     .option('--json', 'print the scores as JSON')
     .option('--quiet', 'no progress')
     .addHelpText(
@@ -37,7 +39,8 @@ Parquet is read a column at a time: memory does not grow with the members.
 
 Examples:
   $ smile assess predictions.parquet
-  $ smile assess members.csv --conformal 0.95 -o members.html`,
+  $ smile assess members.csv --conformal 0.95 -o members.html
+  $ smile assess members.parquet --ood elsewhere.parquet`,
     )
     .action(async (file: string, flags: AssessFlags) => {
       const [{ assessmentPage }, { assess }] = await Promise.all([
@@ -49,15 +52,17 @@ Examples:
         level: flags.conformal,
         calibration: flags.calibration,
         seed: flags.seed,
+        ood: flags.ood,
         onMember: (done: number, total: number) => line.show(done / total),
       };
       const result = await assess(file, { ...options, onMember });
       line.end();
       const page = assessmentPage(result);
       const written = writePage(flags.out, page);
-      const { source, task, rows, members, verdict, recalibration } = result;
+      const { source, task, rows, members, verdict, recalibration, outOfDistribution } = result;
       const [[, { rows: scores }]] = page.tables;
-      const summary = { source, task, rows, members, scores: Object.fromEntries(scores), recalibration, verdict };
+      const about = { source, task, rows, members, scores: Object.fromEntries(scores) };
+      const summary = { ...about, recalibration, outOfDistribution, verdict };
       if (flags.json) console.log(JSON.stringify(summary, null, 2));
       else {
         for (const [name, value] of scores) console.log(`${name.padEnd(32)} ${value}`);

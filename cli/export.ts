@@ -1,27 +1,34 @@
 /** `smile export RUN`: predictions, draws and monitored quantities for other tools. */
 import { join } from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { specError } from '../src/errors.ts';
+import type { DrawFormat } from '../src/run/export.ts';
+
+const DRAW_FORMATS = ['safetensors', 'npz'] as const satisfies readonly DrawFormat[];
 
 export function exportCommand(): Command {
   return new Command('export')
-    .description('Write predictions as Parquet, draws as safetensors, monitored quantities as zarr.')
+    .description('Write predictions as Parquet, draws as safetensors or npz, monitored quantities as zarr.')
     .argument('<run>', 'run directory of a fit')
     .option('-o, --out <dir>', 'folder (default: export in the run)')
     .option('--only <parts>', 'some of predictions, draws, monitored, separated by commas')
+    .addOption(new Option('--draws <format>', 'format of the draws').choices(DRAW_FORMATS).default('safetensors'))
     .option('--json', 'print the paths as JSON')
     .addHelpText(
       'after',
       `
 predictions.parquet  validation and test rows: observed, mean, deviations and quantiles, or class probabilities
 draws.safetensors    draws [members, parameters] and chain [members]; the metadata says where each parameter lies
-monitored.zarr       group posterior over (chain, draw): log_likelihood, prediction at probe rows; for xarray and ArviZ
+draws.npz            every parameter under its name [members, shape], and chain [members]; for numpy.load
+monitored.zarr       group posterior over (chain, draw): log_likelihood, prediction at probe rows,
+                     layer_norm; for xarray and ArviZ
 
 Examples:
   $ smile export smile-runs/houses-psmile-0
-  $ smile export smile-runs/houses-psmile-0 --only predictions -o tables`,
+  $ smile export smile-runs/houses-psmile-0 --only predictions -o tables
+  $ smile export smile-runs/houses-psmile-0 --only draws --draws npz`,
     )
-    .action(async (run: string, flags: { out?: string; only?: string; json?: boolean }) => {
+    .action(async (run: string, flags: { out?: string; only?: string; draws: DrawFormat; json?: boolean }) => {
       const { EXPORTS, exportRun } = await import('../src/run/export.ts');
       const asked = flags.only?.split(',').map((name) => name.trim()) ?? EXPORTS;
       const kinds = EXPORTS.filter((kind) => asked.includes(kind));
@@ -29,7 +36,7 @@ Examples:
       if (stranger !== undefined) {
         throw specError(`--only: expected some of ${EXPORTS.join(', ')}, got ${stranger}. Correct it.`);
       }
-      const paths = await exportRun(run, flags.out ?? join(run, 'export'), kinds);
+      const paths = await exportRun(run, flags.out ?? join(run, 'export'), kinds, flags.draws);
       console.log(flags.json ? JSON.stringify(paths) : paths.join('\n'));
     });
 }

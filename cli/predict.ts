@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import Papa from 'papaparse';
 import { type Calibration, CONFORMAL_METHODS, type ConformalMethod } from '../src/run/conformal.ts';
 import { predict } from '../src/run/predict.ts';
+import type { RecalibratedRun, RecalibrationScores } from '../src/run/recalibrate.ts';
 import { writeWhole } from '../src/store/files.ts';
 
 const probabilities = (text: string): number[] =>
@@ -24,6 +25,7 @@ interface PredictFlags {
   conformal?: number;
   conformalMethod?: ConformalMethod;
   conformalGroup?: string;
+  recalibrate?: boolean;
   json?: boolean;
 }
 
@@ -37,6 +39,16 @@ function calibrationText({ method, level: asked, calibrationRows, testCoverage, 
   });
   const all = `${method} at ${asked}: ${calibrationRows} calibration rows; holds ${percent(testCoverage)} of the test rows`;
   return [all, ...lines].join('\n');
+}
+
+/** What the scale does to the test rows. */
+export function recalibrationText({ scale, calibrationRows, testRows, before, after }: RecalibratedRun): string {
+  const [what, measure] =
+    before.coverage90 === undefined
+      ? ['log probabilities divided by', 'expected calibration error']
+      : ['deviations times', 'share inside the 90 % interval'];
+  const number = (scores: RecalibrationScores) => (scores.coverage90 ?? scores.ece ?? Number.NaN).toFixed(3);
+  return `${what} ${scale.toFixed(3)}, from ${calibrationRows} validation rows; on ${testRows} test rows LPPD ${before.lppd.toFixed(4)} → ${after.lppd.toFixed(4)}, ${measure} ${number(before)} → ${number(after)}`;
 }
 
 export function predictCommand(): Command {
@@ -61,6 +73,7 @@ export function predictCommand(): Command {
       ),
     )
     .option('--conformal-group <column>', 'input column whose groups get coverage of their own')
+    .option('--recalibrate', 'scale deviations, or temper probabilities, as suits the validation rows best')
     .option('--seed <n>', 'accepted for symmetry: predictions use every draw and no random numbers')
     .option('--json', 'print JSON instead of CSV')
     .addHelpText(
@@ -73,11 +86,13 @@ With --conformal: conformalLower and conformalUpper, or the set of classes, cali
 Examples:
   $ smile predict smile-runs/houses-psmile-0 new-houses.csv > predictions.csv
   $ smile predict smile-runs/houses-psmile-0 new-houses.csv -q 0.1,0.5,0.9 -o predictions.csv
-  $ smile predict smile-runs/houses-psmile-0 new-houses.csv --conformal 0.9`,
+  $ smile predict smile-runs/houses-psmile-0 new-houses.csv --conformal 0.9
+  $ smile predict smile-runs/houses-psmile-0 new-houses.csv --recalibrate`,
     )
     .action(async (run: string, data: string, { out, json, ...asked }: PredictFlags) => {
       const predictions = await predict({ run, data, ...asked });
       if (predictions.calibration) console.error(calibrationText(predictions.calibration));
+      if (predictions.recalibration) console.error(recalibrationText(predictions.recalibration));
       for (const warning of predictions.warnings) console.error(`warning: ${warning}`);
       const text = json
         ? `${JSON.stringify(predictions, null, 2)}\n`

@@ -19,18 +19,19 @@ export function reportCommand(): Command {
     .description('Write the honest report of a run: verdict, predictions, calibration, chains, noise, configuration.')
     .argument('<run>', 'run directory of a fit')
     .option('-o, --out <file>', 'HTML file (default: report.html in the run); Markdown goes beside it')
+    .option('--ood <file>', 'rows from elsewhere, with the input columns: does the run find them strange?')
     .option('--json', "print the report's numbers as JSON")
     .addHelpText(
       'after',
       '\nExamples:\n  $ smile report smile-runs/houses-psmile-0\n  $ smile report smile-runs/houses-psmile-0 -o houses.html',
     )
-    .action(async (run: string, flags: { out?: string; json?: boolean }) => {
+    .action(async (run: string, flags: { out?: string; ood?: string; json?: boolean }) => {
       // The chart library takes a while to load: other commands should not wait for it.
       const [{ collectReport }, { runPage }] = await Promise.all([
         import('../src/report/collect.ts'),
         import('../src/report/text.ts'),
       ]);
-      const report = await collectReport(run);
+      const report = await collectReport(run, flags);
       const written = writePage(flags.out ?? join(run, 'report.html'), runPage(report));
       console.log(flags.json ? JSON.stringify(report, null, 2) : written);
       if (!report.evaluation.verdict.trusted) process.exitCode = 2;

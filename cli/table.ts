@@ -61,6 +61,7 @@ export function evaluationText(evaluation: Evaluation): string {
     '',
     `verdict: ${word}${verdict.trusted ? ': no check failed' : ''}`,
     ...verdict.reasons.map((reason) => `  - ${reason}`),
+    ...verdict.remarks.map((remark) => paint.faint(`  note: ${remark}`)),
     `run: ${run}`,
   ].join('\n');
 }

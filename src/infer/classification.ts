@@ -44,8 +44,6 @@ export interface ClassificationScores extends ClassificationPrediction, Reliabil
   readonly pointwise: Float64Array;
   /** Gibbs negative log-likelihood, -mean over rows and members of log p(y_i | θ_m). At least -lppd (Jensen). */
   readonly gibbs: number;
-  /** Mean over rows of log p(y_i | θ_m), of every usable member in the order they came. */
-  readonly memberLogLikelihood: readonly number[];
   /** `[n]` 1 where the argmax of p̄ is the label. */
   readonly correct: Uint8Array;
   /** Brier score, mean_i Σ_c (p̄_c - 1[y_i = c])², in [0, 2]. */
@@ -171,15 +169,12 @@ function scoreAccumulator(n: number, classes: number, y: ArrayLike<number>) {
   }
   const likelihood = logSums(n);
   let logSum = 0;
-  const memberLogLikelihood: number[] = [];
   return {
     add(logProbabilities: ArrayLike<number>): void {
-      const before = logSum;
       for (let i = 0; i < n; i++) {
         likelihood.add(i, logProbabilities[i * classes + y[i]]);
         logSum += logProbabilities[i * classes + y[i]];
       }
-      memberLogLikelihood.push((logSum - before) / n);
     },
     result(p: ClassificationPrediction): Omit<ClassificationScores, keyof ClassificationPrediction> {
       const correct = Uint8Array.from(p.predicted, (c, i) => Number(c === y[i]));
@@ -196,7 +191,6 @@ function scoreAccumulator(n: number, classes: number, y: ArrayLike<number>) {
         lppd: pointwise.reduce((sum, value) => sum + value, 0) / n,
         pointwise,
         gibbs: -logSum / (n * p.members),
-        memberLogLikelihood,
         brier: brier / n,
         ...reliability(confidence, correct),
       };

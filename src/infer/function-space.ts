@@ -4,12 +4,16 @@
  */
 import { essBulk, rhat } from './diagnostics.ts';
 
-export interface FunctionSpace {
+/** How well chains agree about one quantity, or, taken as medians, about several. NaN where a draw is not finite. */
+export interface Agreement {
   /** Rank-normalised split R-hat over all chains; large where chains hold different modes. */
   readonly rhat: number;
   /** The same within each chain, its two halves as chains: large while it drifts. */
   readonly chainRhat: readonly number[];
   readonly essBulk: number;
+}
+
+export interface FunctionSpace extends Agreement {
   /** Mean of each chain, in nats per row. */
   readonly chainMeans: readonly number[];
   /** Chains whose mean lies far below the others'. */
@@ -22,21 +26,36 @@ const FAR_NATS = 0.5;
 /** Factor from the median absolute deviation to a normal's standard deviation. */
 const MAD_TO_SD = 1.4826;
 
-/** From one series of mean log likelihoods per chain, cut to the shortest; undefined for fewer than four draws. */
+/** From the mean log likelihoods of every chain's draws; undefined for fewer than four draws. */
 export function functionSpace(series: readonly Float64Array[]): FunctionSpace | undefined {
-  const n = Math.min(...series.map((chain) => chain.length));
-  if (series.length === 0 || n < 4) return undefined;
-  const chains = series.map((chain) => chain.slice(0, n));
-  const means = chains.map((chain) => chain.reduce((sum, x) => sum + x, 0) / n);
+  const agreed = agreement(series);
+  if (!agreed) return undefined;
+  const means = series.map((chain) => chain.reduce((sum, x) => sum + x, 0) / chain.length);
   const centre = median(means);
   const deviation = MAD_TO_SD * median(means.map((mean) => Math.abs(mean - centre)));
   const limit = centre - Math.max(FAR * deviation, FAR_NATS);
   return {
-    rhat: rhat(chains),
-    chainRhat: chains.map((chain) => rhat([chain])),
-    essBulk: essBulk(chains),
+    ...agreed,
     chainMeans: means,
     outliers: series.length < 3 ? [] : means.flatMap((mean, c) => (mean < limit ? [c] : [])),
+  };
+}
+
+/** Of one quantity, a series per chain, cut to the shortest; undefined for fewer than four draws. */
+export function agreement(series: readonly Float64Array[]): Agreement | undefined {
+  const n = Math.min(...series.map((chain) => chain.length));
+  if (series.length === 0 || n < 4) return undefined;
+  const chains = series.map((chain) => chain.slice(0, n));
+  return { rhat: rhat(chains), chainRhat: chains.map((chain) => rhat([chain])), essBulk: essBulk(chains) };
+}
+
+/** Number by number the median over quantities; undefined for none. */
+export function medianAgreement(each: readonly Agreement[]): Agreement | undefined {
+  if (each.length === 0) return undefined;
+  return {
+    rhat: median(each.map((a) => a.rhat)),
+    chainRhat: each[0].chainRhat.map((_, c) => median(each.map((a) => a.chainRhat[c]))),
+    essBulk: median(each.map((a) => a.essBulk)),
   };
 }
 

@@ -45,8 +45,6 @@ export interface RegressionScores extends RegressionPrediction {
   readonly pointwise: Float64Array;
   /** Gibbs negative log-likelihood, -mean over rows and members of log p(y_i | θ_m). At least -lppd (Jensen). */
   readonly gibbs: number;
-  /** Mean over rows of log p(y_i | θ_m), of every usable member in the order they came. */
-  readonly memberLogLikelihood: readonly number[];
   /** Levels 0.5, 0.8, 0.9 and 0.95. */
   readonly coverage: readonly Coverage[];
   /** Probability integral transform `[n]`: the mixture's distribution function at y, uniform if calibrated. */
@@ -130,10 +128,8 @@ function scoreAccumulator(n: number, y: Float64Array) {
   const density = logSums(n);
   const below = new Float64Array(n);
   let logSum = 0;
-  const memberLogLikelihood: number[] = [];
   return {
     add(mu: ArrayLike<number>, sigma: ArrayLike<number>): void {
-      const before = logSum;
       for (let i = 0; i < n; i++) {
         const z = (y[i] - mu[i]) / sigma[i];
         const logDensity = -0.5 * z * z - Math.log(sigma[i]) - HALF_LOG_TWO_PI;
@@ -141,7 +137,6 @@ function scoreAccumulator(n: number, y: Float64Array) {
         below[i] += normalCdf(z);
         logSum += logDensity;
       }
-      memberLogLikelihood.push((logSum - before) / n);
     },
     result(mean: Float64Array, members: number): Omit<RegressionScores, keyof RegressionPrediction> {
       const pointwise = Float64Array.from({ length: n }, (_, i) => density.value(i) - Math.log(members));
@@ -157,7 +152,6 @@ function scoreAccumulator(n: number, y: Float64Array) {
         lppd,
         pointwise,
         gibbs: -logSum / (n * members),
-        memberLogLikelihood,
         coverage,
         pit,
       };

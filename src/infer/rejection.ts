@@ -37,3 +37,32 @@ export function aurc(uncertainty: ArrayLike<number>, loss: ArrayLike<number>): n
   });
   return area;
 }
+
+/** Uncertainty of rows, split as everywhere: both `[n]`. */
+export interface Uncertainty {
+  readonly aleatoric: ArrayLike<number>;
+  readonly epistemic: ArrayLike<number>;
+}
+
+/** Probability that a row from elsewhere is more uncertain than an own one, by kind: 0.5 is blind, 1 is perfect. */
+export interface StrangerAuroc {
+  readonly total: number;
+  readonly aleatoric: number;
+  readonly epistemic: number;
+}
+
+/** Compares own rows with rows from elsewhere; `total` joins the two kinds, as hypot for deviations, + for entropies. */
+export function strangerAuroc(
+  own: Uncertainty,
+  strange: Uncertainty,
+  total: (aleatoric: number, epistemic: number) => number,
+): StrangerAuroc {
+  const isStrange = [...Array.from(own.epistemic, () => 0), ...Array.from(strange.epistemic, () => 1)];
+  const area = (of: (rows: Uncertainty) => ArrayLike<number>) =>
+    auroc([...Array.from(of(own)), ...Array.from(of(strange))], isStrange);
+  return {
+    total: area(({ aleatoric, epistemic }) => Array.from(aleatoric, (a, i) => total(a, epistemic[i]))),
+    aleatoric: area((rows) => rows.aleatoric),
+    epistemic: area((rows) => rows.epistemic),
+  };
+}

@@ -7,6 +7,15 @@ export function varianceScale(y: ArrayLike<number>, mean: ArrayLike<number>, sd:
   return Math.sqrt(sum / y.length);
 }
 
+/** Probabilities after dividing their logs by the temperature T. */
+export function tempered(probability: ArrayLike<number>, t: number): number[] {
+  const logs = Array.from(probability, (p) => Math.log(p) / t);
+  const most = Math.max(...logs);
+  const weights = logs.map((log) => Math.exp(log - most));
+  const total = weights.reduce((sum, w) => sum + w, 0);
+  return weights.map((w) => w / total);
+}
+
 const [COLDEST, HOTTEST] = [0.05, 20];
 
 /**

@@ -1,5 +1,6 @@
 /** Everything a report shows of a run, as numbers. */
 import { mixtureCrps } from '../infer/crps.ts';
+import { type EnergyDistribution, energyDistribution } from '../infer/energy.ts';
 import { type Difference, pairedDifference } from '../infer/intervals.ts';
 import { mixtureQuantiles } from '../infer/mixture.ts';
 import { normalCdf } from '../math/special.ts';
@@ -7,7 +8,9 @@ import { rootKey, stream } from '../math/threefry.ts';
 import { deepEnsemble, type Evaluation, evaluate } from '../run/evaluate.ts';
 import type { ChainTrace } from '../run/events.ts';
 import { type LoadedRun, loadData, loadRun } from '../run/load.ts';
-import { type MemberPrediction, predictMembers, readEnsemble } from '../run/members.ts';
+import { type MemberPrediction, predictMembers, readEnsemble, rowDensities } from '../run/members.ts';
+import { type OutOfDistribution, outOfDistribution } from '../run/ood.ts';
+import { type RecalibratedRun, recalibrate } from '../run/recalibrate.ts';
 import { readJson } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
 
@@ -37,8 +40,16 @@ export interface Report {
   readonly traces: readonly ChainTrace[];
   /** Steps of warm-up. */
   readonly warmup: number;
-  /** Bayesian less deep ensemble, per test row. */
+  /** Energy errors of the sampling steps, chain by chain; undefined where too few were measured. */
+  readonly energy: readonly (EnergyDistribution | undefined)[];
+  /** Bayesian less deep ensemble, and less the single networks on average, per test row. */
   readonly gain: Difference;
+  readonly gainOverSingle: Difference;
+  /** Of every test row: uncertainty, and loss (squared error, or 1 where the class is wrong). */
+  readonly rejection: { readonly uncertainty: readonly number[]; readonly loss: readonly number[] };
+  readonly recalibration?: RecalibratedRun;
+  /** Present where rows from elsewhere were given. */
+  readonly ood?: OutOfDistribution;
   readonly regression?: {
     /** Test rows for the figure, in the order of their predicted mean, in units of the target. */
     readonly rows: readonly PredictedTest[];
@@ -62,7 +73,8 @@ const KEPT = 400;
 /** Rows in the figure of predictions. */
 const SHOWN = 60;
 
-export async function collectReport(dir: string): Promise<Report> {
+/** `ood` is a file of rows from elsewhere, with the input columns of the run. */
+export async function collectReport(dir: string, { ood }: { ood?: string | undefined } = {}): Promise<Report> {
   const evaluation = await evaluate(dir);
   const run = loadRun(dir);
   const { valid, test } = loadData(run);
@@ -76,6 +88,10 @@ export async function collectReport(dir: string): Promise<Report> {
     singles.push(rowDensities(run, member, y));
   const all = inTurns(density);
   const key = stream(rootKey(run.spec.seed), 'predict');
+  const bayes = pointwise(all);
+  const single = bayes.map((_, i) => average(singles.map((densities) => densities[i])));
+  const traces = evaluation.chains.map(({ chain }) => readJson(runPaths(dir).trace(chain)) as ChainTrace);
+  const task = run.preprocessing.task === 'regression' ? regressionOf(run, kept, y) : classificationOf(kept.flat(), y);
   return {
     evaluation,
     facts: factsOf(run),
@@ -83,12 +99,14 @@ export async function collectReport(dir: string): Promise<Report> {
     overChains: density.map((_, k) => ({ count: k + 1, lppd: lppdOf(density.slice(0, k + 1).flat()) })),
     chainLppd: density.map(lppdOf),
     singleLppd: singles.map((single) => lppdOf([single])),
-    traces: evaluation.chains.map(({ chain }) => readJson(runPaths(dir).trace(chain)) as ChainTrace),
+    traces,
+    energy: traces.map(({ energyErrors }) => energyDistribution(energyErrors, run.network.dim)),
     warmup: run.spec.sampler.warmup,
-    gain: pairedDifference(pointwise(all), pointwise(singles), key),
-    ...(run.preprocessing.task === 'regression'
-      ? { regression: regressionOf(run, kept, y) }
-      : { classification: classificationOf(kept.flat(), y) }),
+    gain: pairedDifference(bayes, pointwise(singles), key),
+    gainOverSingle: pairedDifference(bayes, single, key),
+    recalibration: await recalibrate(run),
+    ...(ood !== undefined && { ood: await outOfDistribution(dir, ood) }),
+    ...task,
   };
 }
 
@@ -105,15 +123,6 @@ async function keptMembers(run: LoadedRun, x: Float32Array, draws: readonly numb
     if (seen++ % every === 0) kept[chain].push(member);
   }
   return kept;
-}
-
-const HALF_LOG_TWO_PI = 0.5 * Math.log(2 * Math.PI);
-
-/** log p(y_i | member) of every row. */
-function rowDensities(run: LoadedRun, { mean, sd, logProbability }: MemberPrediction, y: Float64Array): Float64Array {
-  const { target } = run.preprocessing;
-  if ('classes' in target) return y.map((label, i) => logProbability[i * target.classes.length + label]);
-  return y.map((value, i) => -0.5 * ((value - mean[i]) / sd[i]) ** 2 - Math.log(sd[i]) - HALF_LOG_TWO_PI);
 }
 
 /** log of the mean density of every row. */
@@ -169,13 +178,18 @@ function regressionOf(run: LoadedRun, chains: readonly (readonly MemberPredictio
     variance[2] += average(centres.map((centre) => (centre - mean) ** 2)) / y.length;
   });
   const every = Math.max(1, Math.ceil(rows.length / SHOWN));
-  return {
+  const rejection = {
+    uncertainty: rows.map(({ lower, upper }) => upper - lower),
+    loss: rows.map(({ mean, observed }) => (observed - mean) ** 2),
+  };
+  const regression = {
     rows: rows.toSorted((a, b) => a.mean - b.mean).filter((_, i) => i % every === 0),
     pit,
     crps,
     sharpness: average(rows.map(({ lower, upper }) => upper - lower)),
     variance,
   };
+  return { regression, rejection };
 }
 
 /** CRPS costs the square of the members. */
@@ -193,7 +207,8 @@ function classificationOf(members: readonly MemberPrediction[], y: Float64Array)
     confidence.push(p[best]);
     correct.push(best === label ? 1 : 0);
   });
-  return { confidence, correct };
+  const rejection = { uncertainty: confidence.map((p) => 1 - p), loss: correct.map((c) => 1 - c) };
+  return { classification: { confidence, correct }, rejection };
 }
 
 const average = (v: readonly number[]) => v.reduce((sum, x) => sum + x, 0) / v.length;

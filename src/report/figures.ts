@@ -2,7 +2,9 @@
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 import { reliability } from '../infer/calibration.ts';
+import { median } from '../infer/function-space.ts';
 import { binomialInterval } from '../infer/intervals.ts';
+import type { OutOfDistribution } from '../run/ood.ts';
 import type { Report } from './collect.ts';
 
 export interface Figure {
@@ -41,6 +43,8 @@ export function figures(report: Report): Figure[] {
     runningScore(report),
     chainScores(report),
     ...noise(report),
+    ...(report.ood ? [strangeness(report.ood)] : []),
+    ...energyErrors(report),
     trace(report, 'stepSize'),
     trace(report, 'logDensity'),
   ];
@@ -196,6 +200,54 @@ function chainScores({ chainLppd, singleLppd }: Report): Figure {
         Plot.dot(rows, { x: 'start', y: 'chain', r: 4, stroke: 'currentColor' }),
         Plot.dot(rows, { x: 'lppd', y: 'chain', r: 4, fill: ACCENT }),
       ],
+    }),
+  };
+}
+
+function energyErrors({ energy, evaluation }: Report): Figure[] {
+  const rows = energy.flatMap((found, c) =>
+    found
+      ? [{ ...found, chain: String(evaluation.chains[c].chain), low: found.quantiles[0], high: found.quantiles[2] }]
+      : [],
+  );
+  if (rows.length === 0) return [];
+  const extremes = rows.flatMap(({ chain, extremes: errors }) => errors.map((error) => ({ chain, error })));
+  const kurtosis = median(rows.map((row) => row.kurtosis));
+  return [
+    {
+      title: 'Energy errors',
+      says: `What single steps do to the energy, 5 to 95 % of them (bar), the median and the five most extreme on each side (dots). A sound step size keeps the bars short and centred; far dots are steps that rare batches spoil. Kurtosis ${kurtosis.toFixed(1)} (3 would be normal).`,
+      svg: draw({
+        height: 60 + 22 * rows.length,
+        x: { label: 'ΔE / √d of a step', grid: true, ticks: 6 },
+        y: { label: 'chain', domain: rows.map(({ chain }) => chain) },
+        marks: [
+          Plot.ruleX([0], { stroke: 'currentColor', strokeDasharray: '4,4' }),
+          Plot.ruleY(rows, { y: 'chain', x1: 'low', x2: 'high', stroke: ACCENT, strokeWidth: 6, strokeOpacity: 0.6 }),
+          Plot.dot(rows, { y: 'chain', x: (row) => row.quantiles[1], fill: 'currentColor', r: 2.5 }),
+          Plot.dot(extremes, { y: 'chain', x: 'error', stroke: WARN, r: 2 }),
+        ],
+      }),
+    },
+  ];
+}
+
+/** Epistemic uncertainty of test rows beside that of rows from elsewhere, as distribution functions. */
+function strangeness({ epistemic, auroc, source }: OutOfDistribution): Figure {
+  const steps = (values: readonly number[]) =>
+    values
+      .toSorted((a, b) => a - b)
+      .map((value, i) => ({ value, share: (i + 1) / values.length }))
+      .filter(({ value }) => value > 0);
+  const line = (values: readonly number[], stroke: string) =>
+    Plot.line(steps(values), { x: 'value', y: 'share', stroke, strokeWidth: 2, curve: 'step-after' });
+  return {
+    title: 'Rows from elsewhere',
+    says: `Epistemic uncertainty of the test rows (blue) and of ${source} (red), as cumulative shares: the red line should lie to the right. AUROC ${auroc.epistemic.toFixed(3)}.`,
+    svg: draw({
+      x: { type: 'log', label: 'epistemic uncertainty', tickFormat: '~g', ticks: 5 },
+      y: { label: 'share of rows below', domain: [0, 1], grid: true },
+      marks: [line(epistemic.test, ACCENT), line(epistemic.strange, WARN)],
     }),
   };
 }

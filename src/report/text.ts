@@ -1,8 +1,10 @@
 /** The words and tables of a report, the same for Markdown and HTML. */
 import { adaptiveCalibrationError } from '../infer/calibration.ts';
-import { binomialInterval } from '../infer/intervals.ts';
-import { auroc } from '../infer/rejection.ts';
-import type { Scores } from '../run/evaluate.ts';
+import type { Agreement } from '../infer/function-space.ts';
+import { binomialInterval, type Difference } from '../infer/intervals.ts';
+import { aurc, auroc, type StrangerAuroc } from '../infer/rejection.ts';
+import type { Convergence, Scores } from '../run/evaluate.ts';
+import type { RecalibratedRun } from '../run/recalibrate.ts';
 import type { Verdict } from '../run/trust.ts';
 import type { Report } from './collect.ts';
 import { type Figure, figures } from './figures.ts';
@@ -31,14 +33,16 @@ export const digits = (value: number | undefined | null) =>
 /** The page of a run. */
 export function runPage(report: Report): Page {
   const { evaluation, facts } = report;
+  const { convergence } = evaluation;
   return {
     title: `${evaluation.target}: can this posterior be trusted?`,
     ...verdictOf(evaluation.verdict, 'posterior'),
-    findings: findings(report),
+    findings: [...evaluation.verdict.remarks.map(sentence), ...findings(report)],
     figures: figures(report),
     tables: [
       ['Scores', scoreTable(report)],
       ['Chains', chainTable(report)],
+      ...(convergence ? [['Convergence', convergenceTable(convergence)] as const] : []),
     ],
     facts,
   };
@@ -51,13 +55,15 @@ export function verdictOf({ trusted, reasons }: Verdict, what: string): Pick<Pag
     : { trusted, headline: `Do not trust this ${what}.`, reasons };
 }
 
+/** With a capital and a full stop. */
+export const sentence = (text: string) => `${text[0].toUpperCase()}${text.slice(1)}.`;
+
 /** What the numbers say, a sentence each. */
-function findings({ evaluation, gain, regression, classification }: Report): string[] {
+function findings(report: Report): string[] {
+  const { evaluation, gain, gainOverSingle, regression, classification, recalibration, ood } = report;
   const { bayesianEnsemble, deepEnsemble, convergence } = evaluation;
-  const [low, high] = gain.interval;
-  const sure = low > 0 ? 'better than' : high < 0 ? 'worse than' : 'not distinguishable from';
   const sentences = [
-    `On the test rows the Bayesian ensemble is ${sure} the deep ensemble it started from: LPPD difference ${gain.mean.toFixed(3)} nats per row, 95 % bootstrap interval ${low.toFixed(3)} to ${high.toFixed(3)}.`,
+    `On the test rows the Bayesian ensemble is ${compared(gain)} the deep ensemble it started from, and ${compared(gainOverSingle)} a single network of it: LPPD differences ${interval(gain)} and ${interval(gainOverSingle)} nats per row, with 95 % bootstrap intervals.`,
   ];
   const ninety = bayesianEnsemble?.test.coverage?.find(({ level }) => level === 0.9);
   if (ninety && bayesianEnsemble) {
@@ -82,17 +88,15 @@ function findings({ evaluation, gain, regression, classification }: Report): str
   }
   if (classification) {
     const { confidence, correct } = classification;
-    const doubt = confidence.map((p) => 1 - p);
     const wrong = correct.map((c) => 1 - c);
-    const half = doubt
-      .map((_, i) => i)
-      .sort((a, b) => doubt[a] - doubt[b])
-      .slice(0, Math.ceil(doubt.length / 2));
-    const error = half.reduce((sum, i) => sum + wrong[i], 0) / half.length;
+    const doubt = confidence.map((p) => 1 - p);
     sentences.push(
-      `Its doubt tells wrong from right with AUROC ${digits(auroc(doubt, wrong))}; rejecting the more doubtful half of the rows leaves ${percent(error)} errors. Adaptive calibration error ${digits(adaptiveCalibrationError(confidence, correct))}.`,
+      `Its doubt tells wrong from right with AUROC ${digits(auroc(doubt, wrong))}. Adaptive calibration error ${digits(adaptiveCalibrationError(confidence, correct))}.`,
     );
   }
+  sentences.push(rejectionSentence(report));
+  if (recalibration) sentences.push(recalibrationSentence(recalibration));
+  if (ood) sentences.push(strangeSentence(ood));
   if (convergence) {
     sentences.push(
       `Validation log likelihood per draw: R-hat ${digits(convergence.rhat)} over chains (they start in different modes, so this need not be 1), ${digits(Math.max(...convergence.chainRhat))} at most within a chain, effective draws ${convergence.essBulk.toFixed(0)}.`,
@@ -101,20 +105,75 @@ function findings({ evaluation, gain, regression, classification }: Report): str
   return sentences;
 }
 
+const compared = ({ interval: [low, high] }: Difference) =>
+  low > 0 ? 'better than' : high < 0 ? 'worse than' : 'not distinguishable from';
+const interval = ({ mean, interval: [low, high] }: Difference) =>
+  `${mean.toFixed(3)} (${low.toFixed(3)} to ${high.toFixed(3)})`;
+
+export const strangeSentence = ({ source, auroc: area }: { source: string; auroc: StrangerAuroc }): string =>
+  `Rows of ${source} look strange to it with AUROC ${digits(area.epistemic)} by its epistemic, ${digits(area.aleatoric)} by its aleatoric and ${digits(area.total)} by its total uncertainty; 0.5 would be blind.`;
+
+/** What is gained by answering only where the ensemble is sure. */
+function rejectionSentence({ rejection: { uncertainty, loss }, evaluation }: Report): string {
+  const sure = uncertainty
+    .map((_, i) => i)
+    .sort((a, b) => uncertainty[a] - uncertainty[b])
+    .slice(0, Math.ceil(uncertainty.length / 2));
+  const mean = (rows: readonly number[]) => rows.reduce((sum, v) => sum + v, 0) / rows.length;
+  const [all, half] = [mean(loss), mean(sure.map((i) => loss[i]))];
+  const change =
+    evaluation.task === 'regression'
+      ? `the RMSE from ${digits(Math.sqrt(all))} to ${digits(Math.sqrt(half))}`
+      : `the errors from ${percent(all)} to ${percent(half)}`;
+  return `Answering only the surer half of the test rows changes ${change}; area under the risk–coverage curve ${digits(aurc(uncertainty, loss))}.`;
+}
+
+function recalibrationSentence({ scale, calibrationRows, before, after }: RecalibratedRun): string {
+  const what = before.coverage90 === undefined ? 'Dividing its logits by' : 'Multiplying its deviations by';
+  return `${what} ${digits(scale)}, as suits the ${calibrationRows} validation rows best, would change the test LPPD from ${before.lppd.toFixed(3)} to ${after.lppd.toFixed(3)}.`;
+}
+
 function scoreTable({ evaluation }: Report): Table {
   const regression = evaluation.task === 'regression';
-  const cells = ({ members, lppd, rmse, coverage, accuracy, brier, ece }: Scores) =>
-    regression
-      ? [String(members), lppd.toFixed(4), digits(rmse), ...(coverage ?? []).map(({ observed }) => percent(observed))]
-      : [String(members), lppd.toFixed(4), percent(accuracy ?? Number.NaN), digits(brier), digits(ece)];
+  const cells = ({ members, lppd, rmse, coverage, accuracy, brier, ece, ...paper }: Scores) => [
+    String(members),
+    lppd.toFixed(4),
+    ...(regression
+      ? [digits(rmse), ...(coverage ?? []).map(({ observed }) => percent(observed))]
+      : [percent(accuracy ?? Number.NaN), digits(brier), digits(ece), percent(paper.accuracyVote ?? Number.NaN)]),
+    digits(paper.paperCalibrationError),
+  ];
   const rows = (['valid', 'test'] as const).flatMap((split) => [
+    ['single network, mean', split, ...cells(evaluation.singleNetwork[split])],
     ['deep ensemble', split, ...cells(evaluation.deepEnsemble[split])],
     ...(evaluation.bayesianEnsemble
       ? [[`${evaluation.sampler} (${evaluation.mode})`, split, ...cells(evaluation.bayesianEnsemble[split])]]
       : []),
   ]);
-  const columns = regression ? ['RMSE', 'in 50 %', 'in 80 %', 'in 90 %', 'in 95 %'] : ['accuracy', 'Brier', 'ECE'];
-  return { head: ['ensemble', 'rows', 'members', 'LPPD', ...columns], rows };
+  const columns = regression
+    ? ['RMSE', 'in 50 %', 'in 80 %', 'in 90 %', 'in 95 %']
+    : ['accuracy', 'Brier', 'ECE', 'accuracy by vote (paper)'];
+  return { head: ['ensemble', 'rows', 'members', 'LPPD', ...columns, 'calibration error (paper)'], rows };
+}
+
+/** Agreement of the chains about what they say and how large their layers are. */
+function convergenceTable(convergence: Convergence): Table {
+  const { probes, layers, chainMeans } = convergence;
+  const line = (name: string, { rhat, chainRhat, essBulk }: Agreement, norms: readonly number[] = []) => [
+    name,
+    digits(rhat),
+    digits(Math.max(...chainRhat)),
+    essBulk.toFixed(0),
+    norms.length > 0 ? `${digits(Math.min(...norms))} to ${digits(Math.max(...norms))}` : '–',
+  ];
+  return {
+    head: ['quantity', 'R-hat over chains', 'largest R-hat within a chain', 'effective draws', 'range of chain means'],
+    rows: [
+      line('validation log likelihood', convergence, chainMeans),
+      line('prediction at a probe row (median)', probes),
+      ...layers.map((layer) => line(`root mean square of ${layer.name}`, layer, layer.chainNorms)),
+    ],
+  };
 }
 
 function chainTable({ evaluation, chainLppd }: Report): Table {

@@ -223,7 +223,8 @@ async function sampleBlock(
       ...noiseOf(state, c, d),
       travelled: first ? Math.sqrt(squaredDistance(first, last, c * d, (c + 1) * d) / d) : 0,
     };
-    writeJson(paths.trace(chain), traces[c] satisfies ChainTrace);
+    const energyErrors = tallies.sampling.energyErrors(c);
+    writeJson(paths.trace(chain), { ...traces[c], energyErrors } satisfies ChainTrace);
     writeJson(paths.summary(chain), summary);
   });
   await graph.release();

@@ -1,13 +1,30 @@
-/** Scores a run: deep ensemble beside Bayesian ensemble, on validation and test rows. */
+/** Scores a run: single network, deep ensemble and Bayesian ensemble side by side, on validation and test rows. */
 import type { BatchSource } from '../data/batches.ts';
 import { classificationAccumulator } from '../infer/classification.ts';
-import { type FunctionSpace, functionSpace } from '../infer/function-space.ts';
+import {
+  type Agreement,
+  agreement,
+  type FunctionSpace,
+  functionSpace,
+  medianAgreement,
+} from '../infer/function-space.ts';
+import { paperCalibration, paperCoverageError } from '../infer/paper-scores.ts';
 import { regressionAccumulator } from '../infer/regression.ts';
+import { meanOf } from '../math/autocorrelation.ts';
+import { rootKey, stream } from '../math/threefry.ts';
 import { readJson, writeJson } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
 import type { ChainSummary } from './events.ts';
 import { type LoadedRun, loadData, loadRun } from './load.ts';
-import { predictMembers, readEnsemble, readMembers, type Thetas } from './members.ts';
+import {
+  type MemberPrediction,
+  predictMembers,
+  readEnsemble,
+  readMembers,
+  rowDensities,
+  type Thetas,
+} from './members.ts';
+import { type Monitored, monitor } from './monitor.ts';
 import { judge, type Verdict } from './trust.ts';
 
 /** Scores of one ensemble on one split. LPPD is in nats per row; for regression, of the standardised target. */
@@ -23,14 +40,27 @@ export interface Scores {
   readonly accuracy?: number;
   readonly brier?: number;
   readonly ece?: number;
+  /** The paper's calibration error, by its own rules: comparable with its tables only. */
+  readonly paperCalibrationError: number;
+  /** Classification: the paper's accuracy, of the majority vote. */
+  readonly accuracyVote?: number;
 }
 
-/** Scores with what the comparison of two ensembles needs. */
+/** Scores with what comparisons and checks need. */
 export interface PointwiseScores extends Scores {
   /** log predictive density of every row. */
   readonly pointwise: Float64Array;
-  /** Mean log likelihood of every usable member. */
-  readonly memberLogLikelihood: readonly number[];
+  /** Classification: probability of the predicted class, and whether it is right, of every row. */
+  readonly confidence?: Float64Array;
+  readonly correct?: Uint8Array;
+}
+
+/** Function space (the validation log likelihood), and other quantities of the draws beside it. */
+export interface Convergence extends FunctionSpace {
+  /** Predictions at probe rows, the median row. */
+  readonly probes: Agreement;
+  /** Root mean square of each parameter tensor, its mean per chain. */
+  readonly layers: readonly (Agreement & { readonly name: string; readonly chainNorms: readonly number[] })[];
 }
 
 export interface Evaluation {
@@ -39,12 +69,14 @@ export interface Evaluation {
   readonly target: string;
   readonly sampler: string;
   readonly mode: string;
+  /** Mean scores of the single warm-started networks. */
+  readonly singleNetwork: Readonly<Record<'valid' | 'test', Scores>>;
   readonly deepEnsemble: Readonly<Record<'valid' | 'test', Scores>>;
   /** Absent when the run stopped before its first draw. */
   readonly bayesianEnsemble?: Readonly<Record<'valid' | 'test', Scores>>;
   readonly chains: readonly ChainSummary[];
-  /** Convergence of the validation log likelihood; absent for fewer than four draws, or non-finite ones. */
-  readonly convergence?: FunctionSpace;
+  /** Absent for fewer than four draws of a chain. */
+  readonly convergence?: Convergence;
   readonly verdict: Verdict;
 }
 
@@ -53,22 +85,30 @@ export async function evaluate(dir: string): Promise<Evaluation> {
   const run = loadRun(dir);
   const data = loadData(run);
   const { spec, preprocessing } = run;
-  const deepMembers = await deepEnsemble(run, data.valid);
-  const scoreBoth = async (thetas: () => Thetas) => ({
-    valid: await score(run, data.valid, thetas()),
-    test: await score(run, data.test, thetas()),
+  const thetas = await deepEnsemble(run, data.valid);
+  const both = async <T>(one: (rows: BatchSource) => Promise<T>) => ({
+    valid: await one(data.valid),
+    test: await one(data.test),
   });
-  const deep = await scoreBoth(() => deepMembers);
+  const single = await both((rows) => singleScores(run, rows, thetas));
+  const deep = await both((rows) => score(run, rows, thetas));
   const chains = readSummaries(run);
   const drawn = chains.some(({ draws }) => draws > 0);
-  const bayes = drawn ? await scoreBoth(() => readEnsemble(run)) : undefined;
-  const convergence = bayes && functionSpace(byChain(chains, bayes.valid));
+  const watch = monitor(run, chains);
+  const bayes = drawn
+    ? {
+        valid: await score(run, data.valid, readEnsemble(run), watch.add),
+        test: await score(run, data.test, readEnsemble(run)),
+      }
+    : undefined;
+  const convergence = drawn ? convergenceOf(watch.result()) : undefined;
   const evaluation: Evaluation = {
     run: dir,
     task: preprocessing.task,
     target: preprocessing.target.name,
     sampler: spec.sampler.name,
     mode: spec.sampler.mode,
+    singleNetwork: single,
     deepEnsemble: plain(deep),
     ...(bayes && { bayesianEnsemble: plain(bayes) }),
     chains,
@@ -77,6 +117,20 @@ export async function evaluate(dir: string): Promise<Evaluation> {
   };
   writeJson(runPaths(dir).result, evaluation);
   return evaluation;
+}
+
+function convergenceOf({ logLikelihood, probes, layers }: Monitored): Convergence | undefined {
+  const space = functionSpace(logLikelihood);
+  const seen = medianAgreement(probes.flatMap((probe) => agreement(probe) ?? []));
+  if (!space || !seen) return undefined;
+  return {
+    ...space,
+    probes: seen,
+    layers: layers.flatMap(({ name, norm }) => {
+      const agreed = agreement(norm);
+      return agreed ? [{ name, chainNorms: norm.map(meanOf), ...agreed }] : [];
+    }),
+  };
 }
 
 /**
@@ -94,36 +148,81 @@ export async function deepEnsemble(run: LoadedRun, valid: BatchSource): Promise<
   return thetas;
 }
 
-async function score(run: LoadedRun, { x, y }: BatchSource, thetas: Thetas): Promise<PointwiseScores> {
-  const { target } = run.preprocessing;
-  if ('classes' in target) {
-    const accumulator = classificationAccumulator(y.length, target.classes.length, y);
-    for await (const { logProbability } of predictMembers(run, x, thetas)) accumulator.add(logProbability);
-    const { members, nonFiniteMembers, lppd, accuracy, brier, ece, ...each } = accumulator.result();
-    const { pointwise, memberLogLikelihood } = each;
-    return { rows: y.length, members, nonFiniteMembers, lppd, accuracy, brier, ece, pointwise, memberLogLikelihood };
+async function score(
+  run: LoadedRun,
+  { x, y }: BatchSource,
+  thetas: Thetas,
+  watch?: (member: MemberPrediction) => void,
+): Promise<PointwiseScores> {
+  const scores = scoring(run, y);
+  for await (const member of predictMembers(run, x, thetas)) {
+    scores.add(member);
+    watch?.(member);
   }
-  const accumulator = regressionAccumulator(y.length, y);
-  for await (const { mean, sd } of predictMembers(run, x, thetas)) accumulator.add(mean, sd);
-  const { members, nonFiniteMembers, lppd, rmse, coverage, pointwise, memberLogLikelihood } = accumulator.result();
-  const scores = { rows: y.length, members, nonFiniteMembers, lppd, rmse: rmse * target.sd, coverage };
-  return { ...scores, pointwise, memberLogLikelihood };
+  return scores.result();
 }
 
-/** The members' log likelihoods, chain by chain; none where members were left out and the order is lost. */
-function byChain(chains: readonly ChainSummary[], scores: PointwiseScores): Float64Array[] {
-  if (scores.nonFiniteMembers > 0) return [];
-  let at = 0;
-  return chains.map(({ draws }) => {
-    at += draws;
-    return Float64Array.from(scores.memberLogLikelihood.slice(at - draws, at));
-  });
+/** Mean over the finite members of the scores that each has alone. */
+async function singleScores(run: LoadedRun, { x, y }: BatchSource, thetas: readonly Float32Array[]): Promise<Scores> {
+  const each: Scores[] = [];
+  for await (const member of predictMembers(run, x, thetas)) {
+    if (!rowDensities(run, member, y).every(Number.isFinite)) continue;
+    const scores = scoring(run, y);
+    scores.add(member);
+    each.push(stripped(scores.result()));
+  }
+  return meanScores(each);
+}
+
+function meanScores(each: readonly Scores[]): Scores {
+  const mean = (pick: (scores: Scores) => number | undefined) =>
+    each.reduce((sum, scores) => sum + (pick(scores) ?? Number.NaN), 0) / each.length;
+  const averaged = Object.keys(each[0]).map((name) => [name, mean((s) => s[name as keyof Scores] as number)]);
+  const coverage = each[0].coverage?.map(({ level }, k) => ({
+    level,
+    observed: mean((s) => s.coverage?.[k].observed),
+  }));
+  return { ...Object.fromEntries(averaged), ...(coverage && { coverage }), members: 1 };
+}
+
+/** Collects the members of one ensemble; the scores are in the units that users see. */
+function scoring({ preprocessing: { target }, spec }: LoadedRun, y: Float64Array) {
+  const rows = y.length;
+  if ('classes' in target) {
+    const classes = target.classes.length;
+    const accumulator = classificationAccumulator(rows, classes, y);
+    const paper = paperCalibration(y, classes, stream(rootKey(spec.seed), 'predict'));
+    return {
+      add({ logProbability }: MemberPrediction): void {
+        accumulator.add(logProbability);
+        paper.add(logProbability);
+      },
+      result(): PointwiseScores {
+        const { members, nonFiniteMembers, lppd, accuracy, brier, ece, accuracyVote, ...each } = accumulator.result();
+        const { pointwise, correct, predicted, probability } = each;
+        const confidence = Float64Array.from(predicted, (c, i) => probability[i * classes + c]);
+        const scores = { rows, members, nonFiniteMembers, lppd, accuracy, brier, ece, accuracyVote };
+        return { ...scores, paperCalibrationError: paper.result(), pointwise, correct, confidence };
+      },
+    };
+  }
+  const accumulator = regressionAccumulator(rows, y);
+  return {
+    add: ({ mean, sd }: MemberPrediction): void => accumulator.add(mean, sd),
+    result(): PointwiseScores {
+      const { members, nonFiniteMembers, lppd, rmse, coverage, pointwise } = accumulator.result();
+      const scores = { rows, members, nonFiniteMembers, lppd, rmse: rmse * target.sd, coverage };
+      return { ...scores, paperCalibrationError: paperCoverageError(coverage), pointwise };
+    },
+  };
 }
 
 const readSummaries = ({ dir, spec }: LoadedRun): ChainSummary[] =>
   Array.from({ length: spec.chains }, (_, k) => readJson(runPaths(dir).summary(k)) as ChainSummary);
 
-const plain = (both: Record<'valid' | 'test', PointwiseScores>): Record<'valid' | 'test', Scores> => {
-  const strip = ({ pointwise: _rows, memberLogLikelihood: _members, ...scores }: PointwiseScores): Scores => scores;
-  return { valid: strip(both.valid), test: strip(both.test) };
-};
+const stripped = ({ pointwise: _p, confidence: _c, correct: _r, ...scores }: PointwiseScores): Scores => scores;
+
+const plain = ({ valid, test }: Record<'valid' | 'test', PointwiseScores>) => ({
+  valid: stripped(valid),
+  test: stripped(test),
+});

@@ -44,6 +44,8 @@ export interface ChainTrace {
   readonly step: readonly number[];
   readonly stepSize: readonly number[];
   readonly logDensity: readonly number[];
+  /** ΔE of single sampling steps, in nats, evenly spaced among the measured ones. */
+  readonly energyErrors: readonly number[];
 }
 
 /** Gradient noise of a chain: predicted effective temperatures as 5 %, 50 % and 95 % quantiles over parameters. */
@@ -68,4 +70,6 @@ export interface PhaseTally {
   readonly meanMoved: number;
   /** Mean of ΔE²/d over the measured steps; null where none was. */
   readonly energyVariance: number | null;
+  /** 90 % quantile of |ΔE|/√d over them. */
+  readonly energyTail: number | null;
 }

@@ -21,6 +21,18 @@ export interface MemberPrediction {
   readonly logProbability: Float64Array;
 }
 
+const HALF_LOG_TWO_PI = 0.5 * Math.log(2 * Math.PI);
+
+/** log p(y_i | member) of every row `[n]`, in nats; for regression, of the standardised target. */
+export function rowDensities(
+  { preprocessing: { target } }: LoadedRun,
+  { mean, sd, logProbability }: MemberPrediction,
+  y: Float64Array,
+): Float64Array {
+  if ('classes' in target) return y.map((label, i) => logProbability[i * target.classes.length + label]);
+  return y.map((value, i) => -0.5 * ((value - mean[i]) / sd[i]) ** 2 - Math.log(sd[i]) - HALF_LOG_TWO_PI);
+}
+
 /** Parameter vectors of an ensemble, float32 `[count × d]` a piece. */
 export type Thetas = Iterable<Float32Array>;
 

@@ -19,6 +19,7 @@ import {
 import type { ChainSummary } from './events.ts';
 import { type LoadedRun, loadData, loadRun } from './load.ts';
 import { predictMembers, readEnsemble } from './members.ts';
+import { type RecalibratedRun, recalibrate, recalibrated } from './recalibrate.ts';
 
 export interface PredictOptions {
   readonly run: string;
@@ -32,6 +33,8 @@ export interface PredictOptions {
   readonly conformalMethod?: ConformalMethod;
   /** Input column whose groups get thresholds, and so coverage, of their own (Mondrian). */
   readonly conformalGroup?: string | undefined;
+  /** Scales deviations, or tempers probabilities, as suits the validation rows best. Conformal columns are those without it. */
+  readonly recalibrate?: boolean | undefined;
 }
 
 /** A prediction per input row: named numbers and, for classes, the most probable class. */
@@ -44,6 +47,8 @@ export interface Predictions {
   readonly warnings: readonly string[];
   /** The calibration behind the conformal columns. */
   readonly calibration?: Calibration;
+  /** The scale behind recalibrated columns. */
+  readonly recalibration?: RecalibratedRun;
 }
 
 const QUANTILES = [0.025, 0.05, 0.25, 0.5, 0.75, 0.95, 0.975];
@@ -67,8 +72,15 @@ export async function predict(options: PredictOptions): Promise<Predictions> {
     typeof data === 'string' ? await readTable(data, { header: preprocessing.headed }) : tableFromRows(data);
   const { x, warnings } = encode(preprocessing, table, [...Array(table.rows).keys()], false);
   const predictRows = (part: Float32Array, wanted: readonly number[]) => predictEncoded(run, part, wanted);
-  const about = { task: preprocessing.task, target: preprocessing.target.name, warnings };
-  if (level === undefined) return { ...about, rows: await predictRows(x, quantiles) };
+  const recalibration = options.recalibrate ? await recalibrate(run) : undefined;
+  const shown = (row: PredictedRow) => (recalibration ? recalibrated(run, row, recalibration.scale) : row);
+  const about = {
+    task: preprocessing.task,
+    target: preprocessing.target.name,
+    warnings,
+    ...(recalibration && { recalibration }),
+  };
+  if (level === undefined) return { ...about, rows: (await predictRows(x, quantiles)).map(shown) };
   const method = conformalMethod(preprocessing.task, options.conformalMethod);
   const { conformalGroup } = options;
   const calibration = await calibrate(run, loadData(run), level, method, predictRows, conformalGroup);
@@ -82,8 +94,8 @@ export async function predict(options: PredictOptions): Promise<Predictions> {
     ...about,
     calibration,
     rows: rows.map((row, i) => {
-      const shown = Object.entries(row).filter(([name]) => !unasked.some((q) => name === `q${q}`));
-      return { ...Object.fromEntries(shown), ...conformalColumns(run, row, calibration, groups[i]) };
+      const asked = Object.entries(shown(row)).filter(([name]) => !unasked.some((q) => name === `q${q}`));
+      return { ...Object.fromEntries(asked), ...conformalColumns(run, row, calibration, groups[i]) };
     }),
   };
 }

@@ -2,12 +2,38 @@
 import type { Info } from '../types.ts';
 import type { PhaseTally } from './events.ts';
 
+/** Energy errors kept of one chain. */
+const ENERGIES_KEPT = 1000;
+
+/** Every so many-th of a long series, evenly: where it is full, every second goes and the spacing doubles. */
+class EvenSample {
+  #kept: number[] = [];
+  #spacing = 1;
+  #seen = 0;
+
+  add(value: number): void {
+    if (this.#seen++ % this.#spacing !== 0) return;
+    this.#kept.push(value);
+    if (this.#kept.length < 2 * ENERGIES_KEPT) return;
+    this.#kept = this.#kept.filter((_, i) => i % 2 === 0);
+    this.#spacing *= 2;
+  }
+
+  get values(): readonly number[] {
+    return this.#kept;
+  }
+}
+
+const tail = (energies: readonly number[]): number =>
+  energies.map(Math.abs).sort((a, b) => a - b)[Math.floor(0.9 * energies.length)];
+
 export class Tally {
   readonly resets: number[];
   readonly nonFinite: number[];
   readonly #moved: number[];
   readonly #energies: number[];
   readonly #measured: number[];
+  readonly #sample: EvenSample[];
   #steps = 0;
 
   constructor(chains: number) {
@@ -17,6 +43,7 @@ export class Tally {
     this.#moved = zeros();
     this.#energies = zeros();
     this.#measured = zeros();
+    this.#sample = Array.from({ length: chains }, () => new EvenSample());
   }
 
   absorb(info: Info): void {
@@ -28,7 +55,13 @@ export class Tally {
       if (!Number.isFinite(info.energyChange[c])) continue;
       this.#energies[c] += info.energyChange[c] ** 2;
       this.#measured[c]++;
+      this.#sample[c].add(info.energyChange[c]);
     }
+  }
+
+  /** ΔE of chain c at up to 2000 steps, evenly spaced among the measured ones; in nats. */
+  energyErrors(c: number): readonly number[] {
+    return this.#sample[c].values;
   }
 
   /** Chain c's counts; d is its dimension. */
@@ -40,6 +73,7 @@ export class Tally {
       nonFinite: this.nonFinite[c],
       meanMoved: this.#steps ? this.#moved[c] / this.#steps : 0,
       energyVariance: measured ? this.#energies[c] / (measured * d) : null,
+      energyTail: measured ? tail(this.#sample[c].values) / Math.sqrt(d) : null,
     };
   }
 }

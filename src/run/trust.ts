@@ -1,6 +1,7 @@
 /** Whether the run should be trusted, with reasons. A reason is a sentence for the user. */
 
 import type { FunctionSpace } from '../infer/function-space.ts';
+import { confidenceFaults, intervalFaults } from '../infer/miscalibration.ts';
 import type { PointwiseScores } from './evaluate.ts';
 import type { ChainSummary } from './events.ts';
 import type { FitSpec } from './spec.ts';
@@ -8,6 +9,8 @@ import type { FitSpec } from './spec.ts';
 export interface Verdict {
   readonly trusted: boolean;
   readonly reasons: readonly string[];
+  /** What to know besides; nothing here turns the verdict. */
+  readonly remarks: readonly string[];
 }
 
 /** More non-finite steps than this share make a chain suspect. */
@@ -18,10 +21,16 @@ const RESET_SHARE = 0.1;
 const METROPOLIS_SHARE = 0.6;
 /** A chain whose draws stay closer together than this, per parameter of prior deviation one, has not moved. */
 const FROZEN = 1e-4;
+/**
+ * Energy of a posterior fluctuates by √(d/2): a tenth of the steps must not err by more than this part of √d.
+ */
+const LARGE_ENERGY_ERROR = 0.1;
+/** Pairs of batches below which the quantiles of measured temperatures are mostly chance. */
+const NOISE_SAMPLES = 100;
 const FEWEST_DRAWS = 50;
 /** Effective temperature that a twentieth of the parameters may exceed. */
 const HOT = 2;
-/** A preconditioner that works leaves less than this part of the spread of temperatures. */
+/** A preconditioner that works leaves less than this part of that temperature. */
 const UNCORRECTED = 0.9;
 /** R-hat of a chain's two halves above which it has not settled; autocorrelated draws reach 1.4 by chance. */
 const DRIFTING = 1.5;
@@ -29,6 +38,9 @@ const DRIFTING = 1.5;
 const SIGNIFICANT = 3;
 /** Smaller losses of LPPD, in nats per row, are not worth a warning. */
 const RELEVANT = 0.02;
+
+/** What a user can do about predictions that are too sure, or not sure enough. */
+const MENDS = 'predict --recalibrate or --conformal mends it';
 
 export function judge(input: {
   spec: FitSpec;
@@ -57,19 +69,25 @@ export function judge(input: {
     `more than ${100 * rejectedShare} % of the steps were rejected; lower --step-size`,
   );
   say(
+    which(({ sampling }) => (sampling.energyTail ?? 0) > LARGE_ENERGY_ERROR),
+    `a tenth of the steps change the energy by more than ${LARGE_ENERGY_ERROR} √d; lower --step-size`,
+  );
+  say(
     which(({ draws, travelled }) => draws > 1 && travelled < FROZEN * spec.model.priorScale),
     'did not move: its draws are copies of the warm start; raise --step-size or --steps',
   );
-  const spread = ([low, , high]: readonly [number, number, number]) => high / low;
   say(
-    which(({ noise: n }) => n !== undefined && n.sampled[2] > HOT && spread(n.sampled) > UNCORRECTED * spread(n.plain)),
+    which(
+      ({ noise: n }) =>
+        n !== undefined && n.samples >= NOISE_SAMPLES && n.sampled[2] > HOT && n.sampled[2] > UNCORRECTED * n.plain[2],
+    ),
     `gradient noise makes some parameters more than ${HOT} times too wide in variance, and nothing corrects it; use psmile`,
   );
   const draws = chains.reduce((sum, chain) => sum + chain.draws, 0);
   if (draws < FEWEST_DRAWS) reasons.push(`only ${draws} draws; raise --steps or lower --thin`);
   if (deep.nonFiniteMembers > 0)
     reasons.push(`${deep.nonFiniteMembers} members of the warm start predict non-finite numbers`);
-  if (!bayes) return { trusted: false, reasons };
+  if (!bayes) return { trusted: false, reasons, remarks: [] };
   if (bayes.nonFiniteMembers > 0)
     reasons.push(`${bayes.nonFiniteMembers} draws predict non-finite numbers and were left out`);
   say(convergence?.outliers ?? [], 'explains the validation rows far worse than the other chains');
@@ -79,12 +97,17 @@ export function judge(input: {
       `${drifting} of ${chains.length} chains still drift (R-hat of the two halves above ${DRIFTING}); raise --warmup or --steps`,
     );
   }
+  const { coverage = [], confidence = [], correct = [], rows } = bayes;
+  const found =
+    spec.model.likelihood === 'softmax' ? confidenceFaults(confidence, correct) : intervalFaults(coverage, rows);
+  reasons.push(...found.overconfident.map((fault) => `on validation rows, ${fault}; ${MENDS}`));
+  const remarks = found.underconfident.map((fault) => `on validation rows, ${fault}; ${MENDS}`);
   const { mean, error } = pairedDifference(bayes.pointwise, deep.pointwise);
   if (mean < -RELEVANT && mean + SIGNIFICANT * error < 0) {
     const numbers = `${mean.toFixed(3)} ± ${error.toFixed(3)} nats per validation row`;
     reasons.push(`the Bayesian ensemble predicts worse than the deep ensemble it started from (LPPD ${numbers})`);
   }
-  return { trusted: reasons.length === 0, reasons };
+  return { trusted: reasons.length === 0, reasons, remarks };
 }
 
 /** Mean of a−b and its standard error. */

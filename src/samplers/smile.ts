@@ -72,6 +72,9 @@ const PAPER_PATIENCE = 9;
 /** The sound quantile tuner never leaves the neighbourhood of ε₀ downwards. */
 const QUANTILE_FLOOR = 0.1;
 
+/** The naive samplers do nothing with the energy: it is measured now and then, so that a step size too large is seen. */
+const NAIVE_ENERGY_EVERY = 50;
+
 /** Builds one of the paper's samplers. `options` may leave out what the defaults say. */
 export function smileSampler(name: SmileName, options: Partial<SmileOptions> = {}): Sampler {
   const o = { ...SMILE_DEFAULTS, ...options };
@@ -95,7 +98,7 @@ export function smileSampler(name: SmileName, options: Partial<SmileOptions> = {
   return soundMicrocanonical({
     ...shared,
     decoherence: o.decoherence,
-    energyEvery: tuned || o.biasBound < Number.POSITIVE_INFINITY ? o.energyEvery : Number.POSITIVE_INFINITY,
+    energyEvery: tuned || o.biasBound < Number.POSITIVE_INFINITY ? o.energyEvery : NAIVE_ENERGY_EVERY,
     preconditioner,
     freeze: o.freeze,
     controller: soundController(o, tuned, preconditioner),

@@ -39,11 +39,12 @@ export const runPaths = (dir: string) => ({
   preprocessing: join(dir, 'preprocessing.json'),
   data: join(dir, 'data.safetensors'),
   result: join(dir, 'result.json'),
-  conformal: (method: string, level: number, group?: string) =>
-    join(
-      dir,
-      `conformal-${[method, level, ...(group === undefined ? [] : [encodeURIComponent(group)])].join('-')}.json`,
-    ),
+  calibration: join(dir, 'calibration'),
+  conformal: (method: string, level: number, group?: string) => {
+    const parts = [method, level, ...(group === undefined ? [] : [encodeURIComponent(group)])];
+    return join(dir, 'calibration', `conformal-${parts.join('-')}.json`);
+  },
+  recalibration: join(dir, 'calibration', 'scale.json'),
   members: join(dir, 'members'),
   chains: join(dir, 'chains'),
   member: (k: number) => join(dir, 'members', `${k}.safetensors`),
@@ -65,8 +66,8 @@ export function createRun(
     if (!existsSync(paths.manifest)) {
       throw storeError(`${dir}: expected an earlier run to replace, got a folder that is none. Choose another --out.`);
     }
-    const { manifest, config, preprocessing, data, result, members, chains } = paths;
-    for (const path of [manifest, config, preprocessing, data, result, members, chains]) {
+    const { manifest, config, preprocessing, data, result, calibration, members, chains } = paths;
+    for (const path of [manifest, config, preprocessing, data, result, calibration, members, chains]) {
       rmSync(path, { recursive: true, force: true });
     }
   }

@@ -55,7 +55,7 @@ const parquet = (columns: Record<string, Float64Array>) =>
 describe('assess', () => {
   it('trusts an honest ensemble, and says the same of Parquet and CSV', async () => {
     const honest = await assess(write('honest.parquet', parquet(regressionColumns(1))), options);
-    expect(honest.verdict).toEqual({ trusted: true, reasons: [] });
+    expect(honest.verdict).toMatchObject({ trusted: true, reasons: [] });
     expect(honest.members).toBe(3);
     expect(Math.abs(honest.recalibration.scale - 1)).toBeLessThan(0.06);
     expect(Math.abs(honest.recalibration.coverage - 0.9)).toBeLessThan(0.04);
@@ -70,7 +70,8 @@ describe('assess', () => {
     expect(Math.abs(sure.recalibration.scale - 2)).toBeLessThan(0.15);
     expect(Math.abs(sure.recalibration.coverage - 0.9)).toBeLessThan(0.04);
     const timid = await assess(write('timid.parquet', parquet(regressionColumns(2))), options);
-    expect(timid.verdict.reasons.join('\n')).toContain('too wide');
+    expect(timid.verdict.trusted).toBe(true);
+    expect(timid.verdict.remarks.join('\n')).toContain('wider than they need be');
   });
 
   it('takes classifiers: over-confidence is said and the temperature found', async () => {
@@ -89,6 +90,22 @@ describe('assess', () => {
     expect(over.verdict.reasons.join('\n')).toContain('over-confident');
     expect(Math.abs(over.recalibration.scale - 3)).toBeLessThan(0.4);
     expect(Math.abs(over.recalibration.coverage - 0.9)).toBeLessThan(0.04);
+  });
+
+  it('tells rows from elsewhere by the uncertainty of the same members', async () => {
+    const { y: _y, ...columns } = regressionColumns(1);
+    const spread = Object.fromEntries(
+      Object.entries(columns).map(([name, v], k) => [name, name.startsWith('mean') ? v.map((x) => x + k) : v]),
+    );
+    const path = write('own.parquet', parquet(regressionColumns(1)));
+    const ood = write('elsewhere.parquet', parquet(spread));
+    const { outOfDistribution } = await assess(path, { ...options, ood });
+    expect(outOfDistribution?.auroc.epistemic).toBeGreaterThan(0.99);
+    expect(outOfDistribution?.auroc.aleatoric).toBe(0.5);
+    const other = write('classes.csv', 'p_0_a,p_0_b\n0.5,0.5\n0.5,0.5');
+    await expect(assess(path, { ...options, ood: other })).rejects.toThrow(
+      'expected a regression as in the first file',
+    );
   });
 
   it('says what is missing', async () => {

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { FileSystemStore } from '@zarrita/storage';
+import { unzipSync } from 'fflate';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { beforeAll, describe, expect, it } from 'vitest';
 import * as zarr from 'zarrita';
@@ -47,6 +48,24 @@ describe('export', () => {
     expect(layout.at(-1).offset).toBe(tensors.draws.shape[1] - 1);
   });
 
+  it('draws for NumPy: every parameter under its name', async () => {
+    const [path] = await exportRun(run, out, ['draws'], 'npz');
+    const files = unzipSync(readFileSync(path));
+    const weight = Buffer.from(files['weight1.npy']);
+    expect(weight.subarray(0, 8).toString('latin1')).toBe('\x93NUMPY\x01\x00');
+    const size = weight.readUInt16LE(8);
+    expect((10 + size) % 64).toBe(0);
+    const header = weight.subarray(10, 10 + size).toString('latin1');
+    expect(header.trim()).toBe("{'descr': '<f4', 'fortran_order': False, 'shape': (40, 16, 1), }");
+    expect(header.at(-1)).toBe('\n');
+    const { tensors } = readTensors(join(out, 'draws.safetensors'));
+    const d = tensors.draws.shape[1];
+    const bias = Buffer.from(files['bias1.npy']);
+    const first = (m: number) => bias.readFloatLE(bias.length - 4 * 16 * (40 - m));
+    for (const m of [0, 17, 39]) expect(first(m)).toBe(tensors.draws.data[m * d + 16]);
+    expect(Buffer.from(files['chain.npy']).readInt32LE(files['chain.npy'].length - 4)).toBe(1);
+  });
+
   it('monitored quantities: zarr over (chain, draw)', async () => {
     const root = zarr.root(new FileSystemStore(resolve(out, 'monitored.zarr')));
     const array = await zarr.open(root.resolve('posterior/log_likelihood'), { kind: 'array' });
@@ -57,5 +76,14 @@ describe('export', () => {
     expect(first).toBeCloseTo(convergence?.chainMeans[0] ?? Number.NaN, 6);
     const meta = JSON.parse(readFileSync(join(out, 'monitored.zarr', 'posterior', 'prediction', 'zarr.json'), 'utf8'));
     expect(meta.dimension_names).toEqual(['chain', 'draw', 'probe']);
+    const norms = await zarr.open(root.resolve('posterior/layer_norm'), { kind: 'array' });
+    const layers = convergence?.layers ?? [];
+    expect(norms.attrs.layers).toEqual(layers.map(({ name }) => name));
+    const { data: norm } = await zarr.get(norms);
+    const mean = Array.from({ length: 20 }, (_, t) => (norm as Float64Array)[t * layers.length]);
+    expect(mean.reduce((a, b) => a + b, 0) / 20).toBeCloseTo(layers[0].chainNorms[0], 12);
+    const { tensors } = readTensors(join(out, 'draws.safetensors'));
+    const weights = [...tensors.draws.data.slice(0, 16)];
+    expect(mean[0]).toBeCloseTo(Math.sqrt(weights.reduce((sum, w) => sum + w * w, 0) / 16), 6);
   });
 });

@@ -1,5 +1,5 @@
 /** Faults planted in real runs, each of which must turn the verdict for the right reason; a healthy run passes. */
-import { cpSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -7,14 +7,17 @@ import { demoCsv } from '../../src/data/demo.ts';
 import { evaluate } from '../../src/run/evaluate.ts';
 import { fit } from '../../src/run/fit.ts';
 import { loadRun } from '../../src/run/load.ts';
+import { runChains } from '../../src/run/pool.ts';
+import { recalibrate } from '../../src/run/recalibrate.ts';
 import { sensitivity } from '../../src/run/sensitivity.ts';
 import { type FitConfig, mergeConfigs } from '../../src/run/spec.ts';
 import { drawWriter, readDraws } from '../../src/store/draws.ts';
 import { runPaths } from '../../src/store/rundir.ts';
+import { readTensors, writeTensors } from '../../src/store/safetensors.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-faults-'));
 const data = join(folder, 'demo.csv');
-writeFileSync(data, demoCsv(1, 300));
+writeFileSync(data, demoCsv(1, 900));
 const healthy: FitConfig = {
   model: { hidden: [8, 8], likelihood: 'gaussian-per-input' },
   warmStart: { epochs: 60 },
@@ -46,7 +49,7 @@ async function rewritten(name: string, chains: readonly number[], change: (theta
 
 describe('planted faults', () => {
   beforeAll(async () => {
-    expect(await verdict('healthy', {})).toEqual({ trusted: true, reasons: [] });
+    expect(await verdict('healthy', {})).toMatchObject({ trusted: true, reasons: [] });
   });
 
   it('a frozen chain', async () => {
@@ -65,6 +68,19 @@ describe('planted faults', () => {
     expect(reasons).toEqual(['chain 2: explains the validation rows far worse than the other chains']);
   });
 
+  it('halved noise: intervals half as wide as they should be', async () => {
+    const { trusted, reasons } = await rewritten('sure', [0, 1, 2, 3], (theta) => {
+      theta[theta.length - 1] -= Math.log(2);
+    });
+    expect(trusted).toBe(false);
+    expect(reasons.join('\n')).toMatch(/its 90 % intervals hold only .* too narrow; predict --recalibrate/);
+    const { scale, before, after } = await recalibrate(loadRun(join(folder, 'sure')));
+    const healthy = await recalibrate(loadRun(join(folder, 'healthy')));
+    expect(scale / healthy.scale).toBeGreaterThan(1.6);
+    expect(after.lppd).toBeGreaterThan(before.lppd);
+    expect(after.coverage90).toBeGreaterThan(before.coverage90 ?? 1);
+  });
+
   it('chains that drift', async () => {
     const { trusted, reasons } = await rewritten('drift', [0, 1, 2, 3], (theta, draw) => {
       theta[theta.length - 1] += draw / 150;
@@ -81,10 +97,31 @@ describe('planted faults', () => {
     expect(reasons).toContain('5 draws predict non-finite numbers and were left out');
   });
 
+  it('a step size ten times too large', async () => {
+    const at = (stepSize: number) => verdict(`step${stepSize}`, { sampler: { name: 'psmile-naive', stepSize } });
+    expect((await at(0.007)).trusted).toBe(true);
+    const { trusted, reasons } = await at(0.07);
+    expect(trusted).toBe(false);
+    expect(reasons.join('\n')).toContain('of the steps change the energy by more than 0.1 √d; lower --step-size');
+  });
+
+  it('a batch of NaN', async () => {
+    const dir = join(folder, 'nan-batch');
+    cpSync(join(folder, 'healthy'), dir, { recursive: true });
+    rmSync(runPaths(dir).chains, { recursive: true });
+    const { tensors, metadata } = readTensors(runPaths(dir).data);
+    tensors['x.train'].data[0] = Number.NaN;
+    writeTensors(runPaths(dir).data, { tensors, metadata });
+    await runChains(dir, 4, { workers: 0, onProgress: () => {} });
+    const { trusted, reasons } = (await evaluate(dir)).verdict;
+    expect(trusted).toBe(false);
+    expect(reasons.join('\n')).toContain('more than 1 % of the steps met non-finite numbers');
+  });
+
   it('a step size far too large', async () => {
     const { trusted, reasons } = await verdict('large', { sampler: { name: 'smile-naive', stepSize: 3 } });
     expect(trusted).toBe(false);
-    expect(reasons.join('\n')).toMatch(/predicts worse than the deep ensemble|non-finite|still drift/);
+    expect(reasons.join('\n')).toMatch(/change the energy[\s\S]*predicts worse than the deep ensemble/);
   });
 
   it('no preconditioner under anisotropic noise', async () => {
