@@ -4,8 +4,21 @@ export { type ErrorTag, SmileError } from './errors.ts';
 export { adaptiveCalibrationError, reliability } from './infer/calibration.ts';
 export * as conformal from './infer/conformal.ts';
 export { mixtureCrps } from './infer/crps.ts';
-export { diagnose, essBulk, essMean, essTail, mcseMean, nestedRhat, rhat, splitRhat } from './infer/diagnostics.ts';
-export { aurc, auroc } from './infer/rejection.ts';
+export {
+  autocorrelation,
+  diagnose,
+  essBulk,
+  essMean,
+  essTail,
+  mcseMean,
+  nestedRhat,
+  rhat,
+  splitRhat,
+} from './infer/diagnostics.ts';
+export { type EnergyDistribution, energyDistribution } from './infer/energy.ts';
+export { type Agreement, agreement, functionSpace } from './infer/function-space.ts';
+export { confidenceFaults, intervalFaults } from './infer/miscalibration.ts';
+export { aurc, auroc, strangerAuroc } from './infer/rejection.ts';
 export { fold, rootKey } from './math/threefry.ts';
 export type { Calibration, ConformalMethod } from './run/conformal.ts';
 export { type Evaluation, evaluate, type Scores } from './run/evaluate.ts';

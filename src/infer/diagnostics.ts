@@ -8,7 +8,13 @@
  * small length throw a ShapeError.
  */
 import { shapeError } from '../errors.ts';
-import { effectiveSampleSize, meanOf, potentialScaleReduction, varianceOf } from '../math/autocorrelation.ts';
+import {
+  autocovariance,
+  effectiveSampleSize,
+  meanOf,
+  potentialScaleReduction,
+  varianceOf,
+} from '../math/autocorrelation.ts';
 import { fold, normalScores, pooledAscending, quantileOf, split } from './rank.ts';
 
 type Chains = readonly Float64Array[];
@@ -97,6 +103,15 @@ export function essMean(draws: Chains): number {
 /** Monte Carlo standard error of the pooled mean, sd / √essMean, in the units of the draws. */
 export function mcseMean(draws: Chains): number {
   return measured('mcseMean', draws, () => Math.sqrt(varianceOf(pooledAscending(draws)) / essMean(draws)));
+}
+
+/** Autocorrelation at lags 0 … `lags`, pooled over the chains about their own means; at most n − 1 lags. */
+export function autocorrelation(draws: Chains, lags: number): Float64Array {
+  const means = Float64Array.from(draws, meanOf);
+  const variance = autocovariance(draws, means, 0);
+  return Float64Array.from({ length: Math.min(lags, draws[0].length - 1) + 1 }, (_, lag) => {
+    return autocovariance(draws, means, lag) / variance;
+  });
 }
 
 /** All diagnostics of one quantity at once. */

@@ -20,40 +20,36 @@ export function intervalFaults(
   coverage: readonly { readonly level: number; readonly observed: number }[],
   rows: number,
 ): Miscalibration {
-  return sorted(
-    coverage.map(({ level, observed }) => ({
-      promised: level,
-      kept: observed,
-      rows,
-      over: `its ${percent(level)} intervals hold only ${percent(observed)} of the rows: too narrow`,
-      under: `its ${percent(level)} intervals hold ${percent(observed)} of the rows: wider than they need be`,
-    })),
-  );
+  const of = (misses: (promised: number, kept: number, rows: number) => boolean, only: string, what: string) => {
+    const found = coverage.filter(({ level, observed }) => misses(level, observed, rows));
+    const list = (shares: readonly number[]) => LIST.format(shares.map(percent));
+    const held = list(found.map(({ observed }) => observed));
+    return found.length === 0
+      ? []
+      : [`its ${list(found.map(({ level }) => level))} intervals hold ${only}${held} of the rows: ${what}`];
+  };
+  return {
+    overconfident: of(fallsShort, 'only ', 'too narrow'),
+    underconfident: of(exceeds, '', 'wider than they need be'),
+  };
 }
 
 /** Probabilities of the predicted class against how often it is right, in five bins; both `[n]`. */
 export function confidenceFaults(confidence: ArrayLike<number>, correct: ArrayLike<number>): Miscalibration {
-  return sorted(
-    reliability(confidence, correct, BINS).bins.map(({ count, confidence: promised, accuracy: kept }) => {
-      const said = `of ${count} rows predicted with probability ${promised.toFixed(2)}, ${percent(kept)} are right`;
-      return { promised, kept, rows: count, over: `${said}: over-confident`, under: `${said}: under-confident` };
-    }),
-  );
+  const { bins } = reliability(confidence, correct, BINS);
+  const of = (misses: (promised: number, kept: number, rows: number) => boolean, what: string) =>
+    bins
+      .filter((bin) => misses(bin.confidence, bin.accuracy, bin.count))
+      .map(
+        (bin) =>
+          `of ${bin.count} rows predicted with probability ${bin.confidence.toFixed(2)}, ${percent(bin.accuracy)} are right: ${what}`,
+      );
+  return { overconfident: of(fallsShort, 'over-confident'), underconfident: of(exceeds, 'under-confident') };
 }
 
-interface Promised {
-  readonly promised: number;
-  /** Share of `rows` that kept the promise. */
-  readonly kept: number;
-  readonly rows: number;
-  readonly over: string;
-  readonly under: string;
-}
+const LIST = new Intl.ListFormat('en');
 
-function sorted(promises: readonly Promised[]): Miscalibration {
-  const within = ({ kept, rows }: Promised) => binomialInterval(Math.round(kept * rows), rows, CERTAIN);
-  return {
-    overconfident: promises.flatMap((p) => (within(p)[1] < p.promised - TOLERATED ? [p.over] : [])),
-    underconfident: promises.flatMap((p) => (within(p)[0] > p.promised + TOLERATED ? [p.under] : [])),
-  };
-}
+/** A share `kept` of `rows` rows where `promised` was promised. */
+const certain = (kept: number, rows: number) => binomialInterval(Math.round(kept * rows), rows, CERTAIN);
+const fallsShort = (promised: number, kept: number, rows: number) => certain(kept, rows)[1] < promised - TOLERATED;
+const exceeds = (promised: number, kept: number, rows: number) => certain(kept, rows)[0] > promised + TOLERATED;

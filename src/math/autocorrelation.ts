@@ -66,7 +66,7 @@ export function effectiveSampleSize(chains: readonly Float64Array[]): number {
 }
 
 /** Mean over the chains of the autocovariance at `lag`, divisor N. */
-function autocovariance(chains: readonly Float64Array[], means: Float64Array, lag: number): number {
+export function autocovariance(chains: readonly Float64Array[], means: Float64Array, lag: number): number {
   const n = chains[0].length;
   let sum = 0;
   chains.forEach((chain, c) => {

@@ -5,6 +5,7 @@ import { reliability } from '../infer/calibration.ts';
 import { median } from '../infer/function-space.ts';
 import { binomialInterval } from '../infer/intervals.ts';
 import type { OutOfDistribution } from '../run/ood.ts';
+import { noiseMatters } from '../run/trust.ts';
 import type { Report } from './collect.ts';
 
 export interface Figure {
@@ -204,6 +205,9 @@ function chainScores({ chainLppd, singleLppd }: Report): Figure {
   };
 }
 
+/** Ticks of a scale that is linear near 0 and logarithmic outside. */
+const ENERGY_TICKS = [-100, -10, -1, -0.1, -0.01, 0, 0.01, 0.1, 1, 10, 100];
+
 function energyErrors({ energy, evaluation }: Report): Figure[] {
   const rows = energy.flatMap((found, c) =>
     found
@@ -212,6 +216,9 @@ function energyErrors({ energy, evaluation }: Report): Figure[] {
   );
   if (rows.length === 0) return [];
   const extremes = rows.flatMap(({ chain, extremes: errors }) => errors.map((error) => ({ chain, error })));
+  const errors = extremes.map(({ error }) => error);
+  const [least, most] = [Math.min(...errors), Math.max(...errors)];
+  const ticks = ENERGY_TICKS.filter((tick) => tick >= least && tick <= most);
   const kurtosis = median(rows.map((row) => row.kurtosis));
   return [
     {
@@ -219,7 +226,7 @@ function energyErrors({ energy, evaluation }: Report): Figure[] {
       says: `What single steps do to the energy, 5 to 95 % of them (bar), the median and the five most extreme on each side (dots). A sound step size keeps the bars short and centred; far dots are steps that rare batches spoil. Kurtosis ${kurtosis.toFixed(1)} (3 would be normal).`,
       svg: draw({
         height: 60 + 22 * rows.length,
-        x: { label: 'ΔE / √d of a step', grid: true, ticks: 6 },
+        x: { type: 'symlog', constant: 0.01, label: 'ΔE / √d of a step', grid: true, ticks, tickFormat: '~g' },
         y: { label: 'chain', domain: rows.map(({ chain }) => chain) },
         marks: [
           Plot.ruleX([0], { stroke: 'currentColor', strokeDasharray: '4,4' }),
@@ -291,7 +298,7 @@ function trace({ traces, warmup }: Report, what: keyof typeof TRACES): Figure {
 }
 
 function noise({ evaluation }: Report): Figure[] {
-  const rows = evaluation.chains.flatMap(({ chain, noise: measured }) =>
+  const rows = evaluation.chains.filter(noiseMatters).flatMap(({ chain, noise: measured }) =>
     measured
       ? (['plain', 'sampled'] as const).map((how) => ({
           chain: String(chain),

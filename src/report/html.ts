@@ -22,6 +22,7 @@ figure { margin: 0; padding: .8rem; background: var(--card); border: 1px solid v
 figure svg { width: 100%; height: auto; max-width: 560px; display: block; } figcaption { color: var(--faint); font-size: .875rem; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .6rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
+th { white-space: normal; vertical-align: bottom; }
 th:first-child, td:first-child { text-align: left; } dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem;
   font-size: .875rem; } dt { color: var(--faint); } dd { margin: 0; overflow-wrap: anywhere; }
 @media print { body { max-width: none; } figure, .verdict { border: 1px solid #bbb; } }`;

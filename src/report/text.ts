@@ -5,7 +5,7 @@ import { binomialInterval, type Difference } from '../infer/intervals.ts';
 import { aurc, auroc, type StrangerAuroc } from '../infer/rejection.ts';
 import type { Convergence, Scores } from '../run/evaluate.ts';
 import type { RecalibratedRun } from '../run/recalibrate.ts';
-import type { Verdict } from '../run/trust.ts';
+import { noiseMatters, type Verdict } from '../run/trust.ts';
 import type { Report } from './collect.ts';
 import { type Figure, figures } from './figures.ts';
 
@@ -92,6 +92,12 @@ function findings(report: Report): string[] {
     const doubt = confidence.map((p) => 1 - p);
     sentences.push(
       `Its doubt tells wrong from right with AUROC ${digits(auroc(doubt, wrong))}. Adaptive calibration error ${digits(adaptiveCalibrationError(confidence, correct))}.`,
+    );
+  }
+  const measured = evaluation.chains.filter(({ noise }) => noise !== undefined);
+  if (measured.length > 0 && !measured.some(noiseMatters)) {
+    sentences.push(
+      'The gradient noise is too weak to turn any chain within its path: it does nothing to this posterior.',
     );
   }
   sentences.push(rejectionSentence(report));

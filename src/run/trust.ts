@@ -30,7 +30,7 @@ const NOISE_SAMPLES = 100;
 const FEWEST_DRAWS = 50;
 /** Effective temperature that a twentieth of the parameters may exceed. */
 const HOT = 2;
-/** A preconditioner that works leaves less than this part of that temperature. */
+/** A preconditioner that works leaves less than this part of the spread of temperatures. */
 const UNCORRECTED = 0.9;
 /** R-hat of a chain's two halves above which it has not settled; autocorrelated draws reach 1.4 by chance. */
 const DRIFTING = 1.5;
@@ -77,10 +77,11 @@ export function judge(input: {
     'did not move: its draws are copies of the warm start; raise --step-size or --steps',
   );
   say(
-    which(
-      ({ noise: n }) =>
-        n !== undefined && n.samples >= NOISE_SAMPLES && n.sampled[2] > HOT && n.sampled[2] > UNCORRECTED * n.plain[2],
-    ),
+    which((chain) => {
+      const { noise } = chain;
+      if (noise === undefined || noise.samples < NOISE_SAMPLES || !noiseMatters(chain)) return false;
+      return noise.sampled[2] > HOT && spread(noise.sampled) > UNCORRECTED * spread(noise.plain);
+    }),
     `gradient noise makes some parameters more than ${HOT} times too wide in variance, and nothing corrects it; use psmile`,
   );
   const draws = chains.reduce((sum, chain) => sum + chain.draws, 0);
@@ -109,6 +110,13 @@ export function judge(input: {
   }
   return { trusted: reasons.length === 0, reasons, remarks };
 }
+
+/** How far above the median parameter the hottest twentieth is. */
+const spread = ([, middle, high]: readonly [number, number, number]) => high / middle;
+
+/** Whether the noise turns the velocity within the path of the chain; if not, its temperatures mean nothing. */
+export const noiseMatters = ({ noise, stepSize, sampling }: ChainSummary): boolean =>
+  noise !== undefined && noise.decoherence < stepSize * sampling.steps;
 
 /** Mean of a−b and its standard error. */
 function pairedDifference(a: Float64Array, b: Float64Array): { mean: number; error: number } {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  autocorrelation,
   type Diagnostics,
   diagnose,
   essBulk,
@@ -211,5 +212,13 @@ describe('draws that cannot be measured', () => {
     expect(() => rhat([])).toThrow('rhat: expected at least one chain, got none.');
     expect(() => essBulk([new Float64Array(3)])).toThrow(/at least 4, got lengths 3\./);
     expect(() => splitRhat([new Float64Array(8), new Float64Array(9)])).toThrow(/equal length.*lengths 8, 9/);
+  });
+});
+
+describe('autocorrelation', () => {
+  it('by hand, about each chain’s own mean', () => {
+    // Deviations (−1, 1, −1, 1) and (−3, −1, 1, 3): variances 1 and 5; lag one −3 and 5, lag two 2 and −6, each over 4.
+    const rho = autocorrelation([Float64Array.of(9, 11, 9, 11), Float64Array.of(0, 2, 4, 6)], 2);
+    expect([...rho]).toEqual([1, 2 / 24, -4 / 24].map((r) => expect.closeTo(r, 12)));
   });
 });

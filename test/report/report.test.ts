@@ -12,6 +12,7 @@ import { pageHtml } from '../../src/report/html.ts';
 import { pageMarkdown } from '../../src/report/markdown.ts';
 import { runPage } from '../../src/report/text.ts';
 import { fit } from '../../src/run/fit.ts';
+import { outOfDistribution } from '../../src/run/ood.ts';
 import type { FitConfig } from '../../src/run/spec.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-report-'));
@@ -20,7 +21,7 @@ writeFileSync(data, demoCsv(1, 300));
 const config: FitConfig = {
   model: { hidden: [8, 8], likelihood: 'gaussian-per-input' },
   warmStart: { epochs: 60 },
-  sampler: { warmup: 800, steps: 800, thin: 10, batchSize: 64 },
+  sampler: { warmup: 1500, steps: 1600, thin: 20, batchSize: 64 },
   chains: 3,
   seed: 4,
 };
@@ -67,7 +68,29 @@ describe('a report', () => {
       expect(svg).toContain('</svg>');
       expect(svg).not.toContain('NaN');
     }
-    expect(pageMarkdown(runPage(report))).toContain('| psmile (sound) | test | 240 |');
+    expect(drawn.map(({ title }) => title)).toContain('Energy errors');
+    const markdown = pageMarkdown(runPage(report));
+    for (const row of [
+      '| psmile (sound) | test | 240 |',
+      '| single network, mean | test | 1 |',
+      '| validation log likelihood |',
+      '| prediction at a probe row (median) |',
+      '| root mean square of weight1 |',
+    ]) {
+      expect(markdown).toContain(row);
+    }
+  });
+
+  it('finds rows from far away strange, and rows of its own kind not', async () => {
+    const away = join(folder, 'away.csv');
+    writeFileSync(away, `x\n${Array.from({ length: 50 }, (_, i) => 8 + 0.1 * i).join('\n')}\n`);
+    const { ood } = await collectReport(join(folder, 'run'), { ood: away });
+    expect(ood?.auroc.epistemic).toBeGreaterThan(0.95);
+    const page = runPage({ ...report, ...(ood && { ood }) });
+    expect(page.figures.map(({ title }) => title)).toContain('Rows from elsewhere');
+    expect(page.findings.join('\n')).toContain('look strange to it with AUROC');
+    const own = await outOfDistribution(join(folder, 'run'), data);
+    expect(Math.abs(own.auroc.epistemic - 0.5)).toBeLessThan(0.1);
   });
 
   it('is written by the command, with the exit code of the verdict', () => {

@@ -7,7 +7,10 @@ import { runBlock } from '../../src/run/block.ts';
 import { evaluate } from '../../src/run/evaluate.ts';
 import type { FitEvent } from '../../src/run/events.ts';
 import { fit } from '../../src/run/fit.ts';
-import { predict } from '../../src/run/predict.ts';
+import { loadData, loadRun } from '../../src/run/load.ts';
+import { predictMembers, readEnsemble } from '../../src/run/members.ts';
+import { predict, predictEncoded } from '../../src/run/predict.ts';
+import { recalibrate, recalibrated } from '../../src/run/recalibrate.ts';
 import { type FitConfig, mergeConfigs } from '../../src/run/spec.ts';
 import { readJson, writeJson } from '../../src/store/files.ts';
 import { runPaths } from '../../src/store/rundir.ts';
@@ -239,6 +242,72 @@ describe('conformal predictions', () => {
     const asked = { run: join(folder, 'main'), data: [{ x: 1 }] };
     await expect(predict({ ...asked, conformal: 0.99 })).rejects.toThrow('more than 30 validation rows');
     await expect(predict({ ...asked, conformal: 0.9, conformalMethod: 'aps' })).rejects.toThrow('cqr or scaled');
+  });
+});
+
+describe('recalibration', () => {
+  it('stretches deviations and quantiles about the mean, is kept, replayed, and gone with a new fit', async () => {
+    await run('scaled', {});
+    const asked = { run: join(folder, 'scaled'), data: [{ x: -2 }, { x: 2 }] };
+    const [plain] = (await predict(asked)).rows as Record<string, number>[];
+    const { recalibration, rows } = await predict({ ...asked, recalibrate: true, conformal: 0.8 });
+    const [row] = rows as Record<string, number>[];
+    const scale = recalibration?.scale ?? Number.NaN;
+    expect(row.mean).toBe(plain.mean);
+    for (const name of ['aleatoric', 'epistemic']) expect(row[name]).toBeCloseTo(scale * plain[name], 12);
+    for (const q of ['q0.05', 'q0.75']) expect(row[q] - row.mean).toBeCloseTo(scale * (plain[q] - plain.mean), 12);
+    const [conformal] = (await predict({ ...asked, conformal: 0.8 })).rows as Record<string, number>[];
+    expect(row.conformalLower).toBe(conformal.conformalLower);
+    const path = runPaths(asked.run).recalibration;
+    writeJson(path, { ...recalibration, scale: 3 });
+    const [again] = (await predict({ ...asked, recalibrate: true })).rows as Record<string, number>[];
+    expect(again.aleatoric).toBeCloseTo(3 * plain.aleatoric, 12);
+    await run('scaled', {});
+    expect((await predict({ ...asked, recalibrate: true })).recalibration?.scale).toBeCloseTo(scale, 12);
+  });
+
+  it('scores the mixture of stretched members', async () => {
+    const scaled = loadRun(join(folder, 'scaled'));
+    const { scale, before, after } = await recalibrate(scaled);
+    const { x, y } = loadData(scaled).test;
+    const { target } = scaled.preprocessing as { target: { mean: number; sd: number } };
+    const rows = (await predictEncoded(scaled, x, [0.05, 0.95])) as Record<string, number>[];
+    const density = new Float64Array(y.length);
+    let members = 0;
+    for await (const { mean, sd } of predictMembers(scaled, x, readEnsemble(scaled))) {
+      members++;
+      for (let i = 0; i < y.length; i++) {
+        const centre = (rows[i].mean - target.mean) / target.sd;
+        const z = (y[i] - centre - scale * (mean[i] - centre)) / (scale * sd[i]);
+        density[i] += Math.exp(-0.5 * z * z) / (scale * sd[i] * Math.sqrt(2 * Math.PI));
+      }
+    }
+    const lppd = density.reduce((sum, p) => sum + Math.log(p / members), 0) / y.length;
+    expect(after.lppd).toBeCloseTo(lppd, 9);
+    expect(before.lppd).toBeCloseTo((await evaluate(join(folder, 'scaled'))).bayesianEnsemble?.test.lppd ?? 0, 9);
+    const inside = rows.filter((row, i) => {
+      const stretched = recalibrated(scaled, row, scale) as Record<string, number>;
+      const observed = target.mean + target.sd * y[i];
+      return observed >= stretched['q0.05'] && observed <= stretched['q0.95'];
+    });
+    expect(after.coverage90).toBeCloseTo(inside.length / y.length, 12);
+  });
+
+  it('tempers class probabilities and keeps the shares of their entropy', async () => {
+    const asked = { run: join(folder, 'classes'), data: [{ a: 0.5, b: 1.5, kind: 'u' }] };
+    const { recalibration, rows } = await predict({ ...asked, recalibrate: true });
+    const [plain] = (await predict(asked)).rows as Record<string, number>[];
+    const [row] = rows as Record<string, number>[];
+    const names = Object.keys(row).filter((name) => name.startsWith('p('));
+    const weights = names.map((name) => plain[name] ** (1 / (recalibration?.scale ?? 1)));
+    const total = weights.reduce((sum, w) => sum + w, 0);
+    names.forEach((name, k) => {
+      expect(row[name]).toBeCloseTo(weights[k] / total, 12);
+    });
+    const entropy = -names.reduce((sum, name) => sum + row[name] * Math.log(row[name]), 0);
+    expect(row.aleatoric + row.epistemic).toBeCloseTo(entropy, 12);
+    expect(row.epistemic / row.aleatoric).toBeCloseTo(plain.epistemic / plain.aleatoric, 9);
+    expect(recalibration?.before.lppd).toBeCloseTo((await evaluate(asked.run)).bayesianEnsemble?.test.lppd ?? 0, 7);
   });
 });
 
