@@ -52,8 +52,9 @@ export function judge(input: {
   const { spec, chains, deep, bayes, convergence } = input;
   const which = (bad: (chain: ChainSummary) => boolean) => chains.filter(bad).map(({ chain }) => chain);
   const reasons: string[] = [];
-  const say = (list: readonly number[], what: string) => {
-    if (list.length > 0) reasons.push(`chain${list.length > 1 ? 's' : ''} ${list.join(', ')}: ${what}`);
+  const remarks: string[] = [];
+  const say = (list: readonly number[], what: string, where = reasons) => {
+    if (list.length > 0) where.push(`chain${list.length > 1 ? 's' : ''} ${list.join(', ')}: ${what}`);
   };
   say(
     which(({ status }) => status === 'stopped'),
@@ -68,9 +69,13 @@ export function judge(input: {
     which(({ sampling }) => sampling.resets > rejectedShare * sampling.steps),
     `more than ${100 * rejectedShare} % of the steps were rejected; lower --step-size`,
   );
+  const stiff = which(({ sampling }) => (sampling.energyTail ?? 0) > LARGE_ENERGY_ERROR);
+  const tuned = ['smile', 'psmile'].includes(spec.sampler.name);
+  const mend = tuned ? 'lower sampler.energyTarget, or raise --warmup' : 'lower --step-size';
   say(
-    which(({ sampling }) => (sampling.energyTail ?? 0) > LARGE_ENERGY_ERROR),
-    `a tenth of the steps change the energy by more than ${LARGE_ENERGY_ERROR} √d; lower --step-size`,
+    stiff,
+    `a tenth of the steps change the energy by more than ${LARGE_ENERGY_ERROR} √d; ${mend}`,
+    stiff.length > chains.length / 2 ? reasons : remarks,
   );
   say(
     which(({ draws, travelled }) => draws > 1 && travelled < FROZEN * spec.model.priorScale),
@@ -88,7 +93,7 @@ export function judge(input: {
   if (draws < FEWEST_DRAWS) reasons.push(`only ${draws} draws; raise --steps or lower --thin`);
   if (deep.nonFiniteMembers > 0)
     reasons.push(`${deep.nonFiniteMembers} members of the warm start predict non-finite numbers`);
-  if (!bayes) return { trusted: false, reasons, remarks: [] };
+  if (!bayes) return { trusted: false, reasons, remarks };
   if (bayes.nonFiniteMembers > 0)
     reasons.push(`${bayes.nonFiniteMembers} draws predict non-finite numbers and were left out`);
   say(convergence?.outliers ?? [], 'explains the validation rows far worse than the other chains');
@@ -102,7 +107,7 @@ export function judge(input: {
   const found =
     spec.model.likelihood === 'softmax' ? confidenceFaults(confidence, correct) : intervalFaults(coverage, rows);
   reasons.push(...found.overconfident.map((fault) => `on validation rows, ${fault}; ${MENDS}`));
-  const remarks = found.underconfident.map((fault) => `on validation rows, ${fault}; ${MENDS}`);
+  remarks.push(...found.underconfident.map((fault) => `on validation rows, ${fault}; ${MENDS}`));
   const { mean, error } = pairedDifference(bayes.pointwise, deep.pointwise);
   if (mean < -RELEVANT && mean + SIGNIFICANT * error < 0) {
     const numbers = `${mean.toFixed(3)} ± ${error.toFixed(3)} nats per validation row`;

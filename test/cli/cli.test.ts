@@ -14,7 +14,7 @@ const smile = (...args: string[]): SpawnSyncReturns<string> =>
     encoding: 'utf8',
     env: { ...process.env, NO_COLOR: '1' },
   });
-const quick = ['--warmup', '300', '--steps', '300', '--epochs', '20', '--chains', '4', '--thin', '5'];
+const quick = ['--warmup', '600', '--steps', '300', '--epochs', '60', '--chains', '4', '--thin', '5'];
 
 beforeAll(() => {
   writeFileSync(join(folder, 'demo.csv'), demoCsv(1, 200));
