@@ -76,7 +76,7 @@ export function forceMap(structure: NoiseStructure, injected = false): ForceMap 
 }
 
 /** Draws of mean 0 and variance 1. `shape`: degrees of freedom (> 2) of Student's t, σ of the log-normal. */
-function standardised(law: NoiseLaw, shape: number): (key: Key, out: Float64Array) => void {
+export function standardised(law: NoiseLaw, shape: number): (key: Key, out: Float64Array) => void {
   if (law === 'normal') return (key, out) => normals(key, out);
   if (law === 'laplace') {
     return (key, out) => {
