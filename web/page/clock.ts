@@ -29,10 +29,7 @@ export class Clock {
   constructor(onFrames: (frames: Pictures) => void, onError: (message: string) => void) {
     this.#onFrames = onFrames;
     this.#onError = onError;
-    const worker = () => {
-      const made = new Worker('worker.js', { type: 'module' });
-      return made;
-    };
+    const worker = () => new Worker('worker.js', { type: 'module' });
     this.#workers = { left: worker(), right: worker() };
     for (const side of SIDES) {
       this.#workers[side].onmessage = ({ data }: MessageEvent<Reply>) => this.#receive(side, data);

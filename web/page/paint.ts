@@ -161,26 +161,37 @@ export class StagePainter {
   }
 }
 
-/** A marginal: bars of what was sampled, the outline of what is true. */
-export function drawMarginal(canvas: HTMLCanvasElement, counts: Float64Array, truth: Float64Array, colours: Palette): void {
-  const [width, height] = [canvas.clientWidth * devicePixelRatio, canvas.clientHeight * devicePixelRatio].map(Math.round);
+/** A marginal: bars of what was sampled, the outline of what is true; along x lying below the stage, along y standing beside it. */
+export function drawMarginal(
+  canvas: HTMLCanvasElement,
+  along: 'x' | 'y',
+  counts: Float64Array,
+  truth: Float64Array,
+  colours: Palette,
+): void {
+  const width = Math.round(canvas.clientWidth * devicePixelRatio);
+  const height = Math.round(canvas.clientHeight * devicePixelRatio);
   if (canvas.width !== width) canvas.width = width;
   if (canvas.height !== height) canvas.height = height;
   const context = canvas.getContext('2d') as CanvasRenderingContext2D;
+  context.setTransform(1, 0, 0, 1, 0, 0);
   context.clearRect(0, 0, width, height);
+  // From here on the first coordinate runs along the axis and the second away from the stage.
+  if (along === 'y') context.setTransform(0, -1, 1, 0, 0, height);
+  const [length, depth] = along === 'x' ? [width, height] : [height, width];
   const total = counts.reduce((sum, n) => sum + n, 0);
-  const top = 1.6 * Math.max(...truth);
-  const [step, y] = [width / BINS, (p: number) => height - (p / top) * height];
+  const scale = depth / (1.6 * Math.max(...truth));
+  const step = length / BINS;
   context.fillStyle = colours.chain;
   context.globalAlpha = 0.55;
-  if (total > 0) counts.forEach((n, k) => context.fillRect(k * step, y(n / total), step - 0.5, height));
+  for (let k = 0; k < BINS && total > 0; k++) context.fillRect(k * step, 0, step - 0.5, (counts[k] / total) * scale);
   context.globalAlpha = 1;
   context.strokeStyle = colours.text;
   context.lineWidth = 1.5 * devicePixelRatio;
   context.beginPath();
-  truth.forEach((p, k) => {
-    context.lineTo(k * step, y(p));
-    context.lineTo((k + 1) * step, y(p));
-  });
+  for (let k = 0; k < BINS; k++) {
+    context.lineTo(k * step, truth[k] * scale);
+    context.lineTo((k + 1) * step, truth[k] * scale);
+  }
   context.stroke();
 }

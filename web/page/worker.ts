@@ -4,6 +4,7 @@ import type { Frame, Reply, Request } from './protocol.ts';
 
 let sampler: Simulation | undefined;
 let run = 0;
+let chains = 0;
 
 const reply = (message: Reply) => postMessage(message);
 
@@ -15,8 +16,7 @@ function frame(of: Simulation, chains: number): Frame {
   return { readout: of.readout(), positions, velocities, flashes: of.flashes(), histograms: of.histograms };
 }
 
-let chains = 0;
-onmessage = ({ data }: MessageEvent<Request>) => {
+addEventListener('message', ({ data }: MessageEvent<Request>) => {
   try {
     if (data.type === 'start') {
       run = data.run;
@@ -30,4 +30,4 @@ onmessage = ({ data }: MessageEvent<Request>) => {
   } catch (error) {
     reply({ type: 'error', run, message: (error as Error).message });
   }
-};
+});

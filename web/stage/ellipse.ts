@@ -1,6 +1,7 @@
 /** Gradient noise of the stage: an ellipse of standard deviations, a law, and how it varies in space. */
-import { standardised } from '../../src/targets/noise.ts';
+
 import { fold, stream } from '../../src/math/threefry.ts';
+import { standardised } from '../../src/targets/noise.ts';
 import type { Key, LogDensity } from '../../src/types.ts';
 
 export const LAWS = ['normal', 'laplace', 'student-t'] as const;

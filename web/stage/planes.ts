@@ -88,7 +88,7 @@ export const PLANES = {
   },
 } satisfies Record<string, PlaneTarget>;
 export type PlaneName = keyof typeof PLANES | 'formula';
-export const PLANE_NAMES = [...Object.keys(PLANES), 'formula'] as [PlaneName, ...PlaneName[]];
+export const PLANE_NAMES: readonly PlaneName[] = [...(Object.keys(PLANES) as (keyof typeof PLANES)[]), 'formula'];
 
 /** The target of that name; `formula` is parsed. Throws an `Error` for one that is none. */
 export function planeTarget(name: PlaneName, formula: string): PlaneTarget {

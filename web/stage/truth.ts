@@ -61,10 +61,9 @@ export function truthOf({ density, reach }: PlaneTarget): Truth {
     );
   }
   const [mx, my, xx, xy, yy, x4, y4] = moments.map((m) => m / total);
-  for (const marginal of marginals) marginal.forEach((p, k) => (marginal[k] = p / total));
   return {
     reach,
-    marginals,
+    marginals: [marginals[0].map((p) => p / total), marginals[1].map((p) => p / total)],
     square: [xx, yy],
     squareVariance: [x4 - xx * xx, y4 - yy * yy],
     mean: [mx, my],

@@ -1,0 +1,30 @@
+/** Builds the web pages into `dist-web`, a static folder; with --serve, serves it and builds anew as files change. */
+import { cpSync, mkdirSync, rmSync } from 'node:fs';
+import { context } from 'esbuild';
+
+const OUT = 'dist-web';
+const serving = process.argv.includes('--serve');
+
+rmSync(OUT, { recursive: true, force: true });
+mkdirSync(OUT);
+for (const file of ['index.html', 'style.css']) cpSync(`web/page/${file}`, `${OUT}/${file}`);
+const building = await context({
+  entryPoints: { stage: 'web/page/stage.tsx', worker: 'web/page/worker.ts' },
+  outdir: OUT,
+  bundle: true,
+  minify: !serving,
+  sourcemap: serving,
+  format: 'esm',
+  target: 'es2022',
+  jsx: 'automatic',
+  jsxImportSource: 'preact',
+});
+if (serving) {
+  await building.watch();
+  const { port } = await building.serve({ servedir: OUT });
+  console.log(`the noise gallery: http://localhost:${port}`);
+} else {
+  await building.rebuild();
+  await building.dispose();
+  console.log(`web pages in ${OUT}: open index.html through any static server`);
+}
