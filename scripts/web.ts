@@ -3,6 +3,8 @@ import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { context } from 'esbuild';
 
 const OUT = 'dist-web';
+/** Elementary functions that browsers compute to other last bits than Node. */
+const PORTABLE = ['exp', 'expm1', 'log', 'log1p'];
 const serving = process.argv.includes('--serve');
 
 rmSync(OUT, { recursive: true, force: true });
@@ -18,6 +20,8 @@ const building = await context({
   target: 'es2022',
   jsx: 'automatic',
   jsxImportSource: 'preact',
+  define: Object.fromEntries(PORTABLE.map((name) => [`Math.${name}`, `portable_${name}`])),
+  inject: ['web/page/portable-math.ts'],
 });
 if (serving) {
   await building.watch();

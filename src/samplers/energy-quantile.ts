@@ -17,7 +17,8 @@ export function gammaQuantile(mean: number, deviation: number, z: number): numbe
 
 /** Wilson & Hilferty 1931: Gamma(k, θ) quantile ≈ θk(1 − 1/(9k) + z/(3√k))³. */
 export function wilsonHilferty(shape: number, scale: number, z: number): number {
-  return scale * shape * (1 - 1 / (9 * shape) + z / (3 * Math.sqrt(shape))) ** 3;
+  const root = 1 - 1 / (9 * shape) + z / (3 * Math.sqrt(shape));
+  return scale * shape * root * root * root;
 }
 
 /** z-values of the three quantiles of the rule: reset above r, shrink above 1 − 2a/3, grow below a/3. */

@@ -60,7 +60,7 @@ function setRoots(map: Float64Array, inverse: Float64Array, at: number, covarian
   });
   const power = (exponent: number) =>
     vectors
-      .mmul(Matrix.diag(values.map((v) => v ** exponent)))
+      .mmul(Matrix.diag(values.map((v) => Math.exp(exponent * Math.log(v)))))
       .mmul(vectors.transpose())
       .to1DArray();
   map.set(power(-0.5), at);

@@ -116,5 +116,5 @@ function averageDually(state: ChainState, c: number, first: number, shortfall: n
   state.shortfall[c] += (shortfall - state.shortfall[c]) / (n + T0);
   const log = Math.log(10 * first) - (Math.sqrt(n) / GAMMA) * state.shortfall[c];
   state.stepSize[c] = Math.exp(log);
-  state.logStepMean[c] += n ** -KAPPA * (log - state.logStepMean[c]);
+  state.logStepMean[c] += Math.exp(-KAPPA * Math.log(n)) * (log - state.logStepMean[c]);
 }

@@ -53,9 +53,10 @@ export const predictor = {
   absorb({ tunerSum, tunerWeight, stepSize, stepSizeCeiling }: State, c: number, ratio: number): number {
     const excess = ratio + 1e-8;
     const weight = Math.exp(-0.5 * (Math.log(excess) / (6 * TRUST)) ** 2);
-    tunerSum[c] = DECAY * tunerSum[c] + (weight * excess) / stepSize[c] ** 6;
+    const cube = stepSize[c] * stepSize[c] * stepSize[c];
+    tunerSum[c] = DECAY * tunerSum[c] + (weight * excess) / (cube * cube);
     tunerWeight[c] = DECAY * tunerWeight[c] + weight;
-    const predicted = (tunerSum[c] / tunerWeight[c]) ** (-1 / 6);
+    const predicted = Math.exp(-Math.log(tunerSum[c] / tunerWeight[c]) / 6);
     return Math.max(Math.min(predicted, stepSizeCeiling[c]), SMALLEST);
   },
 

@@ -2,6 +2,7 @@
  * Gradient noise of the paper's benchmark: a random force ξ per chain and step that enters the log density as
  * f(θ) ξ·θ, where f = 1, or exp(−θ₃/s) for noise that varies in space.
  */
+import cos from '@stdlib/math-base-special-cos';
 import { normals, uniforms } from '../math/random.ts';
 import { fold, stream } from '../math/threefry.ts';
 import type { Key, LogDensity } from '../types.ts';
@@ -102,8 +103,8 @@ export function standardised(law: NoiseLaw, shape: number): (key: Key, out: Floa
     if (pairs.length !== 2 * out.length) pairs = new Float64Array(2 * out.length);
     uniforms(key, pairs);
     for (let i = 0; i < out.length; i++) {
-      const radius = Math.sqrt(shape * (pairs[2 * i] ** (-2 / shape) - 1));
-      out[i] = (radius * Math.cos(2 * Math.PI * pairs[2 * i + 1])) / deviation;
+      const radius = Math.sqrt(shape * Math.expm1((-2 / shape) * Math.log(pairs[2 * i])));
+      out[i] = (radius * cos(2 * Math.PI * pairs[2 * i + 1])) / deviation;
     }
   };
 }

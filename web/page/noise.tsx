@@ -85,7 +85,7 @@ function EllipseHandles({ noise, onChange }: { noise: Ellipse; onChange: (noise:
       <circle
         class="handle"
         role="slider"
-        tabIndex={0}
+        tabindex={0}
         aria-label={`${axis} axis of the noise: arrows up and down stretch, left and right rotate`}
         aria-valuemin={0}
         aria-valuemax={LARGEST}

@@ -42,7 +42,9 @@ export function Side(props: {
     <Card title={name === 'left' ? 'Left sampler' : 'Right sampler'}>
       <div class="plane">
         <canvas ref={square} class="square" role="img" aria-label={`Chains of ${said}`} />
-        <canvas ref={alongY} class="along-y" role="img" aria-label="Histogram along y beside the true marginal" />
+        <div class="along-y">
+          <canvas ref={alongY} role="img" aria-label="Histogram along y beside the true marginal" />
+        </div>
         <canvas ref={alongX} class="along-x" role="img" aria-label="Histogram along x beside the true marginal" />
       </div>
       <Numbers name={name} readout={readout} />

@@ -1,5 +1,7 @@
 /** Gradient noise of the stage: an ellipse of standard deviations, a law, and how it varies in space. */
 
+import cos from '@stdlib/math-base-special-cos';
+import sin from '@stdlib/math-base-special-sin';
 import { fold, stream } from '../../src/math/threefry.ts';
 import { standardised } from '../../src/targets/noise.ts';
 import type { Key, LogDensity } from '../../src/types.ts';
@@ -32,7 +34,7 @@ export const deviations = ({ major, minor, batch }: Ellipse): [number, number] =
 /** Covariance of the noise along two directions, where the tilt is nil. */
 export function varianceAlong(ellipse: Ellipse, axes: readonly (readonly [number, number])[]): number[] {
   const [a, b] = deviations(ellipse);
-  const [c, s] = [Math.cos(ellipse.angle), Math.sin(ellipse.angle)];
+  const [c, s] = [cos(ellipse.angle), sin(ellipse.angle)];
   return axes.map(([x, y]) => (a * (c * x + s * y)) ** 2 + (b * (-s * x + c * y)) ** 2);
 }
 
@@ -40,7 +42,7 @@ export function varianceAlong(ellipse: Ellipse, axes: readonly (readonly [number
 export function ellipseForce(ellipse: Ellipse): (keys: readonly Key[], t: number, out: Float64Array) => void {
   const draw = standardised(ellipse.law, FREEDOM);
   const [a, b] = deviations(ellipse);
-  const [c, s] = [Math.cos(ellipse.angle), Math.sin(ellipse.angle)];
+  const [c, s] = [cos(ellipse.angle), sin(ellipse.angle)];
   let raw = new Float64Array(0);
   return (keys, t, out) => {
     const d = out.length / keys.length;

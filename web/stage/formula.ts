@@ -2,12 +2,54 @@
  * A log density typed by the user, with its gradient: the expression becomes a tape of operations on dual numbers, each a value
  * and its two partial derivatives.
  */
+import cos from '@stdlib/math-base-special-cos';
+import sin from '@stdlib/math-base-special-sin';
 import jsep, { type Expression } from 'jsep';
 
 /** Value and partial derivatives of the formula at (x, y), written to `out` `[3]`. */
 export type Formula = (x: number, y: number, out: Float64Array) => void;
 
 jsep.addBinaryOp('^', 12, true);
+jsep.hooks.add('gobble-token', signed);
+
+/** What jsep tells its hooks, as far as it is used here. */
+interface Parser {
+  index: number;
+  readonly char: string;
+  readonly expr: string;
+  gobbleToken(): Expression | false | undefined;
+  gobbleSpaces(): void;
+  throwError(message: string): never;
+}
+
+/** A sign binds less than a power: −x² is −(x²). jsep alone would read (−x)². */
+function signed(this: Parser, environment: { node?: Expression | false }): void {
+  const operator = this.char;
+  if (operator !== '-' && operator !== '+') return;
+  this.index++;
+  environment.node = { type: 'UnaryExpression', operator, argument: powers(this), prefix: true } as Expression;
+}
+
+function powers(parser: Parser): Expression {
+  parser.gobbleSpaces();
+  const left = parser.gobbleToken();
+  if (!left) return parser.throwError('Expected a value after the sign');
+  parser.gobbleSpaces();
+  const length = ['**', '^'].find((sign) => parser.expr.startsWith(sign, parser.index))?.length;
+  if (length === undefined) return left;
+  parser.index += length;
+  return { type: 'BinaryExpression', operator: '^', left, right: powers(parser) } as Expression;
+}
+
+/** a^b by multiplication where b is a small whole number, so that every engine finds the same bits. */
+function power(a: number, b: number): number {
+  if (!Number.isInteger(b) || Math.abs(b) > LARGEST_PRODUCT) return Math.exp(b * Math.log(a));
+  let product = 1;
+  for (let k = Math.abs(b); k > 0; k--) product *= a;
+  return b < 0 ? 1 / product : product;
+}
+
+const LARGEST_PRODUCT = 16;
 
 /** f(a), and its derivative from a and f(a). */
 type Unary = readonly [value: (a: number) => number, slope: (a: number, value: number) => number];
@@ -16,9 +58,9 @@ const FUNCTIONS: Readonly<Record<string, Unary>> = {
   log: [Math.log, (a) => 1 / a],
   sqrt: [Math.sqrt, (_, v) => 0.5 / v],
   abs: [Math.abs, (a) => Math.sign(a)],
-  sin: [Math.sin, (a) => Math.cos(a)],
-  cos: [Math.cos, (a) => -Math.sin(a)],
-  tanh: [Math.tanh, (_, v) => 1 - v * v],
+  sin: [sin, (a) => cos(a)],
+  cos: [cos, (a) => -sin(a)],
+  tanh: [(a) => 1 - 2 / (Math.exp(2 * a) + 1), (_, v) => 1 - v * v],
 };
 const CONSTANTS: Readonly<Record<string, number>> = { pi: Math.PI, e: Math.E };
 
@@ -63,8 +105,8 @@ export function parseFormula(text: string): Formula {
         y[out] = (y[a] - v[out] * y[b]) / v[b];
       },
       '^': (v, x, y) => {
-        v[out] = v[a] ** v[b];
-        const base = v[b] * v[a] ** (v[b] - 1);
+        v[out] = power(v[a], v[b]);
+        const base = v[b] * power(v[a], v[b] - 1);
         const exponent = x[b] === 0 && y[b] === 0 ? 0 : v[out] * Math.log(v[a]);
         x[out] = base * x[a] + exponent * x[b];
         y[out] = base * y[a] + exponent * y[b];

@@ -90,10 +90,14 @@ export const PLANES = {
 export type PlaneName = keyof typeof PLANES | 'formula';
 export const PLANE_NAMES: readonly PlaneName[] = [...(Object.keys(PLANES) as (keyof typeof PLANES)[]), 'formula'];
 
+/** The formula parsed last. */
+let typed: { readonly formula: string; readonly density: Plane } | undefined;
+
 /** The target of that name; `formula` is parsed. Throws an `Error` for one that is none. */
 export function planeTarget(name: PlaneName, formula: string): PlaneTarget {
   if (name !== 'formula') return PLANES[name];
-  return { label: 'Your formula', reach: 5, density: parseFormula(formula) };
+  if (typed?.formula !== formula) typed = { formula, density: parseFormula(formula) };
+  return { label: 'Your formula', reach: 5, density: typed.density };
 }
 
 /** `copies` independent planes side by side: dimension 2·copies. */

@@ -2,10 +2,10 @@
 import type { PlaneTarget } from './planes.ts';
 
 export const BINS = 48;
-/** Grid points per axis; a multiple of the bins. */
-const SIDE = 480;
+/** Grid points per axis, six to a bin. */
+const SIDE = 720;
 /** The grid reaches this much further than what is shown, so that tails count. */
-const MARGIN = 1.6;
+const MARGIN = 2.5;
 
 export interface Truth {
   readonly reach: number;
@@ -21,46 +21,54 @@ export interface Truth {
   readonly top: number;
 }
 
+const known = new Map<PlaneTarget['density'], Truth>();
+
 /** Throws an `Error` where the density has no finite value or does not fall off within reach. */
-export function truthOf({ density, reach }: PlaneTarget): Truth {
+export function truthOf(target: PlaneTarget): Truth {
+  const found = known.get(target.density) ?? integrated(target);
+  known.set(target.density, found);
+  return found;
+}
+
+function integrated({ density, reach }: PlaneTarget): Truth {
   const out = new Float64Array(3);
   const width = (2 * MARGIN * reach) / SIDE;
   const at = (k: number) => -MARGIN * reach + (k + 0.5) * width;
   const logs = new Float64Array(SIDE * SIDE);
   let top = Number.NEGATIVE_INFINITY;
-  for (let j = 0; j < SIDE; j++) {
-    for (let i = 0; i < SIDE; i++) {
-      density(at(i), at(j), out);
-      logs[j * SIDE + i] = Number.isNaN(out[0]) ? Number.NEGATIVE_INFINITY : out[0];
-      top = Math.max(top, logs[j * SIDE + i]);
-    }
+  for (let k = 0; k < logs.length; k++) {
+    density(at(k % SIDE), at(Math.floor(k / SIDE)), out);
+    logs[k] = Number.isNaN(out[0]) ? Number.NEGATIVE_INFINITY : out[0];
+    if (logs[k] > top) top = logs[k];
   }
   if (!Number.isFinite(top)) throw new Error('formula: expected finite values in the plane, got none. Correct it.');
-  const moments = new Float64Array(8);
   const marginals: [Float64Array, Float64Array] = [new Float64Array(BINS), new Float64Array(BINS)];
-  let total = 0;
-  let edge = 0;
-  const bin = (v: number) => Math.floor(((v + reach) / (2 * reach)) * BINS);
-  for (let j = 0; j < SIDE; j++) {
-    for (let i = 0; i < SIDE; i++) {
-      const p = Math.exp(logs[j * SIDE + i] - top);
-      const [x, y] = [at(i), at(j)];
-      total += p;
-      if (i === 0 || j === 0 || i === SIDE - 1 || j === SIDE - 1) edge = Math.max(edge, p);
-      const powers = [x, y, x * x, x * y, y * y, x ** 4, y ** 4];
-      powers.forEach((m, k) => {
-        moments[k] += p * m;
-      });
-      if (Math.abs(x) < reach) marginals[0][bin(x)] += p;
-      if (Math.abs(y) < reach) marginals[1][bin(y)] += p;
-    }
-  }
-  if (edge > EDGE) {
+  const moments = new Float64Array(8);
+  const border = Math.max(...BORDER.map((k) => logs[k]));
+  if (border > top + Math.log(EDGE)) {
     throw new Error(
       'formula: expected a density that falls off within the plane shown, got one that does not. Add -0.1*(x^2+y^2).',
     );
   }
-  const [mx, my, xx, xy, yy, x4, y4] = moments.map((m) => m / total);
+  const bin = (v: number) => Math.floor(((v + reach) / (2 * reach)) * BINS);
+  for (let k = 0; k < logs.length; k++) {
+    const p = Math.exp(logs[k] - top);
+    if (p === 0) continue;
+    const [x, y] = [at(k % SIDE), at(Math.floor(k / SIDE))];
+    const [xx, yy] = [x * x, y * y];
+    moments[0] += p;
+    moments[1] += p * x;
+    moments[2] += p * y;
+    moments[3] += p * xx;
+    moments[4] += p * x * y;
+    moments[5] += p * yy;
+    moments[6] += p * xx * xx;
+    moments[7] += p * yy * yy;
+    if (Math.abs(x) < reach) marginals[0][bin(x)] += p;
+    if (Math.abs(y) < reach) marginals[1][bin(y)] += p;
+  }
+  const [total] = moments;
+  const [, mx, my, xx, xy, yy, x4, y4] = moments.map((m) => m / total);
   return {
     reach,
     marginals: [marginals[0].map((p) => p / total), marginals[1].map((p) => p / total)],
@@ -74,6 +82,8 @@ export function truthOf({ density, reach }: PlaneTarget): Truth {
 
 /** Density at the border, relative to its peak, from which on it does not fall off. */
 const EDGE = 0.02;
+/** Grid points on the border. */
+const BORDER = Array.from({ length: SIDE }, (_, k) => [k, SIDE * (SIDE - 1) + k, SIDE * k, SIDE * k + SIDE - 1]).flat();
 
 /**
  * The directions in which temperatures are told: the principal axes of the covariance, where the theory's noise and curvature

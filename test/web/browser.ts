@@ -1,0 +1,52 @@
+/** The built pages in a real browser. */
+import { existsSync, readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join } from 'node:path';
+import { type Browser, chromium, type Page } from 'playwright-core';
+
+const TYPES: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' };
+const BROWSERS = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+
+export interface Site {
+  readonly url: string;
+  readonly browser: Browser;
+  close(): Promise<void>;
+}
+
+/** Serves `dist-web` and starts Chromium. Throws where there is none. */
+export async function openSite(): Promise<Site> {
+  const executablePath = BROWSERS.find((path) => path !== undefined && existsSync(path));
+  if (!executablePath) throw new Error('test: expected Chromium, found none. Install it, or name it in CHROMIUM.');
+  const server: Server = createServer(({ url = '/' }, response) => {
+    const [path] = url.split('?');
+    const file = join('dist-web', path === '/' ? 'index.html' : path);
+    if (!existsSync(file)) {
+      response.statusCode = 404;
+      response.end();
+      return;
+    }
+    response.setHeader('content-type', TYPES[extname(file)] ?? 'application/octet-stream');
+    response.end(readFileSync(file));
+  });
+  await new Promise<void>((ready) => server.listen(0, ready));
+  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+  return {
+    url: `http://localhost:${(server.address() as AddressInfo).port}/`,
+    browser,
+    async close() {
+      await browser.close();
+      server.close();
+    },
+  };
+}
+
+/** Collects what a page complains of. */
+export function complaints(page: Page): string[] {
+  const found: string[] = [];
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) found.push(message.text());
+  });
+  page.on('pageerror', (error) => found.push(error.message));
+  return found;
+}
