@@ -9,9 +9,14 @@ const serving = process.argv.includes('--serve');
 
 rmSync(OUT, { recursive: true, force: true });
 mkdirSync(OUT);
-for (const file of ['index.html', 'style.css']) cpSync(`web/page/${file}`, `${OUT}/${file}`);
+for (const file of ['index.html', 'curve.html', 'style.css']) cpSync(`web/page/${file}`, `${OUT}/${file}`);
 const building = await context({
-  entryPoints: { stage: 'web/page/stage.tsx', worker: 'web/page/worker.ts' },
+  entryPoints: {
+    stage: 'web/page/stage.tsx',
+    worker: 'web/page/worker.ts',
+    curve: 'web/page/curve.tsx',
+    'curve-worker': 'web/page/curve-worker.ts',
+  },
   outdir: OUT,
   bundle: true,
   minify: !serving,

@@ -22,7 +22,7 @@ describe('docs/library.md', () => {
 
   it('fits and predicts', () => {
     const lines = runExample(fitAndPredict).trim().split('\n');
-    expect(lines[0]).toContain('200 rows, 2 columns');
+    expect(lines[0]).toContain('400 rows, 2 columns');
     expect(lines.join('\n')).toContain('trusted: true');
     expect(lines.at(-1)?.split(' ').map(Number).every(Number.isFinite)).toBe(true);
   });

@@ -3,7 +3,7 @@ import { render } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { PLANE_NAMES, PLANES, planeTarget } from '../stage/planes.ts';
 import { fromHash, LIMITS, type Settings, toHash } from '../stage/settings.ts';
-import type { Readout } from '../stage/simulation.ts';
+import { COPIES, DIMENSION, type Readout } from '../stage/simulation.ts';
 import { TOUR } from '../stage/tour.ts';
 import { type Truth, truthOf } from '../stage/truth.ts';
 import { Clock, type Pictures } from './clock.ts';
@@ -137,8 +137,9 @@ function App() {
       <h1>The noise gallery</h1>
       <p class="intro">
         A sampler that follows mini-batch gradients follows their noise too. Stretch the noise and watch the posterior
-        bend; switch the preconditioner on and watch it straighten. Two of {20} coordinates are shown: each chain moves
-        in ten such planes at once, as a network's chain moves in many.
+        bend; switch the preconditioner on and watch it straighten. Two of {DIMENSION} coordinates are shown: each chain
+        moves in {COPIES} such planes at once, as a network's chain moves in many.{' '}
+        <a href="curve.html">To the regression room</a>
       </p>
       <Tour step={step} readouts={readouts} onVisit={visit} />
       <div class="bar">
