@@ -15,7 +15,7 @@ const scaling = { priorScale: 1, factor: 2 };
 const hidden = [16, 16];
 const plain = curveNetwork(hidden);
 const network = bayesianNetwork(
-  mlp({ inputs: 1, hidden, outputs: 1, activation: 'tanh' }),
+  mlp({ inputs: 1, hidden, outputs: 1, activation: 'relu' }),
   likelihood('gaussian', 1),
   1,
 );

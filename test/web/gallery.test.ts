@@ -106,8 +106,30 @@ describe('the tour', () => {
 });
 
 describe('the page', () => {
-  it('samples to the bit what Node samples', async () => {
-    const settings: Settings = { ...DEFAULTS, chains: 5, noise: { ...DEFAULTS.noise, law: 'laplace', tilt: 0.2 } };
+  const { noise, left, right } = DEFAULTS;
+  const refreshed = { ...left, decoherence: 1.5 };
+  const strange: [string, Partial<Settings>][] = [
+    ['Laplace noise that varies in space', { noise: { ...noise, law: 'laplace', tilt: 0.2 } }],
+    ['heavy tails, turned', { noise: { ...noise, law: 'student-t', angle: 0.7 }, target: 'banana', left: refreshed }],
+    [
+      'tuned, in both modes',
+      { left: { ...left, sampler: 'smile' }, right: { ...right, sampler: 'psmile', mode: 'paper' } },
+    ],
+    [
+      'a formula, and other samplers',
+      {
+        target: 'formula',
+        left: { ...left, sampler: 'psmile-full' },
+        right: { ...right, sampler: 'sghmc', stepSize: 1e-3 },
+      },
+    ],
+    [
+      'a ring and a funnel of settings',
+      { target: 'funnel', left: { ...left, sampler: 'psmile-auto' }, right: { ...right, sampler: 'mclmc' } },
+    ],
+  ];
+  it.each(strange)('samples to the bit what Node samples: %s', async (_, changed) => {
+    const settings: Settings = { ...DEFAULTS, chains: 5, ...changed };
     const { page } = await visit(toHash({ ...settings, speed: 20 }));
     await page.getByRole('button', { name: 'Pause' }).click();
     await jump(page, 2000);

@@ -18,7 +18,7 @@ import { Card, Choice, digits } from './fields.tsx';
 /** Points to begin with: a wave with a gap in the middle. */
 const EXAMPLE: readonly Point[] = Array.from({ length: 36 }, (_, k) => {
   const x = k < 20 ? -4 + 0.13 * k : 1.4 + 0.15 * (k - 20);
-  return { x: Number(x.toFixed(2)), y: Number((Math.sin(1.4 * x) + 0.25 * Math.sin(37.3 * k)).toFixed(2)) };
+  return { x: Number(x.toFixed(2)), y: Number((Math.sin(1.4 * x) + 0.2 * Math.sin(7.1 * k * k)).toFixed(2)) };
 });
 const [WIDTH, HEIGHT] = [500, 330];
 
@@ -211,6 +211,23 @@ function progress(frame: CurveFrame | undefined): string {
   return `${draws.toLocaleString('en')} draws, ε ${digits(stepSize)}`;
 }
 
+/** The ends of both axes, in numbers. */
+function Ticks({ view }: { view: View }) {
+  const label = (x: number, y: number, anchor: 'start' | 'middle' | 'end', text: string) => (
+    <text x={x} y={y} text-anchor={anchor} fill="var(--soft)" font-size={13}>
+      {text}
+    </text>
+  );
+  return (
+    <g>
+      {label(4, HEIGHT - 6, 'start', `x ${digits(view.x[0])}`)}
+      {label(WIDTH - 4, HEIGHT - 6, 'end', digits(view.x[1]))}
+      {label(4, 15, 'start', `y ${digits(view.y[1])}`)}
+      {label(4, HEIGHT - 24, 'start', `y ${digits(view.y[0])}`)}
+    </g>
+  );
+}
+
 function Plot(props: {
   title: string;
   said: Said | undefined;
@@ -262,6 +279,7 @@ function Plot(props: {
           <path d={path(curve)} fill="none" stroke="var(--chain)" stroke-opacity={0.3} />
         ))}
         {said && <path d={path(said.middle)} fill="none" stroke="var(--text)" stroke-width={2} />}
+        <Ticks view={view} />
         {points.map(({ x, y }, k) => (
           // biome-ignore lint/a11y/useSemanticElements: a figure holds no button element.
           <circle
