@@ -177,6 +177,23 @@ describe('the page', () => {
     await page.close();
   });
 
+  it('drags the ellipse by a finger', async () => {
+    const { page } = await visit(toHash({ ...DEFAULTS, chains: 3 }), { hasTouch: true });
+    const handle = page.getByRole('slider', { name: /^major axis/ });
+    const { x, y } = (await handle.boundingBox()) as { x: number; y: number };
+    const session = await page.context().newCDPSession(page);
+    const touch = (type: 'touchStart' | 'touchMove' | 'touchEnd', dx: number) =>
+      session.send('Input.dispatchTouchEvent', {
+        type,
+        touchPoints: type === 'touchEnd' ? [] : [{ x: x + 5 + dx, y: y + 5 }],
+      });
+    await touch('touchStart', 0);
+    for (const dx of [8, 16, 24]) await touch('touchMove', dx);
+    await touch('touchEnd', 0);
+    expect(Number(await handle.getAttribute('aria-valuenow'))).toBeGreaterThan(25);
+    await page.close();
+  });
+
   it('chooses samplers, densities and modes', async () => {
     const { page, said } = await visit(toHash({ ...DEFAULTS, chains: 4 }));
     const sampler = page.getByLabel('Sampler', { exact: true }).first();
