@@ -5,6 +5,7 @@ export default defineConfig({
     index: 'src/index.ts',
     cli: 'cli/main.ts',
     worker: 'src/run/worker.ts',
+    process: 'src/run/process.ts',
     'bench-worker': 'src/bench/worker.ts',
   },
   format: 'esm',

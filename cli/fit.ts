@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { specError } from '../src/errors.ts';
 import type { Evaluation } from '../src/run/evaluate.ts';
+import type { FitEvent } from '../src/run/events.ts';
 import { type FitOptions, fit } from '../src/run/fit.ts';
 import { type FitConfig, mergeConfigs, PAPER_PRESET, parseYamlConfig } from '../src/run/spec.ts';
 import { SAMPLER_NAMES, type SamplerName } from '../src/samplers/registry.ts';
@@ -25,6 +26,7 @@ interface FitFlags {
   out?: string;
   force?: boolean;
   workers?: number;
+  checkpointEvery?: number;
   json?: boolean;
   quiet?: boolean;
   target?: string | number;
@@ -59,6 +61,11 @@ export function fitCommand(): Command {
     .option('-o, --out <dir>', 'run directory (default: smile-runs/<data>-<sampler>-<seed>)')
     .option('--force', 'replace an earlier run in the directory')
     .option('--workers <n>', 'worker threads (default: the number of cores)', number)
+    .option(
+      '--checkpoint-every <seconds>',
+      'seconds between checkpoints, from which `smile resume` goes on (default: 15)',
+      number,
+    )
     .option('--json', 'print the result as JSON')
     .option('--quiet', 'no progress and notes')
     .optionsGroup('Data:')
@@ -107,17 +114,31 @@ Examples:
   $ smile fit airfoil.data --preset paper --sampler psmile-naive
   $ smile fit sales.csv --config fit.yaml --json > result.json
 
-Ctrl-C ends the chains at their next step and scores what was drawn; a second Ctrl-C leaves at once.`,
+Ctrl-C ends the chains at their next step and scores what was drawn; a second Ctrl-C leaves at once. Either way, and after a
+crash, smile resume goes on.`,
     )
     .action(async (data: string, flags: FitFlags) => {
       const config = configOf(flags);
       const out = flags.out ?? defaultFolder(data, config);
-      await runFit({ data, out, config, ...chosen(flags, ['force', 'workers']) }, flags);
+      const { checkpointEvery: checkpointSeconds } = flags;
+      await runFit({ data, out, config, checkpointSeconds, ...chosen(flags, ['force', 'workers']) }, flags);
     });
 }
 
 /** Runs a fit with progress, Ctrl-C, output and exit code. */
-export async function runFit(options: FitOptions, flags: { json?: boolean; quiet?: boolean }): Promise<Evaluation> {
+export const runFit = (options: FitOptions, flags: OutputFlags): Promise<Evaluation> =>
+  withProgress(flags, (signal, onEvent) => fit({ ...options, signal, onEvent }));
+
+interface OutputFlags {
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** Does long work with progress on the screen; Ctrl-C asks it to stop, its evaluation is shown. */
+export async function withProgress(
+  flags: OutputFlags,
+  work: (signal: AbortSignal, onEvent: (event: FitEvent) => void) => Promise<Evaluation>,
+): Promise<Evaluation> {
   const stop = new AbortController();
   const interrupt = () => {
     if (stop.signal.aborted) process.exit(130);
@@ -127,7 +148,7 @@ export async function runFit(options: FitOptions, flags: { json?: boolean; quiet
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   const screen = progressScreen(flags.quiet ?? false);
   try {
-    const evaluation = await fit({ ...options, signal: stop.signal, onEvent: screen.show });
+    const evaluation = await work(stop.signal, screen.show);
     screen.end();
     showEvaluation(evaluation, flags.json ?? false);
     return evaluation;

@@ -11,13 +11,19 @@ import { exportCommand } from './export.ts';
 import { fitCommand } from './fit.ts';
 import { predictCommand } from './predict.ts';
 import { reportCommand } from './report.ts';
+import { resumeCommand } from './resume.ts';
 import { sensitivityCommand } from './sensitivity.ts';
+import { statusCommand } from './status.ts';
+import { verifyCommand } from './verify.ts';
 
 const program = new Command('smile')
   .description('Bayesian ensembles with uncertainty you can trust, by stochastic microcanonical Langevin dynamics.')
   .version(VERSION)
   .addHelpText('after', '\nExit codes: 0 fine, 1 error, 2 ran but the result should not be trusted.\n')
   .addCommand(fitCommand())
+  .addCommand(resumeCommand())
+  .addCommand(statusCommand())
+  .addCommand(verifyCommand())
   .addCommand(predictCommand())
   .addCommand(evaluateCommand())
   .addCommand(reportCommand())

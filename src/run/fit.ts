@@ -14,7 +14,7 @@ import { createRun, setStatus } from '../store/rundir.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
 import type { FitEvent } from './events.ts';
 import { networkOf, SPLITS, type SplitData, storeInputs } from './load.ts';
-import { runChains } from './pool.ts';
+import { allChains, runChains } from './pool.ts';
 import { type FitConfig, type FitSpec, resolveSpec } from './spec.ts';
 import { SOFTWARE } from './version.ts';
 
@@ -30,6 +30,8 @@ export interface FitOptions {
   readonly workers?: number;
   /** Abort to stop at the next step; what was drawn is stored and scored. */
   readonly signal?: AbortSignal;
+  /** Seconds between checkpoints, from which a killed run resumes; they change no result. Default 15. */
+  readonly checkpointSeconds?: number | undefined;
   readonly onEvent?: (event: FitEvent) => void;
 }
 
@@ -59,7 +61,12 @@ export async function fit(options: FitOptions): Promise<Evaluation> {
     `${network.model.name}, ${network.likelihood.name} likelihood, ${network.dim} parameters, ${spec.chains} chains`,
   );
   note(`${spec.sampler.name} (${spec.sampler.mode}), batch ${spec.sampler.batchSize}; results in ${out}`);
-  await runChains(out, spec.chains, { workers, signal, onProgress: (block) => onEvent({ type: 'progress', block }) });
+  await runChains(out, allChains(spec.chains), {
+    workers,
+    signal,
+    checkpointSeconds: options.checkpointSeconds,
+    onProgress: (block) => onEvent({ type: 'progress', block }),
+  });
   setStatus(out, signal?.aborted ? 'stopped' : 'done');
   return evaluate(out);
 }

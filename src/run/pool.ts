@@ -10,36 +10,51 @@ export interface PoolOptions {
   readonly workers?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress: (progress: BlockProgress) => void;
+  readonly checkpointSeconds?: number | undefined;
 }
 
-/** Runs chains 0 … count−1. Aborting the signal ends all blocks at their next step, with their draws stored. */
-export async function runChains(dir: string, count: number, options: PoolOptions): Promise<void> {
-  const { signal, onProgress } = options;
-  const workers = options.workers ?? availableParallelism();
-  const all = Array.from({ length: count }, (_, c) => c);
+/**
+ * Runs chains; those of a group stand at the same place. Aborting the signal ends all blocks at their next step, with their draws
+ * stored.
+ */
+export async function runChains(
+  dir: string,
+  groups: readonly (readonly number[])[],
+  { signal, onProgress, checkpointSeconds, workers = availableParallelism() }: PoolOptions,
+): Promise<void> {
   if (workers === 0) {
-    await runBlock(dir, { chains: all, stopped: () => signal?.aborted ?? false, onProgress });
+    for (const chains of groups) {
+      await runBlock(dir, { chains, stopped: () => signal?.aborted ?? false, onProgress, checkpointSeconds });
+    }
     return;
   }
   const flag = new Int32Array(new SharedArrayBuffer(4));
   const stop = () => Atomics.store(flag, 0, 1);
   if (signal?.aborted) stop();
   signal?.addEventListener('abort', stop, { once: true });
-  try {
-    const jobs = cut(all, workers).map((chains) => {
-      const job: WorkerJob = { dir, chains, stop: flag.buffer as SharedArrayBuffer };
-      return runWorker(job, onProgress).catch((error: unknown) => {
-        stop();
-        throw error;
-      });
+  const blocks = groups.flatMap((group) => cut(group, workers));
+  const work = async () => {
+    for (let chains = blocks.shift(); chains; chains = blocks.shift()) {
+      const stopFlag = flag.buffer as SharedArrayBuffer;
+      await runWorker({ dir, chains, checkpointSeconds, stop: stopFlag }, onProgress);
+    }
+  };
+  const guarded = () =>
+    work().catch((error: unknown) => {
+      stop();
+      throw error;
     });
-    const ended = await Promise.allSettled(jobs);
+  try {
+    const ended = await Promise.allSettled(Array.from({ length: workers }, guarded));
     const failure = ended.find((end) => end.status === 'rejected');
     if (failure) throw failure.reason;
   } finally {
     signal?.removeEventListener('abort', stop);
   }
 }
+
+/** Chains 0 … count−1 as one group. */
+export const allChains = (count: number): number[][] => [Array.from({ length: count }, (_, c) => c)];
 
 /** Cuts a list into at most `parts` neighbouring pieces of nearly equal length. */
 function cut<T>(list: readonly T[], parts: number): T[][] {

@@ -13,7 +13,7 @@ import { evaluate } from './evaluate.ts';
 import type { BlockProgress } from './events.ts';
 import { type LoadedRun, loadData, loadRun } from './load.ts';
 import { predictMembers, readEnsemble } from './members.ts';
-import { runChains } from './pool.ts';
+import { allChains, runChains } from './pool.ts';
 import type { FitSpec } from './spec.ts';
 
 export const VARIATIONS = ['half step', 'double batch'] as const;
@@ -46,7 +46,7 @@ export async function sensitivity(dir: string, options: SensitivityOptions): Pro
     const folder = join(dir, 'sensitivity', variation.replace(' ', '-'));
     prepareVariation(run, folder, varied(run.spec, variation, loadData(run).train.y.length));
     const { workers, signal } = options;
-    await runChains(folder, run.spec.chains, {
+    await runChains(folder, allChains(run.spec.chains), {
       workers,
       signal,
       onProgress: (block) => options.onProgress(variation, block),

@@ -7,9 +7,15 @@ const ENERGIES_KEPT = 1000;
 
 /** Every so many-th of a long series, evenly: where it is full, every second goes and the spacing doubles. */
 class EvenSample {
-  #kept: number[] = [];
-  #spacing = 1;
-  #seen = 0;
+  #kept: number[];
+  #spacing: number;
+  #seen: number;
+
+  constructor({ kept, spacing, seen } = { kept: [] as readonly number[], spacing: 1, seen: 0 }) {
+    this.#kept = [...kept];
+    this.#spacing = spacing;
+    this.#seen = seen;
+  }
 
   add(value: number): void {
     if (this.#seen++ % this.#spacing !== 0) return;
@@ -22,6 +28,21 @@ class EvenSample {
   get values(): readonly number[] {
     return this.#kept;
   }
+
+  standing() {
+    return { kept: this.#kept, spacing: this.#spacing, seen: this.#seen };
+  }
+}
+
+/** What a tally has counted of one chain, as JSON. */
+export interface TallyStanding {
+  readonly steps: number;
+  readonly resets: number;
+  readonly nonFinite: number;
+  readonly moved: number;
+  readonly energies: number;
+  readonly measured: number;
+  readonly sample: { readonly kept: readonly number[]; readonly spacing: number; readonly seen: number };
 }
 
 const tail = (energies: readonly number[]): number =>
@@ -36,14 +57,29 @@ export class Tally {
   readonly #sample: EvenSample[];
   #steps = 0;
 
-  constructor(chains: number) {
-    const zeros = () => new Array<number>(chains).fill(0);
-    this.resets = zeros();
-    this.nonFinite = zeros();
-    this.#moved = zeros();
-    this.#energies = zeros();
-    this.#measured = zeros();
-    this.#sample = Array.from({ length: chains }, () => new EvenSample());
+  /** Counts from nothing, or on from where the tallies of the chains stood, after the same number of steps. */
+  constructor(chains: number, from: readonly (TallyStanding | undefined)[] = []) {
+    const each = (pick: (standing: TallyStanding) => number) =>
+      Array.from({ length: chains }, (_, c) => (from[c] ? pick(from[c]) : 0));
+    this.resets = each((s) => s.resets);
+    this.nonFinite = each((s) => s.nonFinite);
+    this.#moved = each((s) => s.moved);
+    this.#energies = each((s) => s.energies);
+    this.#measured = each((s) => s.measured);
+    this.#sample = Array.from({ length: chains }, (_, c) => new EvenSample(from[c]?.sample));
+    this.#steps = from[0]?.steps ?? 0;
+  }
+
+  standing(c: number): TallyStanding {
+    return {
+      steps: this.#steps,
+      resets: this.resets[c],
+      nonFinite: this.nonFinite[c],
+      moved: this.#moved[c],
+      energies: this.#energies[c],
+      measured: this.#measured[c],
+      sample: this.#sample[c].standing(),
+    };
   }
 
   absorb(info: Info): void {

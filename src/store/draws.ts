@@ -1,5 +1,5 @@
 /** Draws of one chain as numbered blocks, so that memory stays bounded and every file is whole. */
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { storeError } from '../errors.ts';
 import { readTensors, writeTensors } from './safetensors.ts';
@@ -18,14 +18,30 @@ export interface DrawWriter {
   add(theta: Float64Array, at: number, step: number): void;
   /** Writes what is held. */
   flush(): void;
+  /** Where the writer stands: blocks written, and the draws it holds. */
+  standing(): WriterStanding;
 }
 
-/** Writes the draws of the chain in `folder`, blocks of `blockSize` draws of dimension `d`. */
-export function drawWriter(folder: string, d: number, blockSize: number): DrawWriter {
+export interface WriterStanding {
+  readonly blocks: number;
+  readonly data: Float32Array;
+  readonly steps: Float64Array;
+}
+
+/**
+ * Writes the draws of the chain in `folder`, blocks of `blockSize` draws of dimension `d`; from where another writer stood, whose later
+ * blocks go.
+ */
+export function drawWriter(folder: string, d: number, blockSize: number, from?: WriterStanding): DrawWriter {
   const data = new Float32Array(blockSize * d);
   const steps = new Float64Array(blockSize);
-  let held = 0;
-  let block = 0;
+  let held = from?.steps.length ?? 0;
+  let block = from?.blocks ?? 0;
+  if (from) {
+    data.set(from.data);
+    steps.set(from.steps);
+    for (const name of blockNames(folder).slice(block)) rmSync(join(folder, name));
+  }
   const flush = () => {
     if (held === 0) return;
     const name = `draws-${String(++block).padStart(6, '0')}.safetensors`;
@@ -45,17 +61,20 @@ export function drawWriter(folder: string, d: number, blockSize: number): DrawWr
       if (held === blockSize) flush();
     },
     flush,
+    standing: () => ({ blocks: block, data: data.slice(0, held * d), steps: steps.slice(0, held) }),
   };
 }
 
-/** The blocks of a chain in order; none when it has no draws yet. Throws for a damaged, missing or foreign block. */
-export function* readDraws(folder: string, d: number): Generator<DrawBlock> {
-  const names = existsSync(folder)
+const blockNames = (folder: string): string[] =>
+  existsSync(folder)
     ? readdirSync(folder)
         .filter((name) => NAME.test(name))
         .sort()
     : [];
-  for (const [i, name] of names.entries()) {
+
+/** The blocks of a chain in order; none when it has no draws yet. Throws for a damaged, missing or foreign block. */
+export function* readDraws(folder: string, d: number): Generator<DrawBlock> {
+  for (const [i, name] of blockNames(folder).entries()) {
     const path = join(folder, name);
     if (Number(NAME.exec(name)?.[1]) !== i + 1)
       throw storeError(`${path}: expected block ${i + 1} before it, got none. Restore the file.`);

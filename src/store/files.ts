@@ -6,12 +6,13 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   writeSync,
 } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { storeError } from '../errors.ts';
 
 /** Marks files that are still being written; readers never look at them. */
@@ -37,6 +38,13 @@ export function writeWhole(path: string, content: string | Uint8Array): void {
     throw storeError(`${path}: expected to write the file, got ${(cause as Error).message}. Check space and rights.`, {
       cause,
     });
+  }
+}
+
+/** Removes what writers that were killed left half written in a folder and below. */
+export function sweep(folder: string): void {
+  for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+    if (name.endsWith(TEMPORARY)) rmSync(join(folder, name), { force: true });
   }
 }
 

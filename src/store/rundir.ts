@@ -7,6 +7,7 @@
  *   data.safetensors         encoded rows of the three splits
  *   members/K.safetensors    warm start of member K, float64
  *   chains/K/draws-N.safetensors, chains/K/summary.json
+ *   chains/K/checkpoint.safetensors   where chain K stands, and the one before
  *   result.json              scores and verdict
  */
 import { existsSync, readdirSync, rmSync } from 'node:fs';
@@ -50,6 +51,7 @@ export const runPaths = (dir: string) => ({
   member: (k: number) => join(dir, 'members', `${k}.safetensors`),
   chain: (k: number) => join(dir, 'chains', String(k)),
   trace: (k: number) => join(dir, 'chains', String(k), 'trace.json'),
+  checkpoint: (k: number) => join(dir, 'chains', String(k), 'checkpoint.safetensors'),
   summary: (k: number) => join(dir, 'chains', String(k), 'summary.json'),
 });
 
@@ -100,5 +102,7 @@ export function openRun(dir: string): Manifest {
   return manifest;
 }
 
-export const setStatus = (dir: string, status: RunStatus): void =>
-  writeJson(runPaths(dir).manifest, { ...openRun(dir), status, updated: new Date().toISOString() });
+export const updateManifest = (dir: string, change: Partial<Pick<Manifest, 'status' | 'configHash'>>): void =>
+  writeJson(runPaths(dir).manifest, { ...openRun(dir), ...change, updated: new Date().toISOString() });
+
+export const setStatus = (dir: string, status: RunStatus): void => updateManifest(dir, { status });

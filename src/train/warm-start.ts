@@ -3,7 +3,7 @@
  * deep ensemble that the chains start from.
  */
 import type { LogDensity } from '../types.ts';
-import { adamwState, adamwStep, scheduledRate } from './adamw.ts';
+import { adamwStep, scheduledRate } from './adamw.ts';
 
 export interface WarmStartOptions<B> {
   /** Log likelihood scaled to the whole data set; the loss is its negative divided by `rows`. */
@@ -25,37 +25,55 @@ export interface WarmStartOptions<B> {
   /** Epochs without improvement before a member stops. */
   readonly patience: number;
   /** Called after every epoch; returning true stops all members where they are. */
-  readonly onEpoch?: (epoch: number, bestLoss: Float64Array) => boolean;
+  readonly onEpoch?: (epoch: number, state: TrainState) => boolean;
 }
 
-export interface WarmStart {
-  /** Each member's parameters at its best validation loss `[C × d]`. */
+/** Where the training of a block stands; the arrays belong to it and change with every epoch. */
+export interface TrainState {
+  /** Epochs trained. */
+  epoch: number;
+  /** Parameters now, and AdamW's moments, `[C × d]`. */
   readonly theta: Float64Array;
+  readonly m: Float64Array;
+  readonly v: Float64Array;
+  /** Each member's parameters at its best validation loss `[C × d]`. */
+  readonly best: Float64Array;
   /** That loss `[C]`; Infinity for a member whose loss never was finite. */
   readonly loss: Float64Array;
+  /** Its epoch `[C]`. */
+  readonly bestEpoch: Float64Array;
   /** Epochs that each member trained `[C]`. */
   readonly epochs: Float64Array;
 }
 
-/** Trains from `start` `[C × d]`. A member stops when its own validation loss has not improved for `patience` epochs. */
-export async function warmStart<B>(start: Float64Array, options: WarmStartOptions<B>): Promise<WarmStart> {
-  const { logLikelihood, rows, batchAt, validationLoss, fixed, decay, epochs, patience } = options;
-  const d = logLikelihood.dim;
-  const members = start.length / d;
-  const theta = start.slice();
-  const gradient = new Float64Array(start.length);
-  const value = new Float64Array(members);
-  const optimiser = adamwState(start.length);
-  const best: WarmStart = {
+/** Untrained members at `start` `[C × d]`. */
+export function untrained(start: Float64Array, members: number): TrainState {
+  return {
+    epoch: 0,
     theta: start.slice(),
+    m: new Float64Array(start.length),
+    v: new Float64Array(start.length),
+    best: start.slice(),
     loss: new Float64Array(members).fill(Number.POSITIVE_INFINITY),
+    bestEpoch: new Float64Array(members),
     epochs: new Float64Array(members),
   };
-  const bestEpoch = new Float64Array(members);
-  const stepsPerEpoch = Math.ceil(rows / options.batchSize);
+}
 
-  for (let epoch = 0, t = 0; epoch < epochs && best.epochs.some((trained) => trained === epoch); epoch++) {
-    for (let step = 0; step < stepsPerEpoch; step++, t++) {
+/** Trains on, in place. A member stops when its own validation loss has not improved for `patience` epochs. */
+export async function warmStart<B>(state: TrainState, options: WarmStartOptions<B>): Promise<void> {
+  const { logLikelihood, rows, batchAt, validationLoss, fixed, decay, epochs, patience } = options;
+  const { theta, best } = state;
+  const d = logLikelihood.dim;
+  const members = theta.length / d;
+  const gradient = new Float64Array(theta.length);
+  const value = new Float64Array(members);
+  const stepsPerEpoch = Math.ceil(rows / options.batchSize);
+  const optimiser = { m: state.m, v: state.v, count: state.epoch * stepsPerEpoch };
+
+  while (state.epoch < epochs && state.epochs.some((trained) => trained === state.epoch)) {
+    const epoch = state.epoch;
+    for (let t = epoch * stepsPerEpoch; t < (epoch + 1) * stepsPerEpoch; t++) {
       await logLikelihood.evaluate(theta, batchAt(t), value, gradient);
       for (let i = 0; i < gradient.length; i++) gradient[i] *= fixed[i % d] ? 0 : -1 / rows;
       const rate = scheduledRate(options.schedule, options.learningRate, t / (epochs * stepsPerEpoch));
@@ -63,15 +81,15 @@ export async function warmStart<B>(start: Float64Array, options: WarmStartOption
     }
     const loss = await validationLoss(theta);
     for (let c = 0; c < members; c++) {
-      if (best.epochs[c] !== epoch) continue;
-      if (loss[c] < best.loss[c]) {
-        best.loss[c] = loss[c];
-        bestEpoch[c] = epoch;
-        best.theta.set(theta.subarray(c * d, (c + 1) * d), c * d);
+      if (state.epochs[c] !== epoch) continue;
+      if (loss[c] < state.loss[c]) {
+        state.loss[c] = loss[c];
+        state.bestEpoch[c] = epoch;
+        best.set(theta.subarray(c * d, (c + 1) * d), c * d);
       }
-      if (epoch - bestEpoch[c] < patience) best.epochs[c] = epoch + 1;
+      if (epoch - state.bestEpoch[c] < patience) state.epochs[c] = epoch + 1;
     }
-    if (options.onEpoch?.(epoch, best.loss)) break;
+    state.epoch++;
+    if (options.onEpoch?.(epoch, state)) return;
   }
-  return best;
 }

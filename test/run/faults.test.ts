@@ -7,7 +7,7 @@ import { demoCsv } from '../../src/data/demo.ts';
 import { evaluate } from '../../src/run/evaluate.ts';
 import { fit } from '../../src/run/fit.ts';
 import { loadRun } from '../../src/run/load.ts';
-import { runChains } from '../../src/run/pool.ts';
+import { allChains, runChains } from '../../src/run/pool.ts';
 import { recalibrate } from '../../src/run/recalibrate.ts';
 import { sensitivity } from '../../src/run/sensitivity.ts';
 import { type FitConfig, mergeConfigs } from '../../src/run/spec.ts';
@@ -112,7 +112,7 @@ describe('planted faults', () => {
     const { tensors, metadata } = readTensors(runPaths(dir).data);
     tensors['x.train'].data[0] = Number.NaN;
     writeTensors(runPaths(dir).data, { tensors, metadata });
-    await runChains(dir, 4, { workers: 0, onProgress: () => {} });
+    await runChains(dir, allChains(4), { workers: 0, onProgress: () => {} });
     const { trusted, reasons } = (await evaluate(dir)).verdict;
     expect(trusted).toBe(false);
     expect(reasons.join('\n')).toContain('more than 1 % of the steps met non-finite numbers');

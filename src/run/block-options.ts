@@ -1,0 +1,19 @@
+/** What a block of chains is told. */
+import { fold, rootKey } from '../math/threefry.ts';
+import type { Key } from '../types.ts';
+import type { BlockProgress } from './events.ts';
+
+export interface BlockOptions {
+  /** Indices of the chains in the run, all at the same place. Neighbours share graphs, not randomness. */
+  readonly chains: readonly number[];
+  /** Asked between steps; true ends the block with what it has. */
+  readonly stopped: () => boolean;
+  readonly onProgress: (progress: BlockProgress) => void;
+  /** Seconds between checkpoints; they change nothing but where a killed run goes on. Default 15. */
+  readonly checkpointSeconds?: number | undefined;
+}
+
+export const CHECKPOINT_SECONDS = 15;
+
+/** The key that all randomness of a chain derives from. */
+export const chainKey = (seed: number, chain: number): Key => fold(rootKey(seed), chain);

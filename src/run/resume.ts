@@ -1,0 +1,92 @@
+/** Goes on with a run that was stopped or killed, or makes a finished one longer: the draws are those of a run never disturbed. */
+import { stringify } from 'yaml';
+import { specError, storeError } from '../errors.ts';
+import { readJson, readWhole, sha256, sweep, writeWhole } from '../store/files.ts';
+import { openRun, runPaths, setStatus, updateManifest } from '../store/rundir.ts';
+import { type Evaluation, evaluate } from './evaluate.ts';
+import type { FitEvent } from './events.ts';
+import { type LoadedRun, loadRun } from './load.ts';
+import { runChains } from './pool.ts';
+import type { FitSpec } from './spec.ts';
+import { standingOf } from './standing.ts';
+
+export interface ResumeOptions {
+  /** More draws of every chain than the run was to have. */
+  readonly draws?: number | undefined;
+  /** More chains than the run was to have, each with its own warm start. */
+  readonly chains?: number | undefined;
+  readonly workers?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly checkpointSeconds?: number | undefined;
+  readonly onEvent?: ((event: FitEvent) => void) | undefined;
+}
+
+/** Throws a `StoreError` for what is no run or was changed by hand, a `SpecError` for a sampler that cannot be made longer. */
+export async function resume(dir: string, options: ResumeOptions = {}): Promise<Evaluation> {
+  const { draws = 0, chains = 0, workers, signal, checkpointSeconds, onEvent = () => {} } = options;
+  const note = (message: string) => onEvent({ type: 'note', message });
+  checkUntouched(dir);
+  sweep(dir);
+  if (draws > 0 || chains > 0) lengthen(loadRun(dir), draws, chains);
+  const run = loadRun(dir);
+  const groups = new Map<string, number[]>();
+  for (let chain = 0; chain < run.spec.chains; chain++) {
+    if (finished(run, chain)) continue;
+    const place = standingOf(run, chain, (damage) =>
+      note(`chain ${chain}: ${damage} The checkpoint before it is used.`),
+    );
+    groups.set(place, [...(groups.get(place) ?? []), chain]);
+  }
+  for (const [place, list] of groups) note(`chain${list.length > 1 ? 's' : ''} ${list.join(', ')}: from ${place}`);
+  if (groups.size === 0) note('every chain has all its draws');
+  setStatus(dir, 'running');
+  await runChains(dir, [...groups.values()], {
+    workers,
+    signal,
+    checkpointSeconds,
+    onProgress: (block) => onEvent({ type: 'progress', block }),
+  });
+  setStatus(dir, signal?.aborted ? 'stopped' : 'done');
+  return evaluate(dir);
+}
+
+/** Whether the chain has taken all steps of the configuration. */
+function finished({ dir, spec }: LoadedRun, chain: number): boolean {
+  try {
+    const { sampling, status } = readJson(runPaths(dir).summary(chain)) as {
+      status: string;
+      sampling: { steps: number };
+    };
+    return status === 'done' && sampling.steps === spec.sampler.steps;
+  } catch {
+    return false;
+  }
+}
+
+/** A configuration edited by hand would mix two runs. */
+function checkUntouched(dir: string): void {
+  if (sha256(readWhole(runPaths(dir).config)) === openRun(dir).configHash) return;
+  throw storeError(
+    `${runPaths(dir).config}: expected the configuration that the run began with, got another. Restore it, or fit anew.`,
+  );
+}
+
+/** Samplers whose steps depend on how many there will be. */
+const PLANNED = ['csgld'];
+
+function lengthen({ dir, spec }: LoadedRun, draws: number, chains: number): void {
+  if (draws > 0 && PLANNED.includes(spec.sampler.name)) {
+    throw specError(
+      `--draws: expected a sampler that can go on, got ${spec.sampler.name}, whose cycles are planned for its steps. Fit anew with more.`,
+    );
+  }
+  const { sampler } = spec;
+  const longer: FitSpec = {
+    ...spec,
+    chains: spec.chains + chains,
+    sampler: { ...sampler, steps: sampler.steps + draws * sampler.thin },
+  };
+  const text = stringify(longer);
+  writeWhole(runPaths(dir).config, text);
+  updateManifest(dir, { configHash: sha256(text) });
+}

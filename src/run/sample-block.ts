@@ -1,0 +1,148 @@
+/** Warm-up and sampling of a block, from the start or from where its chains stand. */
+import { batchStream } from '../data/batches.ts';
+import { compile } from '../engine/session.ts';
+import { squaredDistance } from '../math/sums.ts';
+import { stream } from '../math/threefry.ts';
+import { type NetworkBatch, networkLogDensity, posteriorGraph } from '../models/posterior.ts';
+import { stepAsync } from '../samplers/drive.ts';
+import { SAMPLERS, usualStepSize } from '../samplers/registry.ts';
+import { drawWriter } from '../store/draws.ts';
+import { writeJson } from '../store/files.ts';
+import { runPaths } from '../store/rundir.ts';
+import { type BlockOptions, CHECKPOINT_SECONDS, chainKey } from './block-options.ts';
+import type { ChainSummary, ChainTrace } from './events.ts';
+import type { LoadedRun, SplitData } from './load.ts';
+import { noiseOf } from './noise-summary.ts';
+import { progressReporter } from './progress.ts';
+import type { FitSpec } from './spec.ts';
+import { mergedState, type SamplingStanding, saveSampling, timer } from './standing.ts';
+import { Tally } from './tally.ts';
+
+/** Points of a chain's trace. */
+const TRACE_POINTS = 300;
+/** Draws of a chain that are held before they are written. */
+export const DRAWS_PER_BLOCK = 250;
+
+/**
+ * Samples the block from `start` `[C × d]`, or on from `standing`, one per chain, all after the same number of steps. Draws, checkpoints
+ * and summaries go to the run directory.
+ */
+export async function sampleBlock(
+  run: LoadedRun,
+  data: SplitData,
+  start: Float64Array,
+  { chains, stopped, onProgress, checkpointSeconds = CHECKPOINT_SECONDS }: BlockOptions,
+  standing: readonly SamplingStanding[] | undefined,
+): Promise<void> {
+  const { dir, spec, network } = run;
+  const s = spec.sampler;
+  const d = network.dim;
+  const paths = runPaths(dir);
+  const keys = chains.map((chain) => chainKey(spec.seed, chain));
+  const order = s.mode === 'paper' ? 'paper' : 'all';
+  const batches = batchStream(
+    data.train,
+    keys.map((key) => stream(key, 'batch')),
+    s.batchSize,
+    order,
+  );
+  const scaling = { priorScale: spec.model.priorScale, factor: batches.scale };
+  const graph = await compile(posteriorGraph(network, chains.length, s.batchSize, scaling));
+  const density = networkLogDensity(graph, d, scaling);
+  const sampler = samplerOf(spec);
+  const state = mergedState(sampler, start, keys, standing);
+  const each = <T>(make: (from: SamplingStanding | undefined, c: number) => T) =>
+    chains.map((_, c) => make(standing?.[c], c));
+  const writers = each((from, c) => drawWriter(paths.chain(chains[c]), d, DRAWS_PER_BLOCK, from?.writer));
+  const tallies = {
+    'warm-up': new Tally(
+      chains.length,
+      standing?.map(({ facts }) => facts.warmup),
+    ),
+    sampling: new Tally(
+      chains.length,
+      standing?.map(({ facts }) => facts.sampling),
+    ),
+  };
+  const traces = each((from) => from?.facts.trace ?? { step: [], stepSize: [], logDensity: [] });
+  const traceEvery = Math.max(1, Math.ceil((s.warmup + s.steps) / TRACE_POINTS));
+  const report = progressReporter(chains, onProgress);
+  const due = timer(checkpointSeconds);
+  const began = performance.now() - 1000 * (standing?.[0].facts.seconds ?? 0);
+  const seconds = () => (performance.now() - began) / 1000;
+  const first = each((from) => from?.first);
+  let { draws, gradients, t } = standing?.[0].facts ?? { draws: 0, gradients: 0, t: 0 };
+  const from = t;
+  const save = () =>
+    saveSampling(run, chains, state, (c) => ({
+      facts: {
+        t,
+        draws,
+        gradients,
+        seconds: seconds(),
+        warmup: tallies['warm-up'].standing(c),
+        sampling: tallies.sampling.standing(c),
+        trace: traces[c],
+      },
+      writer: writers[c].standing(),
+      first: first[c],
+    }));
+  for (; t < s.warmup + s.steps && !stopped(); t++) {
+    if (due()) save();
+    const phase = t < s.warmup ? 'warm-up' : 'sampling';
+    if (t === s.warmup) sampler.endWarmup(state);
+    const info = await stepAsync<typeof state, NetworkBatch>(sampler, state, density, batches.at(t), t);
+    const tally = tallies[phase];
+    tally.absorb(info);
+    if (t % traceEvery === 0) {
+      traces.forEach((trace, c) => {
+        trace.step.push(t);
+        trace.stepSize.push(info.stepSize[c]);
+        trace.logDensity.push(info.logDensity[c]);
+      });
+    }
+    gradients += info.gradients;
+    const sampled = t - s.warmup;
+    if (phase === 'sampling' && sampled % s.thin === 0 && !sampler.exploring?.(t)) {
+      writers.forEach((writer, c) => {
+        writer.add(state.theta, c * d, sampled);
+        first[c] ??= state.theta.slice(c * d, (c + 1) * d);
+      });
+      draws++;
+    }
+    const [step, total] = phase === 'sampling' ? [sampled + 1, s.steps] : [t + 1, s.warmup];
+    const { resets, nonFinite } = tally;
+    report(phase, step, total, { value: info.logDensity, stepSize: info.stepSize, resets, nonFinite });
+  }
+  if (t > from) save();
+  for (const writer of writers) writer.flush();
+  const finished = t === s.warmup + s.steps;
+  chains.forEach((chain, c) => {
+    const at = c * d;
+    const summary: ChainSummary = {
+      chain,
+      status: finished ? 'done' : 'stopped',
+      draws,
+      stepSize: state.stepSize[c],
+      gradients,
+      seconds: seconds(),
+      warmup: tallies['warm-up'].of(c, d),
+      sampling: tallies.sampling.of(c, d),
+      ...noiseOf(state, c, d),
+      travelled: first[c] ? Math.sqrt(squaredDistance(first[c], state.theta.subarray(at, at + d), 0, d) / d) : 0,
+    };
+    const energyErrors = tallies.sampling.energyErrors(c);
+    writeJson(paths.trace(chain), { ...traces[c], energyErrors } satisfies ChainTrace);
+    writeJson(paths.summary(chain), summary);
+  });
+  await graph.release();
+}
+
+function samplerOf({ sampler: { name, decoherence, steps, ...options } }: FitSpec) {
+  return SAMPLERS[name]({
+    ...options,
+    stepSize: options.stepSize ?? usualStepSize(name),
+    steps: options.warmup + steps,
+    ...(decoherence !== 'none' && { decoherence }),
+  });
+}

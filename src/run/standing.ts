@@ -1,0 +1,158 @@
+/** Checkpoints of chains: where each stands in its warm start or in its sampling, a file a chain, so that any of them form a block. */
+import { shapeError } from '../errors.ts';
+import { readCheckpoint, writeCheckpoint } from '../store/checkpoint.ts';
+import type { WriterStanding } from '../store/draws.ts';
+import { runPaths } from '../store/rundir.ts';
+import type { StoredTensor } from '../store/safetensors.ts';
+import type { TrainState } from '../train/warm-start.ts';
+import type { Key, Sampler, State } from '../types.ts';
+import type { LoadedRun } from './load.ts';
+import type { TallyStanding } from './tally.ts';
+
+interface SamplingFacts {
+  /** The next step. */
+  readonly t: number;
+  readonly draws: number;
+  readonly gradients: number;
+  readonly seconds: number;
+  readonly warmup: TallyStanding;
+  readonly sampling: TallyStanding;
+  readonly trace: { step: number[]; stepSize: number[]; logDensity: number[] };
+}
+
+/** A chain before step t. */
+export interface SamplingStanding {
+  readonly facts: SamplingFacts;
+  readonly writer: WriterStanding;
+  /** Its first draw `[d]`, if there was one. */
+  readonly first: Float64Array | undefined;
+  /** Its part of the sampler's state. */
+  readonly state: State;
+}
+
+/** Where the chains of a block stand; neither for a block at its very start. */
+export interface Standings {
+  readonly training?: TrainState | undefined;
+  readonly sampling?: readonly SamplingStanding[] | undefined;
+}
+
+const vector = (data: Float64Array | Float32Array): StoredTensor => ({ shape: [data.length], data });
+
+/** Per member numbers and vectors of a training, each `[C]` or `[C × d]`. */
+const MEMBER_FIELDS = ['theta', 'm', 'v', 'best', 'loss', 'bestEpoch', 'epochs'] as const;
+
+export function saveTraining({ dir, network }: LoadedRun, chains: readonly number[], state: TrainState): void {
+  chains.forEach((chain, c) => {
+    const tensors = MEMBER_FIELDS.map((name) => {
+      const size = state[name].length / chains.length;
+      return [name, vector(state[name].slice(c * size, (c + 1) * size))] as const;
+    });
+    const facts = { phase: 'training', epoch: state.epoch, dim: network.dim };
+    writeCheckpoint(runPaths(dir).checkpoint(chain), { tensors: Object.fromEntries(tensors), facts });
+  });
+}
+
+export function saveSampling(
+  { dir }: LoadedRun,
+  chains: readonly number[],
+  state: State,
+  of: (c: number) => Omit<SamplingStanding, 'state'>,
+): void {
+  chains.forEach((chain, c) => {
+    const { facts, writer, first } = of(c);
+    const own = Object.entries(state).map(([name, values]) => {
+      // What all chains of a block share is as long as it would be for one.
+      const shared = values.length % chains.length !== 0 || (values.length === 1 && chains.length > 1);
+      const size = values.length / chains.length;
+      return [`state.${name}`, vector(shared ? values.slice() : values.slice(c * size, (c + 1) * size))] as const;
+    });
+    const tensors = {
+      ...Object.fromEntries(own),
+      'writer.data': vector(writer.data),
+      'writer.steps': vector(writer.steps),
+      ...(first && { first: vector(first) }),
+    };
+    writeCheckpoint(runPaths(dir).checkpoint(chain), {
+      tensors,
+      facts: { phase: 'sampling', blocks: writer.blocks, ...facts },
+    });
+  });
+}
+
+/** Where one chain stands, in a word: chains of the same word may go on together. */
+export function standingOf(run: LoadedRun, chain: number, onDamage?: (message: string) => void): string {
+  const facts = readCheckpoint(runPaths(run.dir).checkpoint(chain), onDamage)?.facts;
+  return facts ? `${facts.phase} ${facts.epoch ?? facts.t}` : 'start';
+}
+
+/** Reads where the chains of a block stand; they must stand at the same place. */
+export function readStandings(run: LoadedRun, chains: readonly number[]): Standings {
+  const found = chains.map((chain) => readCheckpoint(runPaths(run.dir).checkpoint(chain)));
+  const held = found.flatMap((checkpoint) => checkpoint ?? []);
+  if (held.length < chains.length) return {};
+  const of = (c: number, name: string) => held[c].tensors[name].data as Float64Array;
+  if (held[0].facts.phase === 'training') {
+    const joined = MEMBER_FIELDS.map((name) => [name, concatenated(chains.map((_, c) => of(c, name)))] as const);
+    const fields = Object.fromEntries(joined) as Pick<TrainState, (typeof MEMBER_FIELDS)[number]>;
+    return { training: { epoch: held[0].facts.epoch as number, ...fields } };
+  }
+  return {
+    sampling: held.map(({ tensors, facts }, c) => ({
+      facts: facts as unknown as SamplingFacts,
+      writer: {
+        blocks: facts.blocks as number,
+        data: tensors['writer.data'].data as Float32Array,
+        steps: of(c, 'writer.steps'),
+      },
+      first: tensors.first?.data as Float64Array | undefined,
+      state: Object.fromEntries(
+        Object.entries(tensors).flatMap(([name, { data }]) =>
+          name.startsWith('state.') ? [[name.slice('state.'.length), data as Float64Array]] : [],
+        ),
+      ),
+    })),
+  };
+}
+
+/** The state of a block whose chains stand there; a fresh one at `start` `[C × d]` where they stand nowhere. */
+export function mergedState(
+  sampler: Sampler,
+  start: Float64Array,
+  keys: readonly Key[],
+  standing: readonly SamplingStanding[] | undefined,
+): State {
+  const state = sampler.init(start, keys);
+  if (!standing) return state;
+  for (const [name, values] of Object.entries(state)) {
+    const parts = standing.map((chain) => chain.state[name]);
+    const merged = parts[0]?.length === values.length ? parts[0] : concatenated(parts);
+    if (merged.length !== values.length) {
+      throw shapeError(
+        `checkpoint: expected ${values.length} numbers of '${name}', got ${merged.length}. It is of another version: run the fit again.`,
+      );
+    }
+    values.set(merged);
+  }
+  return state;
+}
+
+function concatenated(parts: readonly Float64Array[]): Float64Array {
+  const whole = new Float64Array(parts.reduce((size, part) => size + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+/** Answers true once every so many seconds. */
+export function timer(seconds: number): () => boolean {
+  let last = performance.now();
+  return () => {
+    const now = performance.now();
+    if (now - last < 1000 * seconds) return false;
+    last = now;
+    return true;
+  };
+}

@@ -1,0 +1,48 @@
+/** Where a run stands, read from its directory alone, while it runs or after. */
+import { existsSync, statSync } from 'node:fs';
+import { readJson } from '../store/files.ts';
+import { type RunStatus, runPaths } from '../store/rundir.ts';
+import type { ChainSummary } from './events.ts';
+import { loadRun } from './load.ts';
+import { standingOf } from './standing.ts';
+
+export interface ChainStatus {
+  readonly chain: number;
+  readonly phase: 'not started' | 'warm start' | 'warm-up' | 'sampling' | 'stopped' | 'done';
+  /** Epochs of the warm start, else steps of warm-up and sampling together; done and planned. */
+  readonly step: number;
+  readonly of: number;
+  /** When its last checkpoint was written, ISO 8601; absent before the first. */
+  readonly saved?: string;
+}
+
+export interface RunReport {
+  readonly run: string;
+  readonly status: RunStatus;
+  readonly started: string;
+  readonly chains: readonly ChainStatus[];
+}
+
+export function status(dir: string): RunReport {
+  const run = loadRun(dir);
+  const { sampler, warmStart, chains } = run.spec;
+  const total = sampler.warmup + sampler.steps;
+  return {
+    run: dir,
+    status: run.manifest.status,
+    started: run.manifest.created,
+    chains: Array.from({ length: chains }, (_, chain): ChainStatus => {
+      const { checkpoint, summary } = runPaths(dir);
+      const saved = existsSync(checkpoint(chain)) && { saved: statSync(checkpoint(chain)).mtime.toISOString() };
+      const [word, count] = standingOf(run, chain).split(' ');
+      const about = { chain, ...(saved || {}) };
+      if (word === 'training') return { ...about, phase: 'warm start', step: Number(count), of: warmStart.epochs };
+      if (word === 'start') return { ...about, phase: 'not started', step: 0, of: total };
+      const step = Number(count);
+      const ended = existsSync(summary(chain)) && (readJson(summary(chain)) as ChainSummary).status;
+      const phase =
+        step === total ? 'done' : ended === 'stopped' ? 'stopped' : step < sampler.warmup ? 'warm-up' : 'sampling';
+      return { ...about, phase, step, of: total };
+    }),
+  };
+}

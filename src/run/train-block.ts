@@ -1,0 +1,111 @@
+/** The warm start of a block: trains its members, or trains them on, and stores them. */
+import { batchStream, featuresFirst, gather } from '../data/batches.ts';
+import { compile } from '../engine/session.ts';
+import { sumOf } from '../math/sums.ts';
+import { stream } from '../math/threefry.ts';
+import { LOG_SIGMA } from '../models/likelihood.ts';
+import { sizeOf } from '../models/model.ts';
+import { type BayesianNetwork, likelihoodGraph, networkLogDensity, posteriorGraph } from '../models/posterior.ts';
+import { removeCheckpoint } from '../store/checkpoint.ts';
+import { runPaths } from '../store/rundir.ts';
+import { writeTensors } from '../store/safetensors.ts';
+import { untrained, warmStart } from '../train/warm-start.ts';
+import { type BlockOptions, CHECKPOINT_SECONDS, chainKey } from './block-options.ts';
+import type { LoadedRun, SplitData } from './load.ts';
+import { progressReporter } from './progress.ts';
+import { type Standings, saveTraining, timer } from './standing.ts';
+
+/**
+ * Trains the block's members from where they stand, stores them, and returns their parameters `[C × d]`; undefined where it was
+ * stopped before the end (what there is of the members is stored all the same).
+ */
+export async function trainBlock(
+  run: LoadedRun,
+  data: SplitData,
+  { chains, stopped, onProgress, checkpointSeconds = CHECKPOINT_SECONDS }: BlockOptions,
+  standing: Standings['training'],
+): Promise<Float64Array | undefined> {
+  const { dir, spec, network } = run;
+  const { warmStart: w, seed } = spec;
+  const d = network.dim;
+  const keys = chains.map((chain) => chainKey(seed, chain));
+  const batches = batchStream(
+    data.train,
+    keys.map((key) => stream(key, 'train')),
+    w.batchSize,
+  );
+  const flat = { priorScale: Number.POSITIVE_INFINITY, factor: batches.scale };
+  const graph = await compile(posteriorGraph(network, chains.length, w.batchSize, flat));
+  const validation = await validationLoss(network, data, chains.length);
+  const { noise, decay } = parameterMasks(network, w.weightDecay);
+  const state = standing ?? untrained(starts(network, keys), chains.length);
+  const report = progressReporter(chains, onProgress);
+  const due = timer(checkpointSeconds);
+  let interrupted = false;
+  await warmStart(state, {
+    logLikelihood: networkLogDensity(graph, d, flat),
+    rows: data.train.y.length,
+    batchAt: batches.at,
+    batchSize: w.batchSize,
+    validationLoss: validation.loss,
+    learningRate: w.learningRate,
+    decay,
+    // The paper trains with σ = 1 and samples log σ from there.
+    fixed: spec.sampler.mode === 'paper' ? noise : new Float64Array(d),
+    schedule: w.schedule,
+    epochs: w.epochs,
+    patience: w.patience,
+    onEpoch: (epoch, { loss }) => {
+      report('warm start', epoch + 1, w.epochs, { value: loss });
+      interrupted = stopped();
+      if (interrupted || due()) saveTraining(run, chains, state);
+      return interrupted;
+    },
+  });
+  await graph.release();
+  await validation.release();
+  chains.forEach((chain, c) => {
+    writeTensors(runPaths(dir).member(chain), {
+      tensors: { theta: { shape: [d], data: state.best.slice(c * d, (c + 1) * d) } },
+      metadata: { loss: String(state.loss[c]), epochs: String(state.epochs[c]) },
+    });
+    if (!interrupted) removeCheckpoint(runPaths(dir).checkpoint(chain));
+  });
+  return interrupted ? undefined : state.best;
+}
+
+function starts(network: BayesianNetwork, keys: readonly (readonly [number, number])[]): Float64Array {
+  const start = new Float64Array(keys.length * network.dim);
+  keys.forEach((key, c) => {
+    start.set(network.model.initial(stream(key, 'init')), c * network.dim);
+  });
+  return start;
+}
+
+/** Mean negative log likelihood of every member on all validation rows. */
+async function validationLoss(network: BayesianNetwork, { valid }: SplitData, chains: number) {
+  const rows = valid.y.length;
+  const graph = await compile(likelihoodGraph(network, chains, rows));
+  const batch = {
+    x: new Float32Array(chains * network.inputs * rows),
+    y: new Float32Array(chains * network.likelihood.targets * rows),
+  };
+  const all = Int32Array.from({ length: rows }, (_, i) => i);
+  const columns = featuresFirst(valid.x, network.inputs);
+  for (let c = 0; c < chains; c++) gather(columns, valid.y, all, batch, c, network.likelihood.targets);
+  return {
+    async loss(theta: Float64Array): Promise<Float64Array> {
+      const { logLikelihood } = await graph.run({ theta, ...batch });
+      return Float64Array.from({ length: chains }, (_, c) => -sumOf(logLikelihood, c * rows, (c + 1) * rows) / rows);
+    },
+    release: graph.release,
+  };
+}
+
+/** 1 at the noise parameters, and the weight decay, which spares them; both `[d]`. */
+function parameterMasks(network: BayesianNetwork, weightDecay: number) {
+  const noise = Float64Array.from(
+    network.parameters.flatMap(({ name, shape }) => new Array(sizeOf(shape)).fill(name === LOG_SIGMA ? 1 : 0)),
+  );
+  return { noise, decay: noise.map((isNoise) => (isNoise ? 0 : weightDecay)) };
+}
