@@ -3,6 +3,8 @@ import type { Settings } from '../stage/settings.ts';
 import type { Frame, Reply, Request, SideName } from './protocol.ts';
 
 export interface Pictures {
+  /** Which start they belong to; older ones are of other settings. */
+  readonly run: number;
   readonly left?: Frame;
   readonly right?: Frame;
 }
@@ -37,6 +39,10 @@ export class Clock {
     requestAnimationFrame(this.#tick);
   }
 
+  get run(): number {
+    return this.#run;
+  }
+
   /** Starts both sides anew. */
   start(settings: Settings): void {
     this.#run++;
@@ -68,7 +74,7 @@ export class Clock {
     }
     this.#frames[side] = data.frame;
     this.theta[side] = data.theta;
-    if (this.#waiting === 0) this.#onFrames(this.#frames);
+    if (this.#waiting === 0) this.#onFrames({ run: this.#run, ...this.#frames });
   }
 
   readonly #tick = (now: number): void => {

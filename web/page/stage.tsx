@@ -9,6 +9,7 @@ import { type Truth, truthOf } from '../stage/truth.ts';
 import { Clock, type Pictures } from './clock.ts';
 import { Card, Choice, digits, Range } from './fields.tsx';
 import { NoisePanel } from './noise.tsx';
+import { paced } from './paced.ts';
 import { densityPicture, drawMarginal, palette, StagePainter } from './paint.ts';
 import type { SideName } from './protocol.ts';
 import { type Canvases, Side } from './side.tsx';
@@ -28,7 +29,6 @@ class Theatre {
   readonly #painters: Partial<Record<SideName, StagePainter>> = {};
   readonly #canvases: Partial<Record<SideName, Canvases>> = {};
   #scene: { picture: HTMLCanvasElement; truth: Truth; colours: ReturnType<typeof palette> } | undefined;
-  #drawn = 0;
   frames = 0;
 
   join(side: SideName, canvases: Canvases): void {
@@ -43,13 +43,17 @@ class Theatre {
     const colours = palette(document.documentElement);
     this.#scene = { picture: densityPicture(plane, truth, colours), truth, colours };
     for (const side of SIDES) this.#painters[side]?.clear();
-    this.#drawn = 0;
   }
 
   draw(pictures: Pictures): void {
-    const now = performance.now();
-    if (!this.#scene || (calm.matches && now - this.#drawn < STILL_EVERY)) return;
-    this.#drawn = now;
+    if (calm.matches) this.#drawSeldom(pictures);
+    else this.#drawNow(pictures);
+  }
+
+  readonly #drawSeldom = paced(STILL_EVERY, (pictures: Pictures) => this.#drawNow(pictures));
+
+  #drawNow(pictures: Pictures): void {
+    if (!this.#scene) return;
     this.frames++;
     const { picture, truth, colours } = this.#scene;
     for (const side of SIDES) {
@@ -70,7 +74,6 @@ function App() {
   const [error, setError] = useState('');
   const theatre = useMemo(() => new Theatre(), []);
   const clock = useRef<Clock | undefined>(undefined);
-  const told = useRef(0);
 
   const change = (next: Settings) => {
     setSettings(next);
@@ -83,15 +86,13 @@ function App() {
   };
 
   useEffect(() => {
+    const tell = paced(NUMBERS_EVERY, ({ run, left, right }: Pictures) => {
+      if (run !== clock.current?.run) return;
+      setReadouts({ ...(left && { left: left.readout }), ...(right && { right: right.readout }) });
+    });
     clock.current = new Clock((pictures) => {
       theatre.draw(pictures);
-      const now = performance.now();
-      if (now - told.current < NUMBERS_EVERY) return;
-      told.current = now;
-      setReadouts({
-        ...(pictures.left && { left: pictures.left.readout }),
-        ...(pictures.right && { right: pictures.right.readout }),
-      });
+      tell(pictures);
     }, setError);
     Object.assign(window, { smileGallery: { clock: clock.current, theatre } });
     if (location.hash.length <= 1) visit(0);
@@ -109,7 +110,6 @@ function App() {
   const restart = () => {
     setError('');
     setReadouts({});
-    told.current = 0;
     try {
       theatre.set(settings);
       clock.current?.start(settings);
