@@ -5,15 +5,18 @@ import { SmileError } from '../src/errors.ts';
 import { VERSION } from '../src/run/version.ts';
 import { assessCommand } from './assess.ts';
 import { benchCommand } from './bench.ts';
+import { chainCommand } from './chain.ts';
 import { demoCommand } from './demo.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
 import { fitCommand } from './fit.ts';
+import { planCommand } from './plan.ts';
 import { predictCommand } from './predict.ts';
 import { reportCommand } from './report.ts';
 import { resumeCommand } from './resume.ts';
 import { sensitivityCommand } from './sensitivity.ts';
 import { statusCommand } from './status.ts';
+import { stopCommand } from './stop.ts';
 import { verifyCommand } from './verify.ts';
 
 const program = new Command('smile')
@@ -23,6 +26,9 @@ const program = new Command('smile')
   .addCommand(fitCommand())
   .addCommand(resumeCommand())
   .addCommand(statusCommand())
+  .addCommand(stopCommand())
+  .addCommand(chainCommand())
+  .addCommand(planCommand())
   .addCommand(verifyCommand())
   .addCommand(predictCommand())
   .addCommand(evaluateCommand())

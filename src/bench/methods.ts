@@ -16,12 +16,12 @@ export interface Method {
 const PAPER_DIAGONAL = { statistic: 'noise', window: 100, shrinkage: 0, normalise: 'speed' } as const;
 
 export const METHODS = {
-  'smile-naive': { sampler: 'smile-naive', options: {}, grid: [1e-5, 0.1], gradientsPerStep: 2 },
+  'smile-naive': { sampler: 'smile-naive', options: {}, grid: [1e-5, 0.1], gradientsPerStep: 2.02 },
   'psmile-naive': {
     sampler: 'psmile-naive',
     options: { diagonal: PAPER_DIAGONAL },
     grid: [1e-5, 0.1],
-    gradientsPerStep: 2,
+    gradientsPerStep: 2.02,
   },
   sgld: { sampler: 'sgld', options: {}, grid: [1e-6, 1e-2], gradientsPerStep: 1 },
   psgld: { sampler: 'psgld', options: {}, grid: [1e-6, 1e-2], gradientsPerStep: 1 },
@@ -33,7 +33,7 @@ export const METHODS = {
     grid: [1e-5, 0.1],
     gradientsPerStep: 2.25,
   },
-  'psmile-full': { sampler: 'psmile-full', options: {}, grid: [1e-4, 1], gradientsPerStep: 2 },
+  'psmile-full': { sampler: 'psmile-full', options: {}, grid: [1e-4, 1], gradientsPerStep: 2.02 },
   'psmile-auto': { sampler: 'psmile-auto', options: {}, gradientsPerStep: 2.25 },
   'psmile-auto-cv': { sampler: 'psmile-auto', options: {}, gradientsPerStep: 4.5, controlVariate: true },
 } satisfies Record<string, Method>;

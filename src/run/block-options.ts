@@ -4,7 +4,7 @@ import type { Key } from '../types.ts';
 import type { BlockProgress } from './events.ts';
 
 export interface BlockOptions {
-  /** Indices of the chains in the run, all at the same place. Neighbours share graphs, not randomness. */
+  /** Indices of the chains in the run. Neighbours share graphs, not randomness. */
   readonly chains: readonly number[];
   /** Asked between steps; true ends the block with what it has. */
   readonly stopped: () => boolean;

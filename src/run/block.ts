@@ -6,15 +6,25 @@ import { existsSync } from 'node:fs';
 import { runPaths } from '../store/rundir.ts';
 import { readTensors } from '../store/safetensors.ts';
 import type { BlockOptions } from './block-options.ts';
-import { type LoadedRun, loadData, loadRun } from './load.ts';
+import { type LoadedRun, loadData, loadRun, type SplitData } from './load.ts';
 import { sampleBlock } from './sample-block.ts';
-import { readStandings } from './standing.ts';
+import { byStanding, readStandings } from './standing.ts';
+import { stopWatch } from './stop.ts';
 import { trainBlock } from './train-block.ts';
 
-/** Runs a block on from where it stands. */
-export async function runBlock(dir: string, options: BlockOptions): Promise<void> {
+/**
+ * Runs chains on from where they stand, until they are done or asked to stop, by the options or by `smile stop`. Chains at the same place
+ * step together; a kill between two of their checkpoints leaves them at different places, and then one group follows the other.
+ */
+export async function runBlock(dir: string, asked: BlockOptions): Promise<void> {
   const run = loadRun(dir);
   const data = loadData(run);
+  const stopRequested = stopWatch(dir);
+  const options = { ...asked, stopped: () => asked.stopped() || stopRequested() };
+  for (const chains of byStanding(run, asked.chains).values()) await runTogether(run, data, { ...options, chains });
+}
+
+async function runTogether(run: LoadedRun, data: SplitData, options: BlockOptions): Promise<void> {
   const { training, sampling } = readStandings(run, options.chains);
   const stored = training ? undefined : storedMembers(run, options.chains);
   const start = stored ?? (await trainBlock(run, data, options, training));

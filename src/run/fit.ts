@@ -10,11 +10,12 @@ import { specError } from '../errors.ts';
 import { FULL_GRADIENT, usualStepSize } from '../samplers/registry.ts';
 import { SMILE_NAMES, type SmileName } from '../samplers/smile.ts';
 import { sha256 } from '../store/files.ts';
-import { createRun, setStatus } from '../store/rundir.ts';
+import { createRun } from '../store/rundir.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
 import type { FitEvent } from './events.ts';
-import { networkOf, SPLITS, type SplitData, storeInputs } from './load.ts';
+import { loadRun, networkOf, SPLITS, type SplitData, storeInputs } from './load.ts';
 import { allChains, runChains } from './pool.ts';
+import { settleStatus } from './resume.ts';
 import { type FitConfig, type FitSpec, resolveSpec } from './spec.ts';
 import { SOFTWARE } from './version.ts';
 
@@ -40,7 +41,21 @@ export interface FitOptions {
  * whole run lies in `out` afterwards. Throws `DataError`, `SpecError` or `StoreError` for what a user can mend.
  */
 export async function fit(options: FitOptions): Promise<Evaluation> {
-  const { data: source, out, config = {}, force = false, workers, signal, onEvent = () => {} } = options;
+  const { out, workers, signal, checkpointSeconds, onEvent = () => {} } = options;
+  const spec = await prepareRun(options);
+  await runChains(out, allChains(spec.chains), {
+    workers,
+    signal,
+    checkpointSeconds,
+    onProgress: (block) => onEvent({ type: 'progress', block }),
+  });
+  settleStatus(loadRun(out));
+  return evaluate(out);
+}
+
+/** Writes the run directory and samples nothing: `fit` up to where chains begin. */
+export async function prepareRun(options: FitOptions): Promise<FitSpec> {
+  const { data: source, out, config = {}, force = false, onEvent = () => {} } = options;
   const note = (message: string) => onEvent({ type: 'note', message });
   const asked = resolveSpec(config);
   const { delimiter, header } = asked.data;
@@ -61,14 +76,7 @@ export async function fit(options: FitOptions): Promise<Evaluation> {
     `${network.model.name}, ${network.likelihood.name} likelihood, ${network.dim} parameters, ${spec.chains} chains`,
   );
   note(`${spec.sampler.name} (${spec.sampler.mode}), batch ${spec.sampler.batchSize}; results in ${out}`);
-  await runChains(out, allChains(spec.chains), {
-    workers,
-    signal,
-    checkpointSeconds: options.checkpointSeconds,
-    onProgress: (block) => onEvent({ type: 'progress', block }),
-  });
-  setStatus(out, signal?.aborted ? 'stopped' : 'done');
-  return evaluate(out);
+  return spec;
 }
 
 /** Splits and encodes the table, and settles what the configuration left to the data. */

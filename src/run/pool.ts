@@ -14,38 +14,30 @@ export interface PoolOptions {
 }
 
 /**
- * Runs chains; those of a group stand at the same place. Aborting the signal ends all blocks at their next step, with their draws
- * stored.
+ * Runs chains from where they stand, neighbours of the list together in a block. Aborting the signal ends all blocks at their next step,
+ * with their draws stored.
  */
 export async function runChains(
   dir: string,
-  groups: readonly (readonly number[])[],
+  chains: readonly number[],
   { signal, onProgress, checkpointSeconds, workers = availableParallelism() }: PoolOptions,
 ): Promise<void> {
   if (workers === 0) {
-    for (const chains of groups) {
-      await runBlock(dir, { chains, stopped: () => signal?.aborted ?? false, onProgress, checkpointSeconds });
-    }
-    return;
+    return runBlock(dir, { chains, stopped: () => signal?.aborted ?? false, onProgress, checkpointSeconds });
   }
   const flag = new Int32Array(new SharedArrayBuffer(4));
   const stop = () => Atomics.store(flag, 0, 1);
   if (signal?.aborted) stop();
   signal?.addEventListener('abort', stop, { once: true });
-  const blocks = groups.flatMap((group) => cut(group, workers));
-  const work = async () => {
-    for (let chains = blocks.shift(); chains; chains = blocks.shift()) {
-      const stopFlag = flag.buffer as SharedArrayBuffer;
-      await runWorker({ dir, chains, checkpointSeconds, stop: stopFlag }, onProgress);
-    }
-  };
-  const guarded = () =>
-    work().catch((error: unknown) => {
-      stop();
-      throw error;
-    });
+  const guarded = (block: number[]) =>
+    runWorker({ dir, chains: block, checkpointSeconds, stop: flag.buffer as SharedArrayBuffer }, onProgress).catch(
+      (error: unknown) => {
+        stop();
+        throw error;
+      },
+    );
   try {
-    const ended = await Promise.allSettled(Array.from({ length: workers }, guarded));
+    const ended = await Promise.allSettled(cut(chains, workers).map(guarded));
     const failure = ended.find((end) => end.status === 'rejected');
     if (failure) throw failure.reason;
   } finally {
@@ -53,8 +45,7 @@ export async function runChains(
   }
 }
 
-/** Chains 0 … count−1 as one group. */
-export const allChains = (count: number): number[][] => [Array.from({ length: count }, (_, c) => c)];
+export const allChains = (count: number): number[] => Array.from({ length: count }, (_, c) => c);
 
 /** Cuts a list into at most `parts` neighbouring pieces of nearly equal length. */
 function cut<T>(list: readonly T[], parts: number): T[][] {

@@ -6,9 +6,10 @@ import { openRun, runPaths, setStatus, updateManifest } from '../store/rundir.ts
 import { type Evaluation, evaluate } from './evaluate.ts';
 import type { FitEvent } from './events.ts';
 import { type LoadedRun, loadRun } from './load.ts';
-import { runChains } from './pool.ts';
+import { allChains, runChains } from './pool.ts';
 import type { FitSpec } from './spec.ts';
-import { standingOf } from './standing.ts';
+import { byStanding } from './standing.ts';
+import { withdrawStop } from './stop.ts';
 
 export interface ResumeOptions {
   /** More draws of every chain than the run was to have. */
@@ -29,25 +30,29 @@ export async function resume(dir: string, options: ResumeOptions = {}): Promise<
   sweep(dir);
   if (draws > 0 || chains > 0) lengthen(loadRun(dir), draws, chains);
   const run = loadRun(dir);
-  const groups = new Map<string, number[]>();
-  for (let chain = 0; chain < run.spec.chains; chain++) {
-    if (finished(run, chain)) continue;
-    const place = standingOf(run, chain, (damage) =>
-      note(`chain ${chain}: ${damage} The checkpoint before it is used.`),
-    );
-    groups.set(place, [...(groups.get(place) ?? []), chain]);
-  }
+  const unfinished = Array.from({ length: run.spec.chains }, (_, chain) => chain).filter(
+    (chain) => !finished(run, chain),
+  );
+  const groups = byStanding(run, unfinished, (chain, damage) =>
+    note(`chain ${chain}: ${damage} The checkpoint before it is used.`),
+  );
   for (const [place, list] of groups) note(`chain${list.length > 1 ? 's' : ''} ${list.join(', ')}: from ${place}`);
   if (groups.size === 0) note('every chain has all its draws');
+  withdrawStop(dir);
   setStatus(dir, 'running');
-  await runChains(dir, [...groups.values()], {
+  await runChains(dir, [...groups.values()].flat(), {
     workers,
     signal,
     checkpointSeconds,
     onProgress: (block) => onEvent({ type: 'progress', block }),
   });
-  setStatus(dir, signal?.aborted ? 'stopped' : 'done');
+  settleStatus(run);
   return evaluate(dir);
+}
+
+/** A run is done when every chain is. */
+export function settleStatus(run: LoadedRun): void {
+  setStatus(run.dir, allChains(run.spec.chains).every((chain) => finished(run, chain)) ? 'done' : 'stopped');
 }
 
 /** Whether the chain has taken all steps of the configuration. */

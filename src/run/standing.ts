@@ -85,6 +85,20 @@ export function standingOf(run: LoadedRun, chain: number, onDamage?: (message: s
   return facts ? `${facts.phase} ${facts.epoch ?? facts.t}` : 'start';
 }
 
+/** The chains by where they stand, in the order of the first of each. */
+export function byStanding(
+  run: LoadedRun,
+  chains: readonly number[],
+  onDamage?: (chain: number, message: string) => void,
+): Map<string, number[]> {
+  const groups = new Map<string, number[]>();
+  for (const chain of chains) {
+    const place = standingOf(run, chain, (message) => onDamage?.(chain, message));
+    groups.set(place, [...(groups.get(place) ?? []), chain]);
+  }
+  return groups;
+}
+
 /** Reads where the chains of a block stand; they must stand at the same place. */
 export function readStandings(run: LoadedRun, chains: readonly number[]): Standings {
   const found = chains.map((chain) => readCheckpoint(runPaths(run.dir).checkpoint(chain)));

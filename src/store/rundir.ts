@@ -9,6 +9,7 @@
  *   chains/K/draws-N.safetensors, chains/K/summary.json
  *   chains/K/checkpoint.safetensors   where chain K stands, and the one before
  *   result.json              scores and verdict
+ *   stop                     there while a stop is asked for
  */
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -46,6 +47,7 @@ export const runPaths = (dir: string) => ({
     return join(dir, 'calibration', `conformal-${parts.join('-')}.json`);
   },
   recalibration: join(dir, 'calibration', 'scale.json'),
+  stop: join(dir, 'stop'),
   members: join(dir, 'members'),
   chains: join(dir, 'chains'),
   member: (k: number) => join(dir, 'members', `${k}.safetensors`),
@@ -68,8 +70,8 @@ export function createRun(
     if (!existsSync(paths.manifest)) {
       throw storeError(`${dir}: expected an earlier run to replace, got a folder that is none. Choose another --out.`);
     }
-    const { manifest, config, preprocessing, data, result, calibration, members, chains } = paths;
-    for (const path of [manifest, config, preprocessing, data, result, calibration, members, chains]) {
+    const { manifest, config, preprocessing, data, result, calibration, stop, members, chains } = paths;
+    for (const path of [manifest, config, preprocessing, data, result, calibration, stop, members, chains]) {
       rmSync(path, { recursive: true, force: true });
     }
   }

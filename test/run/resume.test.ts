@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { demoCsv } from '../../src/data/demo.ts';
 import { uniforms } from '../../src/math/random.ts';
+import { runBlock } from '../../src/run/block.ts';
 import type { FitEvent } from '../../src/run/events.ts';
 import { fit } from '../../src/run/fit.ts';
 import { loadRun } from '../../src/run/load.ts';
@@ -81,8 +82,12 @@ describe('a stopped run', () => {
     const other = join(folder, 'further');
     await stoppedFit(other, reached('sampling', 1));
     cpSync(runPaths(other).chain(2), runPaths(out).chain(2), { recursive: true });
+    const block = join(folder, 'apart-in-a-block');
+    cpSync(out, block, { recursive: true });
     await resume(out, { workers: 0 });
     expect(drawsOf(out)).toEqual(undisturbed);
+    await runBlock(block, { chains: [0, 1, 2, 3], stopped: () => false, onProgress: () => {} });
+    expect(drawsOf(block)).toEqual(undisturbed);
   });
 
   it('names a damaged checkpoint and goes on from the one before', async () => {

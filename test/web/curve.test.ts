@@ -12,7 +12,7 @@ import { bayesianNetwork, networkLogDensity, posteriorGraph } from '../../src/mo
 import { curveNetwork } from '../../web/curve/network.ts';
 import { pointsFromCsv, pointsFromHash, pointsToHash, viewOf } from '../../web/curve/points.ts';
 import { curveSession, LINE } from '../../web/curve/session.ts';
-import { complaints, openSite, type Site } from './browser.ts';
+import { complaints, openSite, type Site, violations } from './browser.ts';
 
 describe('the network in plain TypeScript', () => {
   const [chains, rows] = [3, 7];
@@ -183,14 +183,7 @@ describe('the page', () => {
     const page = await site.browser.newPage({ viewport: { width, height: 900 }, colorScheme });
     await page.goto(`${site.url}curve.html`);
     await page.waitForSelector('svg.curves circle');
-    await page.addScriptTag({ path: 'node_modules/axe-core/axe.min.js' });
-    const violations = await page.evaluate(async () => {
-      const { axe } = window as unknown as {
-        axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-      };
-      return (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
-    });
-    expect(violations).toEqual([]);
+    expect(await violations(page)).toEqual([]);
     expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
     await page.close();
   });

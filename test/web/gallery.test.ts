@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEFAULTS, type Settings, toHash } from '../../web/stage/settings.ts';
 import { simulation } from '../../web/stage/simulation.ts';
 import { TOUR } from '../../web/stage/tour.ts';
-import { complaints, openSite, type Site } from './browser.ts';
+import { complaints, openSite, type Site, violations } from './browser.ts';
 
 let site: Site;
 beforeAll(async () => {
@@ -240,14 +240,7 @@ describe('the page', () => {
     [1280, 'dark'],
   ] as const)('has no accessibility violations and no overflow at %i pixels, %s', async (width, colorScheme) => {
     const { page } = await visit('', { viewport: { width, height: 900 }, colorScheme });
-    await page.addScriptTag({ path: 'node_modules/axe-core/axe.min.js' });
-    const violations = await page.evaluate(async () => {
-      const { axe } = window as unknown as {
-        axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-      };
-      return (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
-    });
-    expect(violations).toEqual([]);
+    expect(await violations(page)).toEqual([]);
     expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
     await page.close();
   });

@@ -1,0 +1,52 @@
+/** `smile chain RUN --index I`: one chain of a prepared run, for job arrays. */
+import { Command, InvalidArgumentError } from 'commander';
+import { specError } from '../src/errors.ts';
+import { runBlock } from '../src/run/block.ts';
+import { loadRun } from '../src/run/load.ts';
+import { progressScreen } from './progress.ts';
+
+const index = (text: string): number => {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('Expected a whole number from 0.');
+  return value;
+};
+
+interface ChainFlags {
+  index: number;
+  checkpointEvery?: number;
+  quiet?: boolean;
+}
+
+export function chainCommand(): Command {
+  return new Command('chain')
+    .description('Run one chain of a run, from its checkpoint if it has one: for job arrays of many machines.')
+    .argument('<run>', 'run directory, made by `smile fit --prepare`')
+    .requiredOption('--index <i>', 'chain, from 0', index)
+    .option('--checkpoint-every <seconds>', 'seconds between checkpoints (default: 15)', Number)
+    .option('--quiet', 'no progress')
+    .addHelpText(
+      'after',
+      `
+Every machine sees the run directory; smile resume scores the run when all chains are done. Draws are those of smile fit.
+
+Examples:
+  $ smile fit houses.csv --target price --chains 20 --prepare -o run
+  $ sbatch --array=0-19 --wrap 'smile chain run --index $SLURM_ARRAY_TASK_ID'
+  $ smile resume run`,
+    )
+    .action(async (run: string, { index: chain, checkpointEvery, quiet }: ChainFlags) => {
+      const { chains } = loadRun(run).spec;
+      if (chain >= chains) throw specError(`--index: expected one of 0 to ${chains - 1}, got ${chain}. Correct it.`);
+      const stop = new AbortController();
+      const interrupt = () => stop.abort();
+      process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+      const screen = progressScreen(quiet ?? false);
+      await runBlock(run, {
+        chains: [chain],
+        stopped: () => stop.signal.aborted,
+        onProgress: (block) => screen.show({ type: 'progress', block }),
+        checkpointSeconds: checkpointEvery,
+      });
+      screen.end();
+    });
+}

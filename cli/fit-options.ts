@@ -1,0 +1,126 @@
+/** The flags that say what to fit, and the configuration they amount to. */
+import { existsSync, readFileSync } from 'node:fs';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { specError } from '../src/errors.ts';
+import { type FitConfig, mergeConfigs, PAPER_PRESET, parseYamlConfig } from '../src/run/spec.ts';
+import { SAMPLER_NAMES, type SamplerName } from '../src/samplers/registry.ts';
+
+export const number = (text: string): number => {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('Expected a number.');
+  return value;
+};
+const list = (text: string): string[] => text.split(',').map((name) => name.trim());
+const numbers = (text: string): number[] => list(text).map(number);
+const column = (text: string): string | number => (/^-?\d+$/.test(text) ? Number(text) : text);
+
+export interface FitFlags {
+  config?: string;
+  preset?: 'paper';
+  out?: string;
+  force?: boolean;
+  workers?: number;
+  checkpointEvery?: number;
+  prepare?: boolean;
+  json?: boolean;
+  quiet?: boolean;
+  target?: string | number;
+  task?: 'regression' | 'classification';
+  delimiter?: string;
+  header?: boolean;
+  categorical?: string[];
+  exclude?: string[];
+  standardise?: 'train' | 'all';
+  hidden?: number[];
+  activation?: 'relu' | 'tanh' | 'gelu' | 'silu';
+  likelihood?: 'gaussian' | 'gaussian-per-input' | 'softmax';
+  priorScale?: number;
+  sampler?: SamplerName;
+  mode?: 'sound' | 'paper';
+  stepSize?: number;
+  batchSize?: number;
+  warmup?: number;
+  steps?: number;
+  thin?: number;
+  epochs?: number;
+  chains?: number;
+  seed?: number;
+}
+
+/** Adds them to a command. */
+export function withModelOptions(command: Command): Command {
+  return command
+    .addOption(new Option('-c, --config <file>', 'YAML file that says what the flags say; flags win'))
+    .addOption(new Option('--preset <name>', "the paper's UCI settings").choices(['paper']))
+    .option('--workers <n>', 'worker threads (default: the number of cores)', number)
+    .option('--json', 'print the result as JSON')
+    .optionsGroup('Data:')
+    .option('-t, --target <column>', 'name or index of the target (default: the last column)', column)
+    .addOption(new Option('--task <task>', 'recognised when left out').choices(['regression', 'classification']))
+    .option('--delimiter <char>', 'comma, semicolon, tab or space; recognised when left out')
+    .option('--header', 'the first line names the columns; recognised when left out')
+    .option('--no-header', 'the first line is data')
+    .option('--categorical <columns>', 'columns to read as categories, separated by commas', list)
+    .option('--exclude <columns>', 'columns to leave out', list)
+    .addOption(
+      new Option('--standardise <rows>', "rows for mean and deviation; all is the paper's").choices(['train', 'all']),
+    )
+    .optionsGroup('Model:')
+    .option('--hidden <widths>', 'hidden layers (default: 16,16,16)', numbers)
+    .addOption(new Option('--activation <name>', 'default: relu').choices(['relu', 'tanh', 'gelu', 'silu']))
+    .addOption(new Option('--likelihood <name>').choices(['gaussian', 'gaussian-per-input', 'softmax']))
+    .option('--prior-scale <sd>', 'standard deviation of the normal prior (default: 1)', number)
+    .optionsGroup('Sampling:')
+    .addOption(new Option('-s, --sampler <name>', 'default: psmile').choices(SAMPLER_NAMES))
+    .addOption(
+      new Option('--mode <mode>', "sound (default), or the paper's code to the letter").choices(['sound', 'paper']),
+    )
+    .option(
+      '--step-size <ε>',
+      "fixed, or a start value where the sampler tunes it (default: the sampler's usual)",
+      number,
+    )
+    .option(
+      '--batch-size <rows>',
+      'rows per mini-batch (default: 256, or all rows if fewer or the sampler needs them)',
+      number,
+    )
+    .option('--warmup <steps>', 'steps before the first draw (default: 10000)', number)
+    .option('--steps <steps>', 'steps of sampling (default: 10000)', number)
+    .option('--thin <steps>', 'steps per stored draw (default: 10)', number)
+    .option('--epochs <n>', 'longest warm start (default: 200)', number)
+    .option('-k, --chains <n>', 'members of the ensemble, a chain from each (default: 10)', number)
+    .option('--seed <n>', 'default: 0', number);
+}
+
+/** The fields of `flags` that were given. */
+export function chosen<T extends object, K extends keyof T>(flags: T, names: readonly K[]): Partial<Pick<T, K>> {
+  return Object.fromEntries(
+    names.flatMap((name) => (flags[name] === undefined ? [] : [[name, flags[name]]])),
+  ) as Partial<Pick<T, K>>;
+}
+
+const DELIMITERS: Record<string, string> = { comma: ',', semicolon: ';', tab: '\t', space: ' ', '\\t': '\t' };
+
+/** Preset, then configuration file, then flags. */
+export function configOf(flags: FitFlags): FitConfig {
+  const { delimiter, epochs, sampler } = flags;
+  const data = chosen(flags, ['target', 'task', 'header', 'categorical', 'exclude', 'standardise']);
+  const given = {
+    data: { ...data, ...(delimiter !== undefined && { delimiter: DELIMITERS[delimiter] ?? delimiter }) },
+    model: chosen(flags, ['hidden', 'activation', 'likelihood', 'priorScale']),
+    warmStart: epochs === undefined ? {} : { epochs },
+    sampler: {
+      ...chosen(flags, ['mode', 'stepSize', 'batchSize', 'warmup', 'steps', 'thin']),
+      ...(sampler && { name: sampler }),
+    },
+    ...chosen(flags, ['chains', 'seed']),
+  } as FitConfig;
+  const preset = flags.preset === 'paper' ? PAPER_PRESET : {};
+  return mergeConfigs(preset, flags.config ? readConfig(flags.config) : {}, given);
+}
+
+function readConfig(path: string): FitConfig {
+  if (!existsSync(path)) throw specError(`${path}: expected a configuration file, got no such file. Check --config.`);
+  return parseYamlConfig(readFileSync(path, 'utf8'), path);
+}

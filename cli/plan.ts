@@ -1,0 +1,44 @@
+/** `smile plan DATA`: what the fit that these flags ask for will cost. */
+import { Command } from 'commander';
+import { plan } from '../src/run/plan.ts';
+import { chosen, configOf, type FitFlags, withModelOptions } from './fit-options.ts';
+
+const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
+
+function bytes(count: number): string {
+  const power = Math.min(UNITS.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3));
+  return `${Number((count / 1000 ** power).toPrecision(3))} ${UNITS[power]}`;
+}
+
+function duration(seconds: number): string {
+  if (seconds < 90) return `${Number(seconds.toPrecision(2))} s`;
+  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${Number((seconds / 3600).toPrecision(2))} h`;
+}
+
+export function planCommand(): Command {
+  const command = new Command('plan')
+    .description('Probe for two seconds and say what a fit will cost: time, memory, disk. Takes the flags of fit.')
+    .argument('<data>', 'the file to fit');
+  return withModelOptions(command)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ smile plan houses.csv --target price --hidden 64,64 --steps 100000 --chains 20',
+    )
+    .action(async (data: string, flags: FitFlags) => {
+      const found = await plan({ data, config: configOf(flags), ...chosen(flags, ['workers']) });
+      if (flags.json) {
+        console.log(JSON.stringify(found, null, 2));
+        return;
+      }
+      const lines: [string, string][] = [
+        ['parameters', String(found.parameters)],
+        ['chains', `${found.chains}, ${found.chainsPerBlock} in each of ${found.workers} workers`],
+        ['a step of a block', `${found.millisecondsPerStep.toPrecision(3)} ms`],
+        ['warm-up and sampling', `${duration(found.seconds)}; the warm start comes before`],
+        ['a draw', bytes(found.bytesPerDraw)],
+        ['all draws on disk', `${bytes(found.disk)} (${found.draws} draws)`],
+        ['memory of a worker', `about ${bytes(found.memory)}, the data and the runtime aside`],
+      ];
+      for (const [name, value] of lines) console.log(`${name.padEnd(22)}${value}`);
+    });
+}
