@@ -4,6 +4,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { specError } from '../src/errors.ts';
 import { type FitConfig, mergeConfigs, PAPER_PRESET, parseYamlConfig } from '../src/run/spec.ts';
 import { SAMPLER_NAMES, type SamplerName } from '../src/samplers/registry.ts';
+import type { EngineFlags } from './engine-options.ts';
 
 export const number = (text: string): number => {
   const value = Number(text);
@@ -14,7 +15,7 @@ const list = (text: string): string[] => text.split(',').map((name) => name.trim
 const numbers = (text: string): number[] => list(text).map(number);
 const column = (text: string): string | number => (/^-?\d+$/.test(text) ? Number(text) : text);
 
-export interface FitFlags {
+export interface FitFlags extends EngineFlags {
   config?: string;
   preset?: 'paper';
   out?: string;

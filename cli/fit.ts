@@ -6,6 +6,7 @@ import type { Evaluation } from '../src/run/evaluate.ts';
 import type { FitEvent } from '../src/run/events.ts';
 import { type FitOptions, fit, prepareRun } from '../src/run/fit.ts';
 import type { FitConfig } from '../src/run/spec.ts';
+import { type EngineFlags, withEngine, withEngineOptions } from './engine-options.ts';
 import { chosen, configOf, type FitFlags, number, withModelOptions } from './fit-options.ts';
 import { progressScreen } from './progress.ts';
 import { showEvaluation } from './table.ts';
@@ -23,7 +24,7 @@ export function fitCommand(): Command {
       number,
     )
     .option('--quiet', 'no progress and notes');
-  return withModelOptions(command)
+  return withModelOptions(withEngineOptions(command))
     .addHelpText(
       'after',
       `
@@ -32,6 +33,7 @@ Examples:
   $ smile fit patients.csv -t outcome --categorical ward --exclude id --seed 7
   $ smile fit airfoil.data --preset paper --sampler psmile-naive
   $ smile fit sales.csv --config fit.yaml --json > result.json
+  $ smile fit sales.csv --engine bullmq --redis redis://queue-host:6379
 
 Ctrl-C ends the chains at their next step and scores what was drawn; a second Ctrl-C leaves at once. Either way, and after a
 crash, smile resume goes on.`,
@@ -51,8 +53,12 @@ crash, smile resume goes on.`,
 }
 
 /** Runs a fit with progress, Ctrl-C, output and exit code. */
-export const runFit = (options: FitOptions, flags: OutputFlags): Promise<Evaluation> =>
-  withProgress(flags, (signal, onEvent) => fit({ ...options, signal, onEvent }));
+export const runFit = (options: FitOptions, flags: OutputFlags & EngineFlags): Promise<Evaluation> =>
+  withProgress(flags, (signal, onEvent) =>
+    withEngine(flags, options.out, noteTo(onEvent), (engine) => fit({ ...options, engine, signal, onEvent })),
+  );
+
+export const noteTo = (onEvent: (event: FitEvent) => void) => (message: string) => onEvent({ type: 'note', message });
 
 interface OutputFlags {
   readonly json?: boolean;

@@ -7,6 +7,7 @@ import { assessCommand } from './assess.ts';
 import { benchCommand } from './bench.ts';
 import { chainCommand } from './chain.ts';
 import { demoCommand } from './demo.ts';
+import { doctorCommand } from './doctor.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
 import { fitCommand } from './fit.ts';
@@ -18,6 +19,7 @@ import { sensitivityCommand } from './sensitivity.ts';
 import { statusCommand } from './status.ts';
 import { stopCommand } from './stop.ts';
 import { verifyCommand } from './verify.ts';
+import { workerCommand } from './worker.ts';
 
 const program = new Command('smile')
   .description('Bayesian ensembles with uncertainty you can trust, by stochastic microcanonical Langevin dynamics.')
@@ -30,6 +32,8 @@ const program = new Command('smile')
   .addCommand(chainCommand())
   .addCommand(planCommand())
   .addCommand(verifyCommand())
+  .addCommand(workerCommand())
+  .addCommand(doctorCommand())
   .addCommand(predictCommand())
   .addCommand(evaluateCommand())
   .addCommand(reportCommand())

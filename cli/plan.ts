@@ -2,18 +2,7 @@
 import { Command } from 'commander';
 import { plan } from '../src/run/plan.ts';
 import { chosen, configOf, type FitFlags, withModelOptions } from './fit-options.ts';
-
-const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
-
-function bytes(count: number): string {
-  const power = Math.min(UNITS.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3));
-  return `${Number((count / 1000 ** power).toPrecision(3))} ${UNITS[power]}`;
-}
-
-function duration(seconds: number): string {
-  if (seconds < 90) return `${Number(seconds.toPrecision(2))} s`;
-  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${Number((seconds / 3600).toPrecision(2))} h`;
-}
+import { bytes, duration } from './units.ts';
 
 export function planCommand(): Command {
   const command = new Command('plan')

@@ -1,7 +1,8 @@
 /** `smile resume RUN`: goes on where a run was stopped or killed, or makes it longer. */
 import { Command, InvalidArgumentError } from 'commander';
 import { resume } from '../src/run/resume.ts';
-import { withProgress } from './fit.ts';
+import { type EngineFlags, withEngine, withEngineOptions } from './engine-options.ts';
+import { noteTo, withProgress } from './fit.ts';
 
 const more = (text: string): number => {
   const value = Number(text.replace(/^\+/, ''));
@@ -10,7 +11,7 @@ const more = (text: string): number => {
   return value;
 };
 
-interface ResumeFlags {
+interface ResumeFlags extends EngineFlags {
   draws?: number;
   chains?: number;
   workers?: number;
@@ -20,7 +21,7 @@ interface ResumeFlags {
 }
 
 export function resumeCommand(): Command {
-  return new Command('resume')
+  const command = new Command('resume')
     .description('Go on with a run that was stopped or killed, to the bit as if it never had been; or make it longer.')
     .argument('<run>', 'run directory of a fit')
     .option('--draws <+n>', 'more draws of every chain than the run has', more)
@@ -28,7 +29,8 @@ export function resumeCommand(): Command {
     .option('--workers <n>', 'worker threads (default: the number of cores)', Number)
     .option('--checkpoint-every <seconds>', 'seconds between checkpoints (default: 15)', Number)
     .option('--json', 'print the result as JSON')
-    .option('--quiet', 'no progress and notes')
+    .option('--quiet', 'no progress and notes');
+  return withEngineOptions(command)
     .addHelpText(
       'after',
       `
@@ -40,9 +42,12 @@ Examples:
   $ smile resume smile-runs/houses-psmile-0 --draws +1000
   $ smile resume smile-runs/houses-psmile-0 --chains +2`,
     )
-    .action(async (run: string, { json, quiet, checkpointEvery, ...asked }: ResumeFlags) => {
-      await withProgress({ ...(json && { json }), ...(quiet && { quiet }) }, (signal, onEvent) =>
-        resume(run, { ...asked, checkpointSeconds: checkpointEvery, signal, onEvent }),
+    .action(async (run: string, flags: ResumeFlags) => {
+      const { checkpointEvery: checkpointSeconds, draws, chains, workers } = flags;
+      await withProgress(flags, (signal, onEvent) =>
+        withEngine(flags, run, noteTo(onEvent), (engine) =>
+          resume(run, { draws, chains, workers, engine, checkpointSeconds, signal, onEvent }),
+        ),
       );
     });
 }

@@ -18,6 +18,7 @@ const FLOORS: Record<string, number> = {
   'src/run': 3,
   'src/bench': 3,
   'src/report': 4,
+  'src/queue': 4,
   'src/index.ts': 5,
   cli: 6,
   web: 6,

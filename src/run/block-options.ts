@@ -1,5 +1,6 @@
 /** What a block of chains is told. */
 import { fold, rootKey } from '../math/threefry.ts';
+import type { Claim } from '../store/claim.ts';
 import type { Key } from '../types.ts';
 import type { BlockProgress } from './events.ts';
 
@@ -11,6 +12,11 @@ export interface BlockOptions {
   readonly onProgress: (progress: BlockProgress) => void;
   /** Seconds between checkpoints; they change nothing but where a killed run goes on. Default 15. */
   readonly checkpointSeconds?: number | undefined;
+}
+
+/** Chains at the same place, each claimed: none is written after another process has claimed it. */
+export interface ClaimedBlock extends BlockOptions {
+  readonly claims: readonly Claim[];
 }
 
 export const CHECKPOINT_SECONDS = 15;

@@ -3,9 +3,11 @@
  * it goes on from the checkpoints it finds.
  */
 import { existsSync } from 'node:fs';
+import { type Claim, claimChain } from '../store/claim.ts';
+import { sweep } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
 import { readTensors } from '../store/safetensors.ts';
-import type { BlockOptions } from './block-options.ts';
+import type { BlockOptions, ClaimedBlock } from './block-options.ts';
 import { type LoadedRun, loadData, loadRun, type SplitData } from './load.ts';
 import { sampleBlock } from './sample-block.ts';
 import { byStanding, readStandings } from './standing.ts';
@@ -21,15 +23,27 @@ export async function runBlock(dir: string, asked: BlockOptions): Promise<void> 
   const data = loadData(run);
   const stopRequested = stopWatch(dir);
   const options = { ...asked, stopped: () => asked.stopped() || stopRequested() };
-  for (const chains of byStanding(run, asked.chains).values()) await runTogether(run, data, { ...options, chains });
+  const claims = new Map(asked.chains.map((chain) => [chain, takeOver(dir, chain)]));
+  for (const chains of byStanding(run, asked.chains).values()) {
+    await runTogether(run, data, { ...options, chains, claims: chains.map((chain) => claims.get(chain) as Claim) });
+  }
 }
 
-async function runTogether(run: LoadedRun, data: SplitData, options: BlockOptions): Promise<void> {
-  const { training, sampling } = readStandings(run, options.chains);
-  const stored = training ? undefined : storedMembers(run, options.chains);
-  const start = stored ?? (await trainBlock(run, data, options, training));
-  if (start) await sampleBlock(run, data, start, options, sampling);
-  else await sampleBlock(run, data, new Float64Array(options.chains.length * run.network.dim), options, undefined);
+/** Claims a chain, and clears what its last writer left half written. */
+function takeOver(dir: string, chain: number): Claim {
+  const { chain: folder, members } = runPaths(dir);
+  const claim = claimChain(folder(chain));
+  sweep(folder(chain));
+  sweep(members, `${chain}.`);
+  return claim;
+}
+
+async function runTogether(run: LoadedRun, data: SplitData, block: ClaimedBlock): Promise<void> {
+  const { chains } = block;
+  const { training, sampling } = readStandings(run, chains);
+  const stored = training ? undefined : storedMembers(run, chains);
+  const start = stored ?? (await trainBlock(run, data, block, training));
+  await sampleBlock(run, data, start ?? new Float64Array(chains.length * run.network.dim), block, start && sampling);
 }
 
 /** The block's warm-started members where all of them are stored already: a run that samples from another's start. */

@@ -14,8 +14,8 @@ import { createRun } from '../store/rundir.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
 import type { FitEvent } from './events.ts';
 import { loadRun, networkOf, SPLITS, type SplitData, storeInputs } from './load.ts';
-import { allChains, runChains } from './pool.ts';
-import { settleStatus } from './resume.ts';
+import { allChains, type Engine, runChains } from './pool.ts';
+import { settleStatus } from './settle.ts';
 import { type FitConfig, type FitSpec, resolveSpec } from './spec.ts';
 import { SOFTWARE } from './version.ts';
 
@@ -33,6 +33,8 @@ export interface FitOptions {
   readonly signal?: AbortSignal;
   /** Seconds between checkpoints, from which a killed run resumes; they change no result. Default 15. */
   readonly checkpointSeconds?: number | undefined;
+  /** What runs the chains. Default: worker threads of this process. */
+  readonly engine?: Engine | undefined;
   readonly onEvent?: (event: FitEvent) => void;
 }
 
@@ -41,9 +43,9 @@ export interface FitOptions {
  * whole run lies in `out` afterwards. Throws `DataError`, `SpecError` or `StoreError` for what a user can mend.
  */
 export async function fit(options: FitOptions): Promise<Evaluation> {
-  const { out, workers, signal, checkpointSeconds, onEvent = () => {} } = options;
+  const { out, workers, signal, checkpointSeconds, engine = runChains, onEvent = () => {} } = options;
   const spec = await prepareRun(options);
-  await runChains(out, allChains(spec.chains), {
+  await engine(out, allChains(spec.chains), {
     workers,
     signal,
     checkpointSeconds,

@@ -1,12 +1,13 @@
-/** The local engine: runs the chains of a run in worker threads, a block each. */
+/** The local engine: runs the chains of a run in worker threads, a block each; and what every engine is. */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { revived } from '../errors.ts';
 import { runBlock } from './block.ts';
 import type { BlockProgress } from './events.ts';
 import type { WorkerJob } from './worker.ts';
 
-export interface PoolOptions {
-  /** Worker threads; 0 runs in this thread. Default: as many as cores. */
+export interface EngineOptions {
+  /** Pieces to cut the chains into. */
   readonly workers?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress: (progress: BlockProgress) => void;
@@ -14,14 +15,17 @@ export interface PoolOptions {
 }
 
 /**
- * Runs chains from where they stand, neighbours of the list together in a block. Aborting the signal ends all blocks at their next step,
- * with their draws stored.
+ * Runs chains on from where they stand, neighbours of the list together in a block. Aborting the signal ends all blocks at their next
+ * step, with checkpoints and draws stored.
  */
-export async function runChains(
-  dir: string,
-  chains: readonly number[],
-  { signal, onProgress, checkpointSeconds, workers = availableParallelism() }: PoolOptions,
-): Promise<void> {
+export type Engine = (dir: string, chains: readonly number[], options: EngineOptions) => Promise<void>;
+
+/** In as many worker threads as there are `workers`, by default a thread per core; 0 runs in this thread. */
+export const runChains: Engine = async (
+  dir,
+  chains,
+  { signal, onProgress, checkpointSeconds, workers = availableParallelism() },
+) => {
   if (workers === 0) {
     return runBlock(dir, { chains, stopped: () => signal?.aborted ?? false, onProgress, checkpointSeconds });
   }
@@ -43,12 +47,12 @@ export async function runChains(
   } finally {
     signal?.removeEventListener('abort', stop);
   }
-}
+};
 
 export const allChains = (count: number): number[] => Array.from({ length: count }, (_, c) => c);
 
 /** Cuts a list into at most `parts` neighbouring pieces of nearly equal length. */
-function cut<T>(list: readonly T[], parts: number): T[][] {
+export function cut<T>(list: readonly T[], parts: number): T[][] {
   const pieces = Math.min(parts, list.length);
   const edge = (i: number) => Math.round((i * list.length) / pieces);
   return Array.from({ length: pieces }, (_, i) => list.slice(edge(i), edge(i + 1)));
@@ -58,7 +62,7 @@ function runWorker(job: WorkerJob, onProgress: (progress: BlockProgress) => void
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: job });
     worker.on('message', onProgress);
-    worker.on('error', reject);
+    worker.on('error', (error: Error) => reject(revived(error)));
     worker.on('exit', (code) => {
       if (code === 0) resolve();
       else reject(new Error(`worker of chains ${job.chains.join(', ')} ended with code ${code}`));

@@ -1,12 +1,14 @@
 /** Goes on with a run that was stopped or killed, or makes a finished one longer: the draws are those of a run never disturbed. */
 import { stringify } from 'yaml';
 import { specError, storeError } from '../errors.ts';
-import { readJson, readWhole, sha256, sweep, writeWhole } from '../store/files.ts';
+import { readWhole, sha256, sweep, writeWhole } from '../store/files.ts';
 import { openRun, runPaths, setStatus, updateManifest } from '../store/rundir.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
 import type { FitEvent } from './events.ts';
 import { type LoadedRun, loadRun } from './load.ts';
-import { allChains, runChains } from './pool.ts';
+import { mend } from './mend.ts';
+import { type Engine, runChains } from './pool.ts';
+import { settleStatus, unfinishedChains } from './settle.ts';
 import type { FitSpec } from './spec.ts';
 import { byStanding } from './standing.ts';
 import { withdrawStop } from './stop.ts';
@@ -19,28 +21,28 @@ export interface ResumeOptions {
   readonly workers?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly checkpointSeconds?: number | undefined;
+  /** What runs the chains. Default: worker threads of this process. */
+  readonly engine?: Engine | undefined;
   readonly onEvent?: ((event: FitEvent) => void) | undefined;
 }
 
 /** Throws a `StoreError` for what is no run or was changed by hand, a `SpecError` for a sampler that cannot be made longer. */
 export async function resume(dir: string, options: ResumeOptions = {}): Promise<Evaluation> {
-  const { draws = 0, chains = 0, workers, signal, checkpointSeconds, onEvent = () => {} } = options;
+  const { draws = 0, chains = 0, workers, signal, checkpointSeconds, engine = runChains, onEvent = () => {} } = options;
   const note = (message: string) => onEvent({ type: 'note', message });
   checkUntouched(dir);
   sweep(dir);
   if (draws > 0 || chains > 0) lengthen(loadRun(dir), draws, chains);
   const run = loadRun(dir);
-  const unfinished = Array.from({ length: run.spec.chains }, (_, chain) => chain).filter(
-    (chain) => !finished(run, chain),
-  );
-  const groups = byStanding(run, unfinished, (chain, damage) =>
+  mend(run, note);
+  const groups = byStanding(run, unfinishedChains(run), (chain, damage) =>
     note(`chain ${chain}: ${damage} The checkpoint before it is used.`),
   );
   for (const [place, list] of groups) note(`chain${list.length > 1 ? 's' : ''} ${list.join(', ')}: from ${place}`);
   if (groups.size === 0) note('every chain has all its draws');
   withdrawStop(dir);
   setStatus(dir, 'running');
-  await runChains(dir, [...groups.values()].flat(), {
+  await engine(dir, [...groups.values()].flat(), {
     workers,
     signal,
     checkpointSeconds,
@@ -48,24 +50,6 @@ export async function resume(dir: string, options: ResumeOptions = {}): Promise<
   });
   settleStatus(run);
   return evaluate(dir);
-}
-
-/** A run is done when every chain is. */
-export function settleStatus(run: LoadedRun): void {
-  setStatus(run.dir, allChains(run.spec.chains).every((chain) => finished(run, chain)) ? 'done' : 'stopped');
-}
-
-/** Whether the chain has taken all steps of the configuration. */
-function finished({ dir, spec }: LoadedRun, chain: number): boolean {
-  try {
-    const { sampling, status } = readJson(runPaths(dir).summary(chain)) as {
-      status: string;
-      sampling: { steps: number };
-    };
-    return status === 'done' && sampling.steps === spec.sampler.steps;
-  } catch {
-    return false;
-  }
 }
 
 /** A configuration edited by hand would mix two runs. */

@@ -9,7 +9,7 @@ import { SAMPLERS, usualStepSize } from '../samplers/registry.ts';
 import { drawWriter } from '../store/draws.ts';
 import { writeJson } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
-import { type BlockOptions, CHECKPOINT_SECONDS, chainKey } from './block-options.ts';
+import { CHECKPOINT_SECONDS, type ClaimedBlock, chainKey } from './block-options.ts';
 import type { ChainSummary, ChainTrace } from './events.ts';
 import type { LoadedRun, SplitData } from './load.ts';
 import { noiseOf } from './noise-summary.ts';
@@ -31,7 +31,7 @@ export async function sampleBlock(
   run: LoadedRun,
   data: SplitData,
   start: Float64Array,
-  { chains, stopped, onProgress, checkpointSeconds = CHECKPOINT_SECONDS }: BlockOptions,
+  { chains, claims, stopped, onProgress, checkpointSeconds = CHECKPOINT_SECONDS }: ClaimedBlock,
   standing: readonly SamplingStanding[] | undefined,
 ): Promise<void> {
   const { dir, spec, network } = run;
@@ -53,7 +53,9 @@ export async function sampleBlock(
   const state = mergedState(sampler, start, keys, standing);
   const each = <T>(make: (from: SamplingStanding | undefined, c: number) => T) =>
     chains.map((_, c) => make(standing?.[c], c));
-  const writers = each((from, c) => drawWriter(paths.chain(chains[c]), d, DRAWS_PER_BLOCK, from?.writer));
+  const writers = each((from, c) =>
+    drawWriter(paths.chain(chains[c]), d, DRAWS_PER_BLOCK, from?.writer, claims[c].check),
+  );
   const tallies = {
     'warm-up': new Tally(
       chains.length,
@@ -74,7 +76,7 @@ export async function sampleBlock(
   let { draws, gradients, t } = standing?.[0].facts ?? { draws: 0, gradients: 0, t: 0 };
   const from = t;
   const save = () =>
-    saveSampling(run, chains, state, (c) => ({
+    saveSampling(run, chains, claims, state, (c) => ({
       facts: {
         t,
         draws,
@@ -87,6 +89,7 @@ export async function sampleBlock(
       writer: writers[c].standing(),
       first: first[c],
     }));
+  if (!standing && !stopped()) save();
   for (; t < s.warmup + s.steps && !stopped(); t++) {
     if (due()) save();
     const phase = t < s.warmup ? 'warm-up' : 'sampling';
@@ -132,8 +135,8 @@ export async function sampleBlock(
       travelled: first[c] ? Math.sqrt(squaredDistance(first[c], state.theta.subarray(at, at + d), 0, d) / d) : 0,
     };
     const energyErrors = tallies.sampling.energyErrors(c);
-    writeJson(paths.trace(chain), { ...traces[c], energyErrors } satisfies ChainTrace);
-    writeJson(paths.summary(chain), summary);
+    writeJson(paths.trace(chain), { ...traces[c], energyErrors } satisfies ChainTrace, claims[c].check);
+    writeJson(paths.summary(chain), summary, claims[c].check);
   });
   await graph.release();
 }

@@ -1,6 +1,7 @@
 /** Checkpoints of chains: where each stands in its warm start or in its sampling, a file a chain, so that any of them form a block. */
 import { shapeError } from '../errors.ts';
 import { readCheckpoint, writeCheckpoint } from '../store/checkpoint.ts';
+import type { Claim } from '../store/claim.ts';
 import type { WriterStanding } from '../store/draws.ts';
 import { runPaths } from '../store/rundir.ts';
 import type { StoredTensor } from '../store/safetensors.ts';
@@ -41,20 +42,26 @@ const vector = (data: Float64Array | Float32Array): StoredTensor => ({ shape: [d
 /** Per member numbers and vectors of a training, each `[C]` or `[C × d]`. */
 const MEMBER_FIELDS = ['theta', 'm', 'v', 'best', 'loss', 'bestEpoch', 'epochs'] as const;
 
-export function saveTraining({ dir, network }: LoadedRun, chains: readonly number[], state: TrainState): void {
+export function saveTraining(
+  { dir, network }: LoadedRun,
+  chains: readonly number[],
+  claims: readonly Claim[],
+  state: TrainState,
+): void {
   chains.forEach((chain, c) => {
     const tensors = MEMBER_FIELDS.map((name) => {
       const size = state[name].length / chains.length;
       return [name, vector(state[name].slice(c * size, (c + 1) * size))] as const;
     });
     const facts = { phase: 'training', epoch: state.epoch, dim: network.dim };
-    writeCheckpoint(runPaths(dir).checkpoint(chain), { tensors: Object.fromEntries(tensors), facts });
+    writeCheckpoint(runPaths(dir).chain(chain), { tensors: Object.fromEntries(tensors), facts }, claims[c]);
   });
 }
 
 export function saveSampling(
   { dir }: LoadedRun,
   chains: readonly number[],
+  claims: readonly Claim[],
   state: State,
   of: (c: number) => Omit<SamplingStanding, 'state'>,
 ): void {
@@ -72,16 +79,14 @@ export function saveSampling(
       'writer.steps': vector(writer.steps),
       ...(first && { first: vector(first) }),
     };
-    writeCheckpoint(runPaths(dir).checkpoint(chain), {
-      tensors,
-      facts: { phase: 'sampling', blocks: writer.blocks, ...facts },
-    });
+    const about = { phase: 'sampling', blocks: writer.blocks, ...facts };
+    writeCheckpoint(runPaths(dir).chain(chain), { tensors, facts: about }, claims[c]);
   });
 }
 
 /** Where one chain stands, in a word: chains of the same word may go on together. */
 export function standingOf(run: LoadedRun, chain: number, onDamage?: (message: string) => void): string {
-  const facts = readCheckpoint(runPaths(run.dir).checkpoint(chain), onDamage)?.facts;
+  const facts = readCheckpoint(runPaths(run.dir).chain(chain), onDamage)?.facts;
   return facts ? `${facts.phase} ${facts.epoch ?? facts.t}` : 'start';
 }
 
@@ -101,7 +106,7 @@ export function byStanding(
 
 /** Reads where the chains of a block stand; they must stand at the same place. */
 export function readStandings(run: LoadedRun, chains: readonly number[]): Standings {
-  const found = chains.map((chain) => readCheckpoint(runPaths(run.dir).checkpoint(chain)));
+  const found = chains.map((chain) => readCheckpoint(runPaths(run.dir).chain(chain)));
   const held = found.flatMap((checkpoint) => checkpoint ?? []);
   if (held.length < chains.length) return {};
   const of = (c: number, name: string) => held[c].tensors[name].data as Float64Array;

@@ -1,5 +1,6 @@
 /** Where a run stands, read from its directory alone, while it runs or after. */
 import { existsSync, statSync } from 'node:fs';
+import { checkpointPaths } from '../store/checkpoint.ts';
 import { readJson } from '../store/files.ts';
 import { type RunStatus, runPaths } from '../store/rundir.ts';
 import type { ChainSummary } from './events.ts';
@@ -32,8 +33,9 @@ export function status(dir: string): RunReport {
     status: run.manifest.status,
     started: run.manifest.created,
     chains: Array.from({ length: chains }, (_, chain): ChainStatus => {
-      const { checkpoint, summary } = runPaths(dir);
-      const saved = existsSync(checkpoint(chain)) && { saved: statSync(checkpoint(chain)).mtime.toISOString() };
+      const { chain: folder, summary } = runPaths(dir);
+      const [last] = checkpointPaths(folder(chain));
+      const saved = last && { saved: statSync(last).mtime.toISOString() };
       const [word, count] = standingOf(run, chain).split(' ');
       const about = { chain, ...(saved || {}) };
       if (word === 'training') return { ...about, phase: 'warm start', step: Number(count), of: warmStart.epochs };

@@ -6,11 +6,10 @@ import { stream } from '../math/threefry.ts';
 import { LOG_SIGMA } from '../models/likelihood.ts';
 import { sizeOf } from '../models/model.ts';
 import { type BayesianNetwork, likelihoodGraph, networkLogDensity, posteriorGraph } from '../models/posterior.ts';
-import { removeCheckpoint } from '../store/checkpoint.ts';
 import { runPaths } from '../store/rundir.ts';
 import { writeTensors } from '../store/safetensors.ts';
 import { untrained, warmStart } from '../train/warm-start.ts';
-import { type BlockOptions, CHECKPOINT_SECONDS, chainKey } from './block-options.ts';
+import { CHECKPOINT_SECONDS, type ClaimedBlock, chainKey } from './block-options.ts';
 import type { LoadedRun, SplitData } from './load.ts';
 import { progressReporter } from './progress.ts';
 import { type Standings, saveTraining, timer } from './standing.ts';
@@ -22,7 +21,7 @@ import { type Standings, saveTraining, timer } from './standing.ts';
 export async function trainBlock(
   run: LoadedRun,
   data: SplitData,
-  { chains, stopped, onProgress, checkpointSeconds = CHECKPOINT_SECONDS }: BlockOptions,
+  { chains, claims, stopped, onProgress, checkpointSeconds = CHECKPOINT_SECONDS }: ClaimedBlock,
   standing: Standings['training'],
 ): Promise<Float64Array | undefined> {
   const { dir, spec, network } = run;
@@ -58,18 +57,16 @@ export async function trainBlock(
     onEpoch: (epoch, { loss }) => {
       report('warm start', epoch + 1, w.epochs, { value: loss });
       interrupted = stopped();
-      if (interrupted || due()) saveTraining(run, chains, state);
+      if (interrupted || due()) saveTraining(run, chains, claims, state);
       return interrupted;
     },
   });
   await graph.release();
   await validation.release();
   chains.forEach((chain, c) => {
-    writeTensors(runPaths(dir).member(chain), {
-      tensors: { theta: { shape: [d], data: state.best.slice(c * d, (c + 1) * d) } },
-      metadata: { loss: String(state.loss[c]), epochs: String(state.epochs[c]) },
-    });
-    if (!interrupted) removeCheckpoint(runPaths(dir).checkpoint(chain));
+    const tensors = { theta: { shape: [d], data: state.best.slice(c * d, (c + 1) * d) } };
+    const metadata = { loss: String(state.loss[c]), epochs: String(state.epochs[c]) };
+    writeTensors(runPaths(dir).member(chain), { tensors, metadata }, claims[c].check);
   });
   return interrupted ? undefined : state.best;
 }

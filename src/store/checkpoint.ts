@@ -1,6 +1,14 @@
-/** Where a chain stands, whole or not at all; the one before is kept in case the last is damaged. */
-import { existsSync, renameSync, rmSync } from 'node:fs';
+/**
+ * Where a chain stands, whole or not at all: `checkpoint-EPOCH-COUNT.safetensors`, the last two of them, in case the last is damaged.
+ * A writer that was passed by a later claim has its own epoch in the name, so that it cannot write over what came after.
+ */
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import type { Claim } from './claim.ts';
 import { readTensors, type StoredTensor, writeTensors } from './safetensors.ts';
+
+const NAME = /^checkpoint-(\d{6})-(\d{6})\.safetensors$/;
+const KEPT = 2;
 
 export interface Checkpoint {
   readonly tensors: Readonly<Record<string, StoredTensor>>;
@@ -8,27 +16,41 @@ export interface Checkpoint {
   readonly facts: Readonly<Record<string, unknown>>;
 }
 
-const before = (path: string) => path.replace(/\.safetensors$/, '.before.safetensors');
+/** Paths of a chain's checkpoints, the newest first. */
+export function checkpointPaths(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  const names = readdirSync(folder).filter((name) => NAME.test(name));
+  return names
+    .sort()
+    .reverse()
+    .map((name) => join(folder, name));
+}
 
-export function writeCheckpoint(path: string, { tensors, facts }: Checkpoint): void {
-  if (existsSync(path)) renameSync(path, before(path));
-  writeTensors(path, { tensors, metadata: { facts: JSON.stringify(facts) } });
+const number = (value: number) => String(value).padStart(6, '0');
+
+export function writeCheckpoint(folder: string, { tensors, facts }: Checkpoint, { epoch, check }: Claim): void {
+  const [last = ''] = checkpointPaths(folder);
+  const [, ofEpoch, count] = NAME.exec(basename(last)) ?? [];
+  const next = Number(ofEpoch) === epoch ? Number(count) + 1 : 0;
+  const path = join(folder, `checkpoint-${number(epoch)}-${number(next)}.safetensors`);
+  writeTensors(path, { tensors, metadata: { facts: JSON.stringify(facts) } }, check);
+  pruneCheckpoints(folder);
+}
+
+/** Removes all but the last two. */
+export function pruneCheckpoints(folder: string): void {
+  for (const old of checkpointPaths(folder).slice(KEPT)) rmSync(old, { force: true });
 }
 
 /** The last whole one; undefined where there is none. `onDamage` hears of files that had to be passed over. */
-export function readCheckpoint(path: string, onDamage: (message: string) => void = () => {}): Checkpoint | undefined {
-  for (const candidate of [path, before(path)]) {
-    if (!existsSync(candidate)) continue;
+export function readCheckpoint(folder: string, onDamage: (message: string) => void = () => {}): Checkpoint | undefined {
+  for (const path of checkpointPaths(folder)) {
     try {
-      const { tensors, metadata } = readTensors(candidate);
+      const { tensors, metadata } = readTensors(path);
       return { tensors, facts: JSON.parse(metadata.facts) };
     } catch (error) {
       onDamage((error as Error).message);
     }
   }
   return undefined;
-}
-
-export function removeCheckpoint(path: string): void {
-  for (const file of [path, before(path)]) rmSync(file, { force: true });
 }

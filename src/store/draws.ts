@@ -30,9 +30,15 @@ export interface WriterStanding {
 
 /**
  * Writes the draws of the chain in `folder`, blocks of `blockSize` draws of dimension `d`; from where another writer stood, whose later
- * blocks go.
+ * blocks go. `check` is asked before each block gets its name.
  */
-export function drawWriter(folder: string, d: number, blockSize: number, from?: WriterStanding): DrawWriter {
+export function drawWriter(
+  folder: string,
+  d: number,
+  blockSize: number,
+  from?: WriterStanding,
+  check?: () => void,
+): DrawWriter {
   const data = new Float32Array(blockSize * d);
   const steps = new Float64Array(blockSize);
   let held = from?.steps.length ?? 0;
@@ -45,13 +51,11 @@ export function drawWriter(folder: string, d: number, blockSize: number, from?: 
   const flush = () => {
     if (held === 0) return;
     const name = `draws-${String(++block).padStart(6, '0')}.safetensors`;
-    writeTensors(join(folder, name), {
-      tensors: {
-        draws: { shape: [held, d], data: data.slice(0, held * d) },
-        steps: { shape: [held], data: steps.slice(0, held) },
-      },
-      metadata: {},
-    });
+    const tensors = {
+      draws: { shape: [held, d], data: data.slice(0, held * d) },
+      steps: { shape: [held], data: steps.slice(0, held) },
+    };
+    writeTensors(join(folder, name), { tensors, metadata: {} }, check);
     held = 0;
   };
   return {

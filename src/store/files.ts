@@ -13,13 +13,16 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { storeError } from '../errors.ts';
+import { SmileError, storeError } from '../errors.ts';
 
 /** Marks files that are still being written; readers never look at them. */
 export const TEMPORARY = '.partial';
 
-/** Writes a file whole, making its folder. Nothing is left behind when it fails. Throws a `StoreError`. */
-export function writeWhole(path: string, content: string | Uint8Array): void {
+/**
+ * Writes a file whole, making its folder. `check` is asked before the file gets its name and may refuse by throwing. Nothing is left
+ * behind when it fails. Throws a `StoreError`, or what `check` throws.
+ */
+export function writeWhole(path: string, content: string | Uint8Array, check: () => void = () => {}): void {
   const temporary = `${path}.${process.pid}${TEMPORARY}`;
   try {
     mkdirSync(dirname(path), { recursive: true });
@@ -31,20 +34,23 @@ export function writeWhole(path: string, content: string | Uint8Array): void {
     } finally {
       closeSync(file);
     }
+    check();
     renameSync(temporary, path);
     syncFolder(dirname(path));
   } catch (cause) {
     if (existsSync(temporary)) rmSync(temporary);
+    if (cause instanceof SmileError) throw cause;
     throw storeError(`${path}: expected to write the file, got ${(cause as Error).message}. Check space and rights.`, {
       cause,
     });
   }
 }
 
-/** Removes what writers that were killed left half written in a folder and below. */
-export function sweep(folder: string): void {
-  for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
-    if (name.endsWith(TEMPORARY)) rmSync(join(folder, name), { force: true });
+/** Removes what writers that were killed left half written in a folder, of files whose names begin with `prefix`. */
+export function sweep(folder: string, prefix = ''): void {
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder)) {
+    if (name.startsWith(prefix) && name.endsWith(TEMPORARY)) rmSync(join(folder, name), { force: true });
   }
 }
 
@@ -81,7 +87,7 @@ export function readJson(path: string): unknown {
   }
 }
 
-export const writeJson = (path: string, value: unknown): void =>
-  writeWhole(path, `${JSON.stringify(value, null, 2)}\n`);
+export const writeJson = (path: string, value: unknown, check?: () => void): void =>
+  writeWhole(path, `${JSON.stringify(value, null, 2)}\n`, check);
 
 export const sha256 = (bytes: string | Uint8Array): string => createHash('sha256').update(bytes).digest('hex');

@@ -7,7 +7,8 @@
  *   data.safetensors         encoded rows of the three splits
  *   members/K.safetensors    warm start of member K, float64
  *   chains/K/draws-N.safetensors, chains/K/summary.json
- *   chains/K/checkpoint.safetensors   where chain K stands, and the one before
+ *   chains/K/checkpoint-E-N.safetensors   where chain K stands: the last two of them
+ *   chains/K/claim-E         whoever made the last claim, of epoch E, writes the chain
  *   result.json              scores and verdict
  *   stop                     there while a stop is asked for
  */
@@ -53,7 +54,6 @@ export const runPaths = (dir: string) => ({
   member: (k: number) => join(dir, 'members', `${k}.safetensors`),
   chain: (k: number) => join(dir, 'chains', String(k)),
   trace: (k: number) => join(dir, 'chains', String(k), 'trace.json'),
-  checkpoint: (k: number) => join(dir, 'chains', String(k), 'checkpoint.safetensors'),
   summary: (k: number) => join(dir, 'chains', String(k), 'summary.json'),
 });
 

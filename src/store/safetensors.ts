@@ -74,5 +74,7 @@ export function decodeTensors(bytes: Uint8Array, where: string): TensorFile {
   return { tensors, metadata };
 }
 
-export const writeTensors = (path: string, file: TensorFile): void => writeWhole(path, encodeTensors(file));
+/** `check` may refuse, as of `writeWhole`. */
+export const writeTensors = (path: string, file: TensorFile, check?: () => void): void =>
+  writeWhole(path, encodeTensors(file), check);
 export const readTensors = (path: string): TensorFile => decodeTensors(readWhole(path), path);

@@ -15,6 +15,7 @@ import { resume } from '../../src/run/resume.ts';
 import { type FitConfig, mergeConfigs } from '../../src/run/spec.ts';
 import { standingOf } from '../../src/run/standing.ts';
 import { status } from '../../src/run/status.ts';
+import { checkpointPaths } from '../../src/store/checkpoint.ts';
 import { runPaths } from '../../src/store/rundir.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-resume-'));
@@ -93,7 +94,7 @@ describe('a stopped run', () => {
   it('names a damaged checkpoint and goes on from the one before', async () => {
     const out = join(folder, 'damaged');
     await stoppedFit(out, reached('sampling', 1));
-    truncateSync(runPaths(out).checkpoint(1), 500);
+    truncateSync(checkpointPaths(runPaths(out).chain(1))[0], 500);
     const notes: string[] = [];
     const onEvent = (event: FitEvent) => event.type === 'note' && notes.push(event.message);
     await resume(out, { ...often, onEvent });

@@ -1,0 +1,54 @@
+/** What was damaged on disk is named and removed, to be made again: the same seed gives the same bits. */
+import { existsSync, rmSync } from 'node:fs';
+import { checkpointPaths } from '../store/checkpoint.ts';
+import { readDraws } from '../store/draws.ts';
+import { readJson } from '../store/files.ts';
+import { runPaths } from '../store/rundir.ts';
+import { readTensors } from '../store/safetensors.ts';
+import type { ChainSummary } from './events.ts';
+import type { LoadedRun } from './load.ts';
+import { allChains } from './pool.ts';
+import { isFinished } from './settle.ts';
+import { readStandings } from './standing.ts';
+
+/** Reads every file of members and draws. `note` hears of each that is torn, changed or missing, and what follows. */
+export function mend(run: LoadedRun, note: (message: string) => void): void {
+  for (const chain of allChains(run.spec.chains)) {
+    mendMember(run, chain, note);
+    mendDraws(run, chain, note);
+  }
+}
+
+function mendMember({ dir }: LoadedRun, chain: number, note: (message: string) => void): void {
+  const path = runPaths(dir).member(chain);
+  if (!existsSync(path)) return;
+  try {
+    readTensors(path);
+  } catch (error) {
+    note(`chain ${chain}: ${(error as Error).message} Its warm start is run again.`);
+    rmSync(path);
+  }
+}
+
+function mendDraws(run: LoadedRun, chain: number, note: (message: string) => void): void {
+  const paths = runPaths(run.dir);
+  const folder = paths.chain(chain);
+  const standing = readStandings(run, [chain]).sampling?.[0];
+  const planned = isFinished(run, chain) ? (readJson(paths.summary(chain)) as ChainSummary).draws : 0;
+  let [blocks, draws, damage] = [0, 0, ''];
+  try {
+    for (const { steps } of readDraws(folder, run.network.dim)) {
+      blocks++;
+      draws += steps.length;
+    }
+    if (draws < planned) damage = `${folder}: expected ${planned} draws, got ${draws}.`;
+  } catch (error) {
+    damage = (error as Error).message;
+  }
+  const sound = blocks >= (standing?.writer.blocks ?? 0);
+  if (sound && damage === '') return;
+  const lost = damage || `${folder}: expected ${standing?.writer.blocks} blocks of draws, got ${blocks}.`;
+  rmSync(paths.summary(chain), { force: true });
+  if (!sound) for (const path of checkpointPaths(folder)) rmSync(path);
+  note(`chain ${chain}: ${lost} It is sampled again from its ${sound ? 'last checkpoint' : 'start'}.`);
+}

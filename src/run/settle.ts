@@ -1,0 +1,24 @@
+/** When a chain, and when a run, is done. */
+import { readJson } from '../store/files.ts';
+import { runPaths, setStatus } from '../store/rundir.ts';
+import type { ChainSummary } from './events.ts';
+import type { LoadedRun } from './load.ts';
+import { allChains } from './pool.ts';
+
+/** Whether the chain has taken all steps of the configuration. */
+export function isFinished({ dir, spec }: LoadedRun, chain: number): boolean {
+  try {
+    const { sampling, status } = readJson(runPaths(dir).summary(chain)) as ChainSummary;
+    return status === 'done' && sampling.steps === spec.sampler.steps;
+  } catch {
+    return false;
+  }
+}
+
+export const unfinishedChains = (run: LoadedRun): number[] =>
+  allChains(run.spec.chains).filter((chain) => !isFinished(run, chain));
+
+/** A run is done when every chain is. */
+export function settleStatus(run: LoadedRun): void {
+  setStatus(run.dir, unfinishedChains(run).length === 0 ? 'done' : 'stopped');
+}
