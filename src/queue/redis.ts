@@ -44,13 +44,16 @@ export async function connect({ Redis }: QueuePackages, url: string): Promise<Re
     throw engineError(`--redis: expected an address such as redis://localhost:6379, got '${url}'. Correct it.`);
   }
   const redis = new Redis(url, { maxRetriesPerRequest: null, lazyConnect: true });
-  redis.on('error', () => {});
+  let refusal = '';
+  redis.on('error', ({ message }: Error) => {
+    refusal = message;
+  });
   try {
     await redis.connect();
   } catch (cause) {
     redis.disconnect();
     throw engineError(
-      `--redis: expected Redis at ${url}, got ${(cause as Error).message}. Start it or correct the address.`,
+      `--redis: expected Redis at ${url}, got ${refusal || (cause as Error).message}. Start it or correct the address.`,
       {
         cause,
       },

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { checkpointPaths, readCheckpoint, writeCheckpoint } from '../../src/store/checkpoint.ts';
+import { claimChain, latestEpoch } from '../../src/store/claim.ts';
 import { drawWriter, readDraws } from '../../src/store/draws.ts';
 import { readJson, TEMPORARY, writeJson, writeWhole } from '../../src/store/files.ts';
 import { createRun, openRun, runPaths, setStatus } from '../../src/store/rundir.ts';
@@ -151,5 +153,44 @@ describe('run directory', () => {
     writeJson(manifest, { format: 'other' });
     expect(() => openRun(dir)).toThrow('expected a manifest of format smile-run');
     expect(() => openRun(folder)).toThrow('expected a run directory, got no manifest.json');
+  });
+});
+
+describe('claims', () => {
+  const file = (n: number) => ({ tensors: { x: { shape: [1], data: Float64Array.of(n) } }, facts: { n } });
+
+  it('count up, and refuse whoever was passed', () => {
+    const first = claimChain(folder);
+    writeCheckpoint(folder, file(1), first);
+    const second = claimChain(folder);
+    expect([first.epoch, second.epoch, latestEpoch(folder)]).toEqual([1, 2, 2]);
+    expect(() => writeCheckpoint(folder, file(9), first)).toThrow(
+      'expected to be its only writer (epoch 1), got a later',
+    );
+    const writer = drawWriter(folder, 1, 1, undefined, first.check);
+    expect(() => writer.add(Float64Array.of(9), 0, 0)).toThrow('a later claim (epoch 2)');
+    expect(readCheckpoint(folder)?.facts).toEqual({ n: 1 });
+    expect(readdirSync(folder).sort()).toEqual(['checkpoint-000001-000000.safetensors', 'claim-000002']);
+  });
+
+  it('order checkpoints: a late one of an earlier epoch is not the last', () => {
+    const first = claimChain(folder);
+    const second = claimChain(folder);
+    writeCheckpoint(folder, file(2), second);
+    writeCheckpoint(folder, file(1), { ...first, check: () => {} });
+    expect(readCheckpoint(folder)?.facts).toEqual({ n: 2 });
+    writeCheckpoint(folder, file(3), second);
+    writeCheckpoint(folder, file(4), second);
+    expect(readCheckpoint(folder)?.facts).toEqual({ n: 4 });
+    expect(checkpointPaths(folder).length).toBe(2);
+    truncateSync(checkpointPaths(folder)[0], 40);
+    const damage: string[] = [];
+    expect(readCheckpoint(folder, (message) => damage.push(message))?.facts).toEqual({ n: 3 });
+    expect(damage[0]).toContain('checkpoint-000002-000002.safetensors: expected a whole tensor file');
+  });
+
+  it('are made by one of many at a time', () => {
+    const epochs = Array.from({ length: 20 }, () => claimChain(folder).epoch);
+    expect(epochs).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
   });
 });
