@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { specError } from '../src/errors.ts';
 import { runBlock } from '../src/run/block.ts';
 import { loadRun } from '../src/run/load.ts';
+import { isFinished, settleStatus, unfinishedChains } from '../src/run/settle.ts';
 import { progressScreen } from './progress.ts';
 
 const index = (text: string): number => {
@@ -28,6 +29,7 @@ export function chainCommand(): Command {
       'after',
       `
 Every machine sees the run directory; smile resume scores the run when all chains are done. Draws are those of smile fit.
+Exit code 2: stopped by a signal or smile stop, with a checkpoint; run it again.
 
 Examples:
   $ smile fit houses.csv --target price --chains 20 --prepare -o run
@@ -48,5 +50,10 @@ Examples:
         checkpointSeconds: checkpointEvery,
       });
       screen.end();
+      const loaded = loadRun(run);
+      if (unfinishedChains(loaded).length === 0) settleStatus(loaded);
+      if (isFinished(loaded, chain)) return;
+      console.error(`chain ${chain}: stopped before its end; the same command goes on`);
+      process.exitCode = 2;
     });
 }

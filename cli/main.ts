@@ -19,6 +19,7 @@ import { sensitivityCommand } from './sensitivity.ts';
 import { statusCommand } from './status.ts';
 import { stopCommand } from './stop.ts';
 import { verifyCommand } from './verify.ts';
+import { watchCommand } from './watch.ts';
 import { workerCommand } from './worker.ts';
 
 const program = new Command('smile')
@@ -28,6 +29,7 @@ const program = new Command('smile')
   .addCommand(fitCommand())
   .addCommand(resumeCommand())
   .addCommand(statusCommand())
+  .addCommand(watchCommand())
   .addCommand(stopCommand())
   .addCommand(chainCommand())
   .addCommand(planCommand())

@@ -104,8 +104,8 @@ function chainLine(block: BlockProgress, chain: number, c: number): string {
 }
 
 /** Phase, step, share and the time that this phase still needs at its present speed. */
-function where({ phase, step, total, seconds }: BlockProgress): string {
-  const left = step > 0 ? (seconds / step) * (total - step) : Number.NaN;
+function where({ phase, step, total, first, seconds }: BlockProgress): string {
+  const left = step > first ? (seconds / (step - first)) * (total - step) : Number.NaN;
   const eta = step >= total ? 'done' : `ETA ${duration(left)}`;
   return `${phase} ${step}/${total} (${Math.floor((100 * step) / total)} %) ${eta}`;
 }

@@ -28,6 +28,7 @@ export { type PredictedRow, type Predictions, type PredictOptions, predict } fro
 export { type ResumeOptions, resume } from './run/resume.ts';
 export { type FitConfig, type FitSpec, fitSchema, PAPER_PRESET, parseYamlConfig, resolveSpec } from './run/spec.ts';
 export { type RunReport, status } from './run/status.ts';
+export { fitEvents, resumeEvents } from './run/stream.ts';
 export type { Verdict } from './run/trust.ts';
 export { type Verification, verify } from './run/verify.ts';
 export { type Anchor, controlVariate } from './samplers/control-variate.ts';

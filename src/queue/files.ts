@@ -8,6 +8,7 @@ const OF_RUN =
 const OF_CHAIN = [
   /^members\/(\d+)\.safetensors$/,
   /^chains\/(\d+)\/(?:claim-\d{6}|(?:checkpoint-\d{6}|draws)-\d{6}\.safetensors|summary\.json|trace\.json)$/,
+  /^progress\/(\d+)\.json$/,
   /^posterior\.zarr\/(?:[a-z_]+\/)+c\/(\d+)(?:\/\d+)*$/,
 ];
 

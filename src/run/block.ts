@@ -8,6 +8,7 @@ import { sweep } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
 import { readTensors } from '../store/safetensors.ts';
 import type { BlockOptions, ClaimedBlock } from './block-options.ts';
+import { heartbeat } from './heartbeat.ts';
 import { type LoadedRun, loadData, loadRun, type SplitData } from './load.ts';
 import { sampleBlock } from './sample-block.ts';
 import { byStanding, readStandings } from './standing.ts';
@@ -39,11 +40,13 @@ function takeOver(dir: string, chain: number): Claim {
 }
 
 async function runTogether(run: LoadedRun, data: SplitData, block: ClaimedBlock): Promise<void> {
-  const { chains } = block;
+  const { chains, claims } = block;
+  const onProgress = heartbeat(run.dir, block.onProgress, claims[0].check);
+  const told = { ...block, onProgress };
   const { training, sampling } = readStandings(run, chains);
   const stored = training ? undefined : storedMembers(run, chains);
-  const start = stored ?? (await trainBlock(run, data, block, training));
-  await sampleBlock(run, data, start ?? new Float64Array(chains.length * run.network.dim), block, start && sampling);
+  const start = stored ?? (await trainBlock(run, data, told, training));
+  await sampleBlock(run, data, start ?? new Float64Array(chains.length * run.network.dim), told, start && sampling);
 }
 
 /** The block's warm-started members where all of them are stored already: a run that samples from another's start. */

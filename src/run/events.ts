@@ -9,7 +9,9 @@ export interface BlockProgress {
   /** Work units done and planned in this phase: epochs of the warm start, else steps. */
   readonly step: number;
   readonly total: number;
-  /** Seconds since the phase began. */
+  /** Units that were done before `seconds` began: more than none where a run goes on. */
+  readonly first: number;
+  /** Seconds of work on this phase since then. */
   readonly seconds: number;
   /** Best validation loss in the warm start, else the log density. */
   readonly value: readonly number[];

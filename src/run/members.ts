@@ -1,10 +1,14 @@
 /** Predictions of members: what each network of an ensemble says about given rows. */
+import { existsSync } from 'node:fs';
 import { featuresFirst } from '../data/batches.ts';
 import { compile } from '../engine/session.ts';
+import { storeError } from '../errors.ts';
 import { predictionGraph } from '../models/posterior.ts';
 import { readDraws } from '../store/draws.ts';
+import { readJson } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
 import { readTensors } from '../store/safetensors.ts';
+import type { ChainSummary } from './events.ts';
 import type { LoadedRun } from './load.ts';
 
 /** Networks evaluated in one call of the graph. */
@@ -43,10 +47,21 @@ export function readMembers({ dir, spec }: LoadedRun): Float64Array[] {
   });
 }
 
-/** All draws of all chains, a stored block at a time. */
-export function* readEnsemble({ dir, spec, network }: LoadedRun): Generator<Float32Array> {
+/** All draws of all chains, a stored block at a time. Throws a `StoreError` where a run at rest lacks some. */
+export function* readEnsemble({ dir, manifest, spec, network }: LoadedRun): Generator<Float32Array> {
+  const { chain: folder, summary } = runPaths(dir);
   for (let chain = 0; chain < spec.chains; chain++) {
-    for (const { data } of readDraws(runPaths(dir).chain(chain), network.dim)) yield data;
+    let draws = 0;
+    for (const { data, steps } of readDraws(folder(chain), network.dim)) {
+      draws += steps.length;
+      yield data;
+    }
+    if (manifest.status === 'running' || !existsSync(summary(chain))) continue;
+    const { draws: expected } = readJson(summary(chain)) as ChainSummary;
+    if (draws === expected) continue;
+    throw storeError(
+      `${folder(chain)}: expected ${expected} draws, got ${draws}. Run smile resume, which makes them again.`,
+    );
   }
 }
 

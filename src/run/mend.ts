@@ -14,26 +14,28 @@ import { readStandings } from './standing.ts';
 /** Reads every file of members and draws. `note` hears of each that is torn, changed or missing, and what follows. */
 export function mend(run: LoadedRun, note: (message: string) => void): void {
   for (const chain of allChains(run.spec.chains)) {
-    mendMember(run, chain, note);
-    mendDraws(run, chain, note);
+    const standing = readStandings(run, [chain]).sampling?.[0];
+    mendMember(run, chain, standing !== undefined, note);
+    mendDraws(run, chain, standing?.writer.blocks ?? 0, note);
   }
 }
 
-function mendMember({ dir }: LoadedRun, chain: number, note: (message: string) => void): void {
-  const path = runPaths(dir).member(chain);
-  if (!existsSync(path)) return;
+/** `trained`: the chain is past its warm start, so that its member must be there. */
+function mendMember({ dir }: LoadedRun, chain: number, trained: boolean, note: (message: string) => void): void {
+  const { member, summary } = runPaths(dir);
+  if (!trained && !existsSync(member(chain))) return;
   try {
-    readTensors(path);
+    readTensors(member(chain));
   } catch (error) {
     note(`chain ${chain}: ${(error as Error).message} Its warm start is run again.`);
-    rmSync(path);
+    for (const path of [member(chain), summary(chain)]) rmSync(path, { force: true });
   }
 }
 
-function mendDraws(run: LoadedRun, chain: number, note: (message: string) => void): void {
+/** `written`: the blocks that its last checkpoint counts on. */
+function mendDraws(run: LoadedRun, chain: number, written: number, note: (message: string) => void): void {
   const paths = runPaths(run.dir);
   const folder = paths.chain(chain);
-  const standing = readStandings(run, [chain]).sampling?.[0];
   const planned = isFinished(run, chain) ? (readJson(paths.summary(chain)) as ChainSummary).draws : 0;
   let [blocks, draws, damage] = [0, 0, ''];
   try {
@@ -45,9 +47,9 @@ function mendDraws(run: LoadedRun, chain: number, note: (message: string) => voi
   } catch (error) {
     damage = (error as Error).message;
   }
-  const sound = blocks >= (standing?.writer.blocks ?? 0);
+  const sound = blocks >= written;
   if (sound && damage === '') return;
-  const lost = damage || `${folder}: expected ${standing?.writer.blocks} blocks of draws, got ${blocks}.`;
+  const lost = damage || `${folder}: expected ${written} blocks of draws, got ${blocks}.`;
   rmSync(paths.summary(chain), { force: true });
   if (!sound) for (const path of checkpointPaths(folder)) rmSync(path);
   note(`chain ${chain}: ${lost} It is sampled again from its ${sound ? 'last checkpoint' : 'start'}.`);

@@ -11,6 +11,7 @@ export function progressReporter(chains: readonly number[], onProgress: (progres
   const zeros = chains.map(() => 0);
   let phaseOf: Phase | undefined;
   let began = 0;
+  let first = 0;
   let sent = 0;
   return (
     phase: Phase,
@@ -22,6 +23,7 @@ export function progressReporter(chains: readonly number[], onProgress: (progres
     if (phase !== phaseOf) {
       phaseOf = phase;
       began = time;
+      first = step - 1;
     }
     if (time - sent < EVENT_INTERVAL && step < total) return;
     sent = time;
@@ -30,6 +32,7 @@ export function progressReporter(chains: readonly number[], onProgress: (progres
       phase,
       step,
       total,
+      first,
       seconds: (time - began) / 1000,
       value: Array.from(now.value),
       stepSize: Array.from(now.stepSize ?? zeros),

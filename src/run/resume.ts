@@ -1,4 +1,5 @@
 /** Goes on with a run that was stopped or killed, or makes a finished one longer: the draws are those of a run never disturbed. */
+import { rmSync } from 'node:fs';
 import { stringify } from 'yaml';
 import { specError, storeError } from '../errors.ts';
 import { readWhole, sha256, sweep, writeWhole } from '../store/files.ts';
@@ -12,6 +13,7 @@ import { settleStatus, unfinishedChains } from './settle.ts';
 import type { FitSpec } from './spec.ts';
 import { byStanding } from './standing.ts';
 import { withdrawStop } from './stop.ts';
+import { SOFTWARE } from './version.ts';
 
 export interface ResumeOptions {
   /** More draws of every chain than the run was to have. */
@@ -41,6 +43,7 @@ export async function resume(dir: string, options: ResumeOptions = {}): Promise<
   for (const [place, list] of groups) note(`chain${list.length > 1 ? 's' : ''} ${list.join(', ')}: from ${place}`);
   if (groups.size === 0) note('every chain has all its draws');
   withdrawStop(dir);
+  rmSync(runPaths(dir).progressFolder, { recursive: true, force: true });
   setStatus(dir, 'running');
   await engine(dir, [...groups.values()].flat(), {
     workers,
@@ -52,9 +55,15 @@ export async function resume(dir: string, options: ResumeOptions = {}): Promise<
   return evaluate(dir);
 }
 
-/** A configuration edited by hand would mix two runs. */
+/** A configuration edited by hand, or another version of the software, would mix two runs. */
 function checkUntouched(dir: string): void {
-  if (sha256(readWhole(runPaths(dir).config)) === openRun(dir).configHash) return;
+  const { configHash, software } = openRun(dir);
+  if (software !== SOFTWARE) {
+    throw storeError(
+      `${runPaths(dir).manifest}: expected a run of ${SOFTWARE}, got one of ${software}. Go on with that version, or fit anew.`,
+    );
+  }
+  if (sha256(readWhole(runPaths(dir).config)) === configHash) return;
   throw storeError(
     `${runPaths(dir).config}: expected the configuration that the run began with, got another. Restore it, or fit anew.`,
   );

@@ -10,6 +10,7 @@
  *   chains/K/checkpoint-E-N.safetensors   where chain K stands: the last two of them
  *   chains/K/claim-E         whoever made the last claim, of epoch E, writes the chain
  *   result.json              scores and verdict
+ *   progress/K.json          the last progress of the block that begins with chain K
  *   stop                     there while a stop is asked for
  */
 import { existsSync, readdirSync, rmSync } from 'node:fs';
@@ -49,6 +50,8 @@ export const runPaths = (dir: string) => ({
   },
   recalibration: join(dir, 'calibration', 'scale.json'),
   stop: join(dir, 'stop'),
+  progressFolder: join(dir, 'progress'),
+  progress: (k: number) => join(dir, 'progress', `${k}.json`),
   members: join(dir, 'members'),
   chains: join(dir, 'chains'),
   member: (k: number) => join(dir, 'members', `${k}.safetensors`),
@@ -70,10 +73,10 @@ export function createRun(
     if (!existsSync(paths.manifest)) {
       throw storeError(`${dir}: expected an earlier run to replace, got a folder that is none. Choose another --out.`);
     }
-    const { manifest, config, preprocessing, data, result, calibration, stop, members, chains } = paths;
-    for (const path of [manifest, config, preprocessing, data, result, calibration, stop, members, chains]) {
-      rmSync(path, { recursive: true, force: true });
-    }
+    const { manifest, config, preprocessing, data, result } = paths;
+    const { calibration, stop, progressFolder, members, chains } = paths;
+    const files = [manifest, config, preprocessing, data, result, calibration, stop, progressFolder, members, chains];
+    for (const path of files) rmSync(path, { recursive: true, force: true });
   }
   const now = new Date().toISOString();
   const manifest: Manifest = {

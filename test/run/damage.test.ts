@@ -1,0 +1,157 @@
+/** Disks that lie, fill up and are read-only: nothing is lost, nothing silently wrong. */
+import { spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { demoCsv } from '../../src/data/demo.ts';
+import { evaluate } from '../../src/run/evaluate.ts';
+import { fit } from '../../src/run/fit.ts';
+import { resume } from '../../src/run/resume.ts';
+import type { FitConfig } from '../../src/run/spec.ts';
+import { drawsOf } from '../queue/cluster.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'smile-damage-'));
+const data = join(folder, 'demo.csv');
+writeFileSync(data, demoCsv(1, 120));
+const config: FitConfig = {
+  model: { hidden: [4] },
+  warmStart: { epochs: 10 },
+  sampler: { warmup: 300, steps: 3300, thin: 10, batchSize: 32 },
+  chains: 3,
+  seed: 2,
+};
+let undisturbed: Record<string, string>;
+
+beforeAll(async () => {
+  await fit({ data, out: join(folder, 'whole'), config, workers: 0 });
+  undisturbed = drawsOf(join(folder, 'whole'));
+  expect(Object.keys(undisturbed).length).toBe(3 * 3);
+  const stop = new AbortController();
+  await fit({
+    data,
+    out: join(folder, 'stopped'),
+    config,
+    workers: 0,
+    checkpointSeconds: 0.05,
+    signal: stop.signal,
+    onEvent: (event) => {
+      if (event.type === 'progress' && event.block.phase === 'sampling' && event.block.step > 2600) stop.abort();
+    },
+  });
+});
+
+const INJURIES = {
+  torn: (path: string, at: number) => truncateSync(path, Math.floor(at * readFileSync(path).length)),
+  flipped: (path: string, at: number) => {
+    const bytes = readFileSync(path);
+    bytes[Math.floor(at * bytes.length)] ^= 1 << Math.floor(at * 8);
+    writeFileSync(path, bytes);
+  },
+  missing: (path: string) => rmSync(path),
+};
+
+/** Files of members and chains, a claim aside: it is empty. */
+const breakable = (dir: string) =>
+  readdirSync(dir, { recursive: true, encoding: 'utf8' })
+    .filter((name) => /^(members|chains)\/.*\.(safetensors|json)$/.test(name))
+    .sort();
+
+describe('a damaged run', { timeout: 120_000 }, () => {
+  it.each(['whole', 'stopped'])(
+    '%s: is mended by resume, to the bit, whatever was torn, flipped or missing',
+    async (which) => {
+      const names = breakable(join(folder, which));
+      const injury = fc.record({
+        kind: fc.constantFrom(...(Object.keys(INJURIES) as (keyof typeof INJURIES)[])),
+        name: fc.constantFrom(...names),
+        at: fc.double({ min: 0, max: 0.999, noNaN: true }),
+      });
+      let trial = 0;
+      await fc.assert(
+        fc.asyncProperty(
+          fc.uniqueArray(injury, { minLength: 1, maxLength: 4, selector: ({ name }) => name }),
+          async (all) => {
+            const out = join(folder, `${which}-${trial++}`);
+            cpSync(join(folder, which), out, { recursive: true });
+            for (const { kind, name, at } of all) INJURIES[kind](join(out, name), at);
+            const notes: string[] = [];
+            await resume(out, { workers: 0, onEvent: (event) => event.type === 'note' && notes.push(event.message) });
+            expect(drawsOf(out)).toEqual(undisturbed);
+            const told = notes.join('\n');
+            for (const { kind, name } of all)
+              if (kind !== 'missing' && /\/(draws|\d+\.)/.test(name)) expect(told).toContain(name.split('/').at(-1));
+            rmSync(out, { recursive: true });
+          },
+        ),
+        { numRuns: 12, seed: 5 },
+      );
+    },
+  );
+
+  it('is not scored as if it were whole', async () => {
+    const out = join(folder, 'cut');
+    cpSync(join(folder, 'whole'), out, { recursive: true });
+    rmSync(join(out, 'chains', '1', 'draws-000002.safetensors'));
+    await expect(evaluate(out)).rejects.toThrow('chains/1: expected 330 draws, got 250. Run smile resume');
+  });
+
+  it.each(['manifest.json', 'config.yaml', 'preprocessing.json', 'data.safetensors'])(
+    'says what cannot be made again: %s',
+    async (name) => {
+      for (const kind of ['torn', 'missing'] as const) {
+        const out = join(folder, `without-${name}-${kind}`);
+        cpSync(join(folder, 'stopped'), out, { recursive: true });
+        INJURIES[kind](join(out, name), 0.5);
+        await expect(resume(out, { workers: 0 })).rejects.toThrow(name);
+        expect(readdirSync(join(out, 'chains', '0'))).toEqual(readdirSync(join(folder, 'stopped', 'chains', '0')));
+      }
+    },
+  );
+});
+
+const small = mkdtempSync(join(tmpdir(), 'smile-small-'));
+const mount = (...args: string[]) => spawnSync('mount', args).status === 0;
+const mounted = mount('-t', 'tmpfs', '-o', 'size=200k', 'tmpfs', small);
+if (!mounted) console.log('no right to mount: tests of a full and a read-only disk are skipped');
+
+describe.skipIf(!mounted)('a disk', () => {
+  const yaml = join(folder, 'fit.yaml');
+  const smile = (...args: string[]) => spawnSync(process.execPath, ['dist/cli.js', ...args], { encoding: 'utf8' });
+  const alone = ['--quiet', '--workers', '1'];
+  const out = join(small, 'run');
+  beforeAll(() => writeFileSync(yaml, stringify(config)));
+  afterAll(() => void spawnSync('umount', [small]));
+
+  it('that is full ends the fit with a word; with more room it goes on, to the bit', () => {
+    const full = smile('fit', data, '-c', yaml, '-o', out, '--checkpoint-every', '0.05', ...alone);
+    expect(full.status).toBe(1);
+    expect(full.stderr).toMatch(/^smile: .*: expected to write the file, got ENOSPC.*Check space and rights\.\n$/);
+    expect(existsSync(join(out, 'manifest.json'))).toBe(true);
+    mount('-o', 'remount,size=10m', small);
+    expect(smile('resume', out, ...alone).status).toBeLessThan(3);
+    expect(drawsOf(out)).toEqual(undisturbed);
+  });
+
+  it('that is read-only is named, and nothing changes', () => {
+    const before = drawsOf(out);
+    mount('-o', 'remount,ro', small);
+    const refused = smile('resume', out, '--draws', '+10', ...alone);
+    expect(refused.status).toBe(1);
+    expect(refused.stderr).toMatch(/^smile: .*EROFS.*Check space and rights\.\n$/);
+    expect(smile('status', out).status).toBe(0);
+    mount('-o', 'remount,rw', small);
+    expect(drawsOf(out)).toEqual(before);
+  });
+});
