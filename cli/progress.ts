@@ -54,7 +54,7 @@ function plain(): Screen {
       const { block } = event;
       const now = performance.now();
       const ended = block.step === block.total;
-      if (!ended && now - (latest.get(block.chains[0]) ?? 0) < 1000 * PLAIN_INTERVAL) return;
+      if (!ended && now - (latest.get(block.chains[0]) ?? Number.NEGATIVE_INFINITY) < 1000 * PLAIN_INTERVAL) return;
       latest.set(block.chains[0], now);
       const { chains } = block;
       const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
