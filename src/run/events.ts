@@ -9,7 +9,7 @@ export interface BlockProgress {
   /** Work units done and planned in this phase: epochs of the warm start, else steps. */
   readonly step: number;
   readonly total: number;
-  /** Units that were done before `seconds` began: more than none where a run goes on. */
+  /** Units that were done when `seconds` began. */
   readonly first: number;
   /** Seconds of work on this phase since then. */
   readonly seconds: number;

@@ -23,7 +23,7 @@ export function progressReporter(chains: readonly number[], onProgress: (progres
     if (phase !== phaseOf) {
       phaseOf = phase;
       began = time;
-      first = step - 1;
+      first = step;
     }
     if (time - sent < EVENT_INTERVAL && step < total) return;
     sent = time;
