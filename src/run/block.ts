@@ -3,6 +3,7 @@
  * it goes on from the checkpoints it finds.
  */
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Claim, claimChain } from '../store/claim.ts';
 import { sweep } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
@@ -10,6 +11,7 @@ import { readTensors } from '../store/safetensors.ts';
 import type { BlockOptions, ClaimedBlock } from './block-options.ts';
 import { heartbeat } from './heartbeat.ts';
 import { type LoadedRun, loadData, loadRun, type SplitData } from './load.ts';
+import { ensurePosteriorStore, WATCHED } from './posterior-store.ts';
 import { sampleBlock } from './sample-block.ts';
 import { byStanding, readStandings } from './standing.ts';
 import { stopWatch } from './stop.ts';
@@ -24,6 +26,7 @@ export async function runBlock(dir: string, asked: BlockOptions): Promise<void> 
   const data = loadData(run);
   const stopRequested = stopWatch(dir);
   const options = { ...asked, stopped: () => asked.stopped() || stopRequested() };
+  await ensurePosteriorStore(run, data);
   const claims = new Map(asked.chains.map((chain) => [chain, takeOver(dir, chain)]));
   for (const chains of byStanding(run, asked.chains).values()) {
     await runTogether(run, data, { ...options, chains, claims: chains.map((chain) => claims.get(chain) as Claim) });
@@ -32,10 +35,11 @@ export async function runBlock(dir: string, asked: BlockOptions): Promise<void> 
 
 /** Claims a chain, and clears what its last writer left half written. */
 function takeOver(dir: string, chain: number): Claim {
-  const { chain: folder, members } = runPaths(dir);
+  const { chain: folder, members, posterior } = runPaths(dir);
   const claim = claimChain(folder(chain));
   sweep(folder(chain));
-  sweep(members, `${chain}.`);
+  sweep(members, { prefix: `${chain}.` });
+  for (const path of WATCHED) sweep(join(posterior, path, 'c', String(chain)), { below: true });
   return claim;
 }
 

@@ -15,6 +15,7 @@ import { type Evaluation, evaluate } from './evaluate.ts';
 import type { FitEvent } from './events.ts';
 import { loadRun, networkOf, SPLITS, type SplitData, storeInputs } from './load.ts';
 import { allChains, type Engine, runChains } from './pool.ts';
+import { createPosteriorStore } from './posterior-store.ts';
 import { settleStatus } from './settle.ts';
 import { type FitConfig, type FitSpec, resolveSpec } from './spec.ts';
 import { SOFTWARE } from './version.ts';
@@ -73,6 +74,7 @@ export async function prepareRun(options: FitOptions): Promise<FitSpec> {
     force,
   );
   storeInputs(out, spec, prepared.preprocessing, prepared.data);
+  await createPosteriorStore(loadRun(out), prepared.data);
   const network = networkOf(spec, prepared.preprocessing);
   note(
     `${network.model.name}, ${network.likelihood.name} likelihood, ${network.dim} parameters, ${spec.chains} chains`,

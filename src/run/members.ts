@@ -65,16 +65,15 @@ export function* readEnsemble({ dir, manifest, spec, network }: LoadedRun): Gene
   }
 }
 
-/**
- * Streams the predictions of every member for the rows `x` `[n × p]`. Memory is bounded by a group of members; the
- * yielded arrays are the caller's.
- */
-export async function* predictMembers(
-  run: LoadedRun,
-  x: Float32Array,
-  thetas: Thetas,
-): AsyncGenerator<MemberPrediction> {
-  const { network } = run;
+/** Predicts the same rows with whatever members come. */
+export interface MemberPredictor {
+  /** The prediction of every member in order. Memory is bounded by a group of members; the yielded arrays are the caller's. */
+  of(thetas: Thetas): AsyncGenerator<MemberPrediction>;
+  release(): Promise<void>;
+}
+
+/** A predictor of the rows `x` `[n × p]`. */
+export async function memberPredictor({ network }: LoadedRun, x: Float32Array): Promise<MemberPredictor> {
   const { dim: d, inputs } = network;
   const n = x.length / inputs;
   const rows = Math.min(n, CHUNK);
@@ -82,21 +81,36 @@ export async function* predictMembers(
   const graph = await compile(predictionGraph(network, GROUP, rows));
   const chunks = chunked(x, inputs, rows);
   const theta = new Float64Array(GROUP * d);
-  try {
-    for (const count of groups(thetas, theta, d)) {
-      const members = Array.from({ length: count }, () => ({
-        mean: new Float64Array(classes ? 0 : n),
-        sd: new Float64Array(classes ? 0 : n),
-        logProbability: new Float64Array(n * classes),
-      }));
-      for (const { at, block } of chunks) {
-        const out = await graph.run({ theta, x: block });
-        for (let m = 0; m < count; m++) copyChunk(members[m], out, m, at, Math.min(rows, n - at), rows, classes);
+  return {
+    async *of(thetas) {
+      for (const count of groups(thetas, theta, d)) {
+        const members = Array.from({ length: count }, () => ({
+          mean: new Float64Array(classes ? 0 : n),
+          sd: new Float64Array(classes ? 0 : n),
+          logProbability: new Float64Array(n * classes),
+        }));
+        for (const { at, block } of chunks) {
+          const out = await graph.run({ theta, x: block });
+          for (let m = 0; m < count; m++) copyChunk(members[m], out, m, at, Math.min(rows, n - at), rows, classes);
+        }
+        yield* members;
       }
-      yield* members;
-    }
+    },
+    release: graph.release,
+  };
+}
+
+/** Streams the predictions of every member for the rows `x` `[n × p]`. */
+export async function* predictMembers(
+  run: LoadedRun,
+  x: Float32Array,
+  thetas: Thetas,
+): AsyncGenerator<MemberPrediction> {
+  const predictor = await memberPredictor(run, x);
+  try {
+    yield* predictor.of(thetas);
   } finally {
-    await graph.release();
+    await predictor.release();
   }
 }
 

@@ -20,10 +20,28 @@ export interface Monitored {
   readonly layers: readonly { readonly name: string; readonly norm: Series }[];
 }
 
+/** What is watched of one member at rows `y`: the mean log likelihood, that of every row, and what it says at the probes. */
+export function seenOf(run: LoadedRun, member: MemberPrediction, y: Float64Array) {
+  const { target } = run.preprocessing;
+  const densities = rowDensities(run, member, y);
+  const said = (i: number) => ('classes' in target ? Math.exp(densities[i]) : target.mean + target.sd * member.mean[i]);
+  const probes = Array.from({ length: Math.min(PROBES, y.length) }, (_, i) => said(i));
+  return { densities, logLikelihood: meanOf(densities), probes };
+}
+
+/** Root mean square of every parameter tensor of the member at `at` of `thetas`. */
+export function layerSizes({ network }: LoadedRun, thetas: Float32Array, at: number): number[] {
+  return network.parameters.map(({ shape }) => {
+    const size = sizeOf(shape);
+    let square = 0;
+    for (const end = at + size; at < end; at++) square += thetas[at] * thetas[at];
+    return Math.sqrt(square / size);
+  });
+}
+
 /** Watches members in the order of `readEnsemble`, each with its prediction of the validation rows. */
 export function monitor(run: LoadedRun, chains: readonly Pick<ChainSummary, 'draws'>[]) {
   const { y } = loadData(run).valid;
-  const { target } = run.preprocessing;
   const series = (): Float64Array[] => chains.map(({ draws }) => new Float64Array(draws));
   const logLikelihood = series();
   const probes = Array.from({ length: Math.min(PROBES, y.length) }, series);
@@ -35,11 +53,10 @@ export function monitor(run: LoadedRun, chains: readonly Pick<ChainSummary, 'dra
         chain++;
         draw = 0;
       }
-      const densities = rowDensities(run, member, y);
-      logLikelihood[chain][draw] = meanOf(densities);
+      const seen = seenOf(run, member, y);
+      logLikelihood[chain][draw] = seen.logLikelihood;
       probes.forEach((probe, i) => {
-        const said = 'classes' in target ? Math.exp(densities[i]) : target.mean + target.sd * member.mean[i];
-        probe[chain][draw] = said;
+        probe[chain][draw] = seen.probes[i];
       });
       draw++;
     },
@@ -48,9 +65,8 @@ export function monitor(run: LoadedRun, chains: readonly Pick<ChainSummary, 'dra
 }
 
 function layerNorms(run: LoadedRun, chains: readonly Pick<ChainSummary, 'draws'>[]): Monitored['layers'] {
-  const layers = run.network.parameters.map(({ name, shape }) => ({
+  const layers = run.network.parameters.map(({ name }) => ({
     name,
-    size: sizeOf(shape),
     norm: chains.map(({ draws }) => new Float64Array(draws)),
   }));
   const place = chains.flatMap(({ draws }, chain) =>
@@ -58,14 +74,13 @@ function layerNorms(run: LoadedRun, chains: readonly Pick<ChainSummary, 'draws'>
   );
   let member = 0;
   for (const piece of readEnsemble(run)) {
-    for (let at = 0; at < piece.length; ) {
+    for (let at = 0; at < piece.length; at += run.network.dim) {
       const [chain, draw] = place[member++];
-      for (const { size, norm } of layers) {
-        let square = 0;
-        for (const end = at + size; at < end; at++) square += piece[at] * piece[at];
-        norm[chain][draw] = Math.sqrt(square / size);
-      }
+      const sizes = layerSizes(run, piece, at);
+      layers.forEach(({ norm }, l) => {
+        norm[chain][draw] = sizes[l];
+      });
     }
   }
-  return layers.map(({ name, norm }) => ({ name, norm }));
+  return layers;
 }

@@ -9,6 +9,7 @@ type Numbers = ArrayLike<number>;
 /** Sends progress at most four times a second, and always at the end of a phase. */
 export function progressReporter(chains: readonly number[], onProgress: (progress: BlockProgress) => void) {
   const zeros = chains.map(() => 0);
+  const unknown = chains.map(() => Number.NaN);
   let phaseOf: Phase | undefined;
   let began = 0;
   let first = 0;
@@ -17,7 +18,14 @@ export function progressReporter(chains: readonly number[], onProgress: (progres
     phase: Phase,
     step: number,
     total: number,
-    now: { value: Numbers; stepSize?: Numbers; resets?: Numbers; nonFinite?: Numbers },
+    state: () => {
+      value: Numbers;
+      stepSize?: Numbers;
+      resets?: Numbers;
+      nonFinite?: Numbers;
+      energyError?: Numbers;
+      lppd?: Numbers;
+    },
   ) => {
     const time = performance.now();
     if (phase !== phaseOf) {
@@ -27,6 +35,7 @@ export function progressReporter(chains: readonly number[], onProgress: (progres
     }
     if (time - sent < EVENT_INTERVAL && step < total) return;
     sent = time;
+    const now = state();
     onProgress({
       chains,
       phase,
@@ -38,6 +47,12 @@ export function progressReporter(chains: readonly number[], onProgress: (progres
       stepSize: Array.from(now.stepSize ?? zeros),
       resets: Array.from(now.resets ?? zeros),
       nonFinite: Array.from(now.nonFinite ?? zeros),
+      energyError: measured(now.energyError ?? unknown),
+      lppd: measured(now.lppd ?? unknown),
     });
   };
 }
+
+/** JSON has no NaN. */
+const measured = (numbers: Numbers): (number | null)[] =>
+  Array.from(numbers, (value) => (Number.isFinite(value) ? value : null));

@@ -6,9 +6,10 @@ import { readWhole, sha256, sweep, writeWhole } from '../store/files.ts';
 import { openRun, runPaths, setStatus, updateManifest } from '../store/rundir.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
 import type { FitEvent } from './events.ts';
-import { type LoadedRun, loadRun } from './load.ts';
+import { type LoadedRun, loadData, loadRun } from './load.ts';
 import { mend } from './mend.ts';
 import { type Engine, runChains } from './pool.ts';
+import { createPosteriorStore } from './posterior-store.ts';
 import { settleStatus, unfinishedChains } from './settle.ts';
 import type { FitSpec } from './spec.ts';
 import { byStanding } from './standing.ts';
@@ -34,8 +35,10 @@ export async function resume(dir: string, options: ResumeOptions = {}): Promise<
   const note = (message: string) => onEvent({ type: 'note', message });
   checkUntouched(dir);
   sweep(dir);
+  sweep(runPaths(dir).posterior, { prefix: 'zarr.json', below: true });
   if (draws > 0 || chains > 0) lengthen(loadRun(dir), draws, chains);
   const run = loadRun(dir);
+  await createPosteriorStore(run, loadData(run));
   mend(run, note);
   const groups = byStanding(run, unfinishedChains(run), (chain, damage) =>
     note(`chain ${chain}: ${damage} The checkpoint before it is used.`),

@@ -11,8 +11,10 @@ import { writeJson } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
 import { CHECKPOINT_SECONDS, type ClaimedBlock, chainKey } from './block-options.ts';
 import type { ChainSummary, ChainTrace } from './events.ts';
+import { liveMonitor } from './live-monitor.ts';
 import type { LoadedRun, SplitData } from './load.ts';
 import { noiseOf } from './noise-summary.ts';
+import { DRAWS_PER_BLOCK } from './posterior-store.ts';
 import { progressReporter } from './progress.ts';
 import type { FitSpec } from './spec.ts';
 import { mergedState, type SamplingStanding, saveSampling, timer } from './standing.ts';
@@ -20,8 +22,6 @@ import { Tally } from './tally.ts';
 
 /** Points of a chain's trace. */
 const TRACE_POINTS = 300;
-/** Draws of a chain that are held before they are written. */
-export const DRAWS_PER_BLOCK = 250;
 
 /**
  * Samples the block from `start` `[C × d]`, or on from `standing`, one per chain, all after the same number of steps. Draws, checkpoints
@@ -56,6 +56,15 @@ export async function sampleBlock(
   const writers = each((from, c) =>
     drawWriter(paths.chain(chains[c]), d, DRAWS_PER_BLOCK, from?.writer, claims[c].check),
   );
+  const watch = await liveMonitor(
+    run,
+    data,
+    chains,
+    claims,
+    writers.map(({ buffer }) => buffer),
+    { blocks: standing?.[0].writer.blocks ?? 0, held: standing?.[0].writer.steps.length ?? 0 },
+    standing?.map(({ monitor }) => monitor),
+  );
   const tallies = {
     'warm-up': new Tally(
       chains.length,
@@ -87,6 +96,7 @@ export async function sampleBlock(
         trace: traces[c],
       },
       writer: writers[c].standing(),
+      monitor: watch.standing(c),
       first: first[c],
     }));
   if (!standing && !stopped()) save();
@@ -111,14 +121,22 @@ export async function sampleBlock(
         writer.add(state.theta, c * d, sampled);
         first[c] ??= state.theta.slice(c * d, (c + 1) * d);
       });
+      await watch.add(info, sampled);
       draws++;
     }
     const [step, total] = phase === 'sampling' ? [sampled + 1, s.steps] : [t + 1, s.warmup];
-    const { resets, nonFinite } = tally;
-    report(phase, step, total, { value: info.logDensity, stepSize: info.stepSize, resets, nonFinite });
+    report(phase, step, total, () => ({
+      value: info.logDensity,
+      stepSize: info.stepSize,
+      resets: tally.resets,
+      nonFinite: tally.nonFinite,
+      energyError: tally.energyErrors(d),
+      lppd: watch.lppd,
+    }));
   }
   if (t > from) save();
   for (const writer of writers) writer.flush();
+  await watch.flush();
   const finished = t === s.warmup + s.steps;
   chains.forEach((chain, c) => {
     const at = c * d;
@@ -134,10 +152,11 @@ export async function sampleBlock(
       ...noiseOf(state, c, d),
       travelled: first[c] ? Math.sqrt(squaredDistance(first[c], state.theta.subarray(at, at + d), 0, d) / d) : 0,
     };
-    const energyErrors = tallies.sampling.energyErrors(c);
+    const energyErrors = tallies.sampling.energySample(c);
     writeJson(paths.trace(chain), { ...traces[c], energyErrors } satisfies ChainTrace, claims[c].check);
     writeJson(paths.summary(chain), summary, claims[c].check);
   });
+  await watch.release();
   await graph.release();
 }
 

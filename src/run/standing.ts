@@ -7,6 +7,7 @@ import { runPaths } from '../store/rundir.ts';
 import type { StoredTensor } from '../store/safetensors.ts';
 import type { TrainState } from '../train/warm-start.ts';
 import type { Key, Sampler, State } from '../types.ts';
+import type { MonitorStanding } from './live-monitor.ts';
 import type { LoadedRun } from './load.ts';
 import type { TallyStanding } from './tally.ts';
 
@@ -25,6 +26,7 @@ interface SamplingFacts {
 export interface SamplingStanding {
   readonly facts: SamplingFacts;
   readonly writer: WriterStanding;
+  readonly monitor: MonitorStanding;
   /** Its first draw `[d]`, if there was one. */
   readonly first: Float64Array | undefined;
   /** Its part of the sampler's state. */
@@ -66,7 +68,7 @@ export function saveSampling(
   of: (c: number) => Omit<SamplingStanding, 'state'>,
 ): void {
   chains.forEach((chain, c) => {
-    const { facts, writer, first } = of(c);
+    const { facts, writer, monitor, first } = of(c);
     const own = Object.entries(state).map(([name, values]) => {
       // What all chains of a block share is as long as it would be for one.
       const shared = values.length % chains.length !== 0 || (values.length === 1 && chains.length > 1);
@@ -77,6 +79,8 @@ export function saveSampling(
       ...Object.fromEntries(own),
       'writer.data': vector(writer.data),
       'writer.steps': vector(writer.steps),
+      'monitor.stats': vector(monitor.stats),
+      'monitor.logSum': vector(monitor.logSum),
       ...(first && { first: vector(first) }),
     };
     const about = { phase: 'sampling', blocks: writer.blocks, ...facts };
@@ -123,6 +127,7 @@ export function readStandings(run: LoadedRun, chains: readonly number[]): Standi
         data: tensors['writer.data'].data as Float32Array,
         steps: of(c, 'writer.steps'),
       },
+      monitor: { stats: of(c, 'monitor.stats'), logSum: of(c, 'monitor.logSum') },
       first: tensors.first?.data as Float64Array | undefined,
       state: Object.fromEntries(
         Object.entries(tensors).flatMap(([name, { data }]) =>

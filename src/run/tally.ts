@@ -95,8 +95,13 @@ export class Tally {
     }
   }
 
+  /** Root mean square of ΔE/√d of every chain over its measured steps; NaN before the first. */
+  energyErrors(d: number): number[] {
+    return this.#energies.map((energy, c) => Math.sqrt(energy / (this.#measured[c] * d)));
+  }
+
   /** ΔE of chain c at up to 2000 steps, evenly spaced among the measured ones; in nats. */
-  energyErrors(c: number): readonly number[] {
+  energySample(c: number): readonly number[] {
     return this.#sample[c].values;
   }
 

@@ -55,7 +55,7 @@ export async function trainBlock(
     epochs: w.epochs,
     patience: w.patience,
     onEpoch: (epoch, { loss }) => {
-      report('warm start', epoch + 1, w.epochs, { value: loss });
+      report('warm start', epoch + 1, w.epochs, () => ({ value: loss }));
       interrupted = stopped();
       if (interrupted || due()) saveTraining(run, chains, claims, state);
       return interrupted;

@@ -10,8 +10,8 @@ import { rootKey, stream } from '../math/threefry.ts';
 import { readWhole, sha256, writeWhole } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
 import { type LoadedRun, loadRun } from './load.ts';
+import { DRAWS_PER_BLOCK } from './posterior-store.ts';
 import type { ProcessJob } from './process.ts';
-import { DRAWS_PER_BLOCK } from './sample-block.ts';
 import { standingOf } from './standing.ts';
 
 export interface Verification {

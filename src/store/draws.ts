@@ -14,6 +14,8 @@ export interface DrawBlock {
 }
 
 export interface DrawWriter {
+  /** Where held draws lie `[blockSize × d]`, the last block's until new ones come. */
+  readonly buffer: Float32Array;
   /** Keeps θ `[d]`, found at `at` of `theta`, as the draw of `step`; a full block is written. */
   add(theta: Float64Array, at: number, step: number): void;
   /** Writes what is held. */
@@ -59,6 +61,7 @@ export function drawWriter(
     held = 0;
   };
   return {
+    buffer: data,
     add(theta, at, step) {
       for (let i = 0; i < d; i++) data[held * d + i] = theta[at + i];
       steps[held++] = step;

@@ -12,7 +12,8 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { threadId } from 'node:worker_threads';
 import { SmileError, storeError } from '../errors.ts';
 
 /** Marks files that are still being written; readers never look at them. */
@@ -23,7 +24,7 @@ export const TEMPORARY = '.partial';
  * behind when it fails. Throws a `StoreError`, or what `check` throws.
  */
 export function writeWhole(path: string, content: string | Uint8Array, check: () => void = () => {}): void {
-  const temporary = `${path}.${process.pid}${TEMPORARY}`;
+  const temporary = `${path}.${process.pid}-${threadId}${TEMPORARY}`;
   try {
     mkdirSync(dirname(path), { recursive: true });
     const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
@@ -46,11 +47,11 @@ export function writeWhole(path: string, content: string | Uint8Array, check: ()
   }
 }
 
-/** Removes what writers that were killed left half written in a folder, of files whose names begin with `prefix`. */
-export function sweep(folder: string, prefix = ''): void {
+/** Removes what writers that were killed left half written in a folder, or below it too, of files whose names begin with `prefix`. */
+export function sweep(folder: string, { prefix = '', below = false } = {}): void {
   if (!existsSync(folder)) return;
-  for (const name of readdirSync(folder)) {
-    if (name.startsWith(prefix) && name.endsWith(TEMPORARY)) rmSync(join(folder, name), { force: true });
+  for (const name of readdirSync(folder, { recursive: below, encoding: 'utf8' })) {
+    if (basename(name).startsWith(prefix) && name.endsWith(TEMPORARY)) rmSync(join(folder, name), { force: true });
   }
 }
 

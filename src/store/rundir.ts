@@ -11,6 +11,7 @@
  *   chains/K/claim-E         whoever made the last claim, of epoch E, writes the chain
  *   result.json              scores and verdict
  *   progress/K.json          the last progress of the block that begins with chain K
+ *   posterior.zarr           what is watched of every draw, in ArviZ's groups (run/posterior-store)
  *   stop                     there while a stop is asked for
  */
 import { existsSync, readdirSync, rmSync } from 'node:fs';
@@ -49,6 +50,7 @@ export const runPaths = (dir: string) => ({
     return join(dir, 'calibration', `conformal-${parts.join('-')}.json`);
   },
   recalibration: join(dir, 'calibration', 'scale.json'),
+  posterior: join(dir, 'posterior.zarr'),
   stop: join(dir, 'stop'),
   progressFolder: join(dir, 'progress'),
   progress: (k: number) => join(dir, 'progress', `${k}.json`),
@@ -74,8 +76,9 @@ export function createRun(
       throw storeError(`${dir}: expected an earlier run to replace, got a folder that is none. Choose another --out.`);
     }
     const { manifest, config, preprocessing, data, result } = paths;
-    const { calibration, stop, progressFolder, members, chains } = paths;
-    const files = [manifest, config, preprocessing, data, result, calibration, stop, progressFolder, members, chains];
+    const { calibration, posterior, stop, progressFolder, members, chains } = paths;
+    const earlier = [calibration, posterior, stop, progressFolder, members, chains];
+    const files = [manifest, config, preprocessing, data, result, ...earlier];
     for (const path of files) rmSync(path, { recursive: true, force: true });
   }
   const now = new Date().toISOString();

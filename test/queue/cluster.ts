@@ -1,7 +1,6 @@
 /** A Redis, workers and fits in processes of their own, for tests that hurt them. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -63,15 +62,4 @@ export async function until(is: () => boolean, what = String(is)): Promise<void>
   for (const began = performance.now(); !is(); await sleep(20)) {
     if (performance.now() - began > 60_000) throw new Error(`waited a minute for ${what}`);
   }
-}
-
-/** A hash of every stored draw and member, by file. */
-export function drawsOf(dir: string): Record<string, string> {
-  const names = readdirSync(dir, { recursive: true, encoding: 'utf8' });
-  const kept = names.filter((name) => /^(members\/\d+|chains\/\d+\/draws-\d+)\.safetensors$/.test(name)).sort();
-  const hash = (name: string) =>
-    createHash('sha256')
-      .update(readFileSync(join(dir, name)))
-      .digest('hex');
-  return Object.fromEntries(kept.map((name) => [name, hash(name)]));
 }

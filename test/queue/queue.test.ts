@@ -9,7 +9,8 @@ import { demoCsv } from '../../src/data/demo.ts';
 import { fit } from '../../src/run/fit.ts';
 import type { FitConfig } from '../../src/run/spec.ts';
 import { status } from '../../src/run/status.ts';
-import { drawsOf, freePort, hasRedis, killAll, type Running, redisServer, smile, until } from './cluster.ts';
+import { drawFiles, drawsOf } from '../draws.ts';
+import { freePort, hasRedis, killAll, type Running, redisServer, smile, until } from './cluster.ts';
 
 const LOCK = '2';
 const folder = mkdtempSync(join(tmpdir(), 'smile-queue-'));
@@ -55,7 +56,7 @@ const sampling = (out: string) => () => {
 
 let undisturbed: Record<string, string>;
 const finished = async (run: Running, out: string) => {
-  expect(await run.exit, run.said()).toBeLessThan(3);
+  expect(await run.exit, run.said()).not.toBe(1);
   expect(status(out).status).toBe('done');
   expect(drawsOf(out)).toEqual(undisturbed);
 };
@@ -66,7 +67,7 @@ describe.skipIf(!hasRedis)('chains on a queue', { timeout: 120_000 }, () => {
     writeFileSync(yaml, stringify(config));
     await fit({ data, out: join(folder, 'whole'), config, workers: 0 });
     undisturbed = drawsOf(join(folder, 'whole'));
-    expect(Object.keys(undisturbed).length).toBe(6 * 4);
+    expect(drawFiles(join(folder, 'whole')).length).toBe(6 * 4);
   }, 60_000);
   afterEach(killAll);
 

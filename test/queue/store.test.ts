@@ -13,7 +13,8 @@ import { fit, prepareRun } from '../../src/run/fit.ts';
 import type { FitConfig } from '../../src/run/spec.ts';
 import { claimChain } from '../../src/store/claim.ts';
 import { runPaths } from '../../src/store/rundir.ts';
-import { drawsOf, freePort } from './cluster.ts';
+import { drawsOf } from '../draws.ts';
+import { freePort } from './cluster.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-http-'));
 const data = join(folder, 'demo.csv');

@@ -20,7 +20,7 @@ import { evaluate } from '../../src/run/evaluate.ts';
 import { fit } from '../../src/run/fit.ts';
 import { resume } from '../../src/run/resume.ts';
 import type { FitConfig } from '../../src/run/spec.ts';
-import { drawsOf } from '../queue/cluster.ts';
+import { drawFiles, drawsOf } from '../draws.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-damage-'));
 const data = join(folder, 'demo.csv');
@@ -37,7 +37,7 @@ let undisturbed: Record<string, string>;
 beforeAll(async () => {
   await fit({ data, out: join(folder, 'whole'), config, workers: 0 });
   undisturbed = drawsOf(join(folder, 'whole'));
-  expect(Object.keys(undisturbed).length).toBe(3 * 3);
+  expect(drawFiles(join(folder, 'whole')).length).toBe(3 * 3);
   const stop = new AbortController();
   await fit({
     data,
@@ -140,7 +140,7 @@ describe.skipIf(!mounted)('a disk', () => {
     expect(full.stderr).toMatch(/^smile: .*: expected to write the file, got ENOSPC.*Check space and rights\.\n$/);
     expect(existsSync(join(out, 'manifest.json'))).toBe(true);
     mount('-o', 'remount,size=10m', small);
-    expect(smile('resume', out, ...alone).status).toBeLessThan(3);
+    expect(smile('resume', out, ...alone).status).not.toBe(1);
     expect(drawsOf(out)).toEqual(undisturbed);
   });
 

@@ -14,7 +14,7 @@ import { plan } from '../../src/run/plan.ts';
 import type { FitConfig } from '../../src/run/spec.ts';
 import { status } from '../../src/run/status.ts';
 import { fitEvents, resumeEvents } from '../../src/run/stream.ts';
-import { drawsOf } from '../queue/cluster.ts';
+import { drawsOf } from '../draws.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-live-'));
 const data = join(folder, 'demo.csv');

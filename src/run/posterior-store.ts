@@ -1,0 +1,114 @@
+/**
+ * What is watched of every draw, as `posterior.zarr` in the run directory, under ArviZ's group names. Arrays are as long as the run is
+ * to be; a chunk is one chain's block of draws, so that every chunk has one writer and draws not yet made read as NaN.
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { runPaths } from '../store/rundir.ts';
+import { readArray, writeMetadata, writeRegion, type ZarrArray } from '../store/zarr.ts';
+import type { LoadedRun, SplitData } from './load.ts';
+import { PROBES } from './monitor.ts';
+
+/** Draws of a chain that are written together, to files of draws as to `posterior.zarr`. */
+export const DRAWS_PER_BLOCK = 250;
+/** Validation rows whose log likelihood is watched draw by draw. */
+const WATCHED_ROWS = 512;
+
+const OBSERVED = 'observed_data/y';
+
+/** A number per draw. */
+export const SAMPLE_STATS = ['step', 'step_size', 'energy_error', 'lp', 'diverging', 'non_finite'] as const;
+
+/** Names of arrays under the group names, each `[chain, draw]` or `[chain, draw, further]`. */
+export const WATCHED = [
+  ...SAMPLE_STATS.map((name) => `sample_stats/${name}` as const),
+  'posterior/log_likelihood',
+  'posterior/running_lppd',
+  'posterior/prediction',
+  'posterior/layer_norm',
+  'log_likelihood/y',
+] as const;
+export type WatchedName = (typeof WATCHED)[number];
+
+export const watchedRows = ({ valid }: SplitData): number => Math.min(WATCHED_ROWS, valid.y.length);
+export const probeRows = ({ valid }: SplitData): number => Math.min(PROBES, valid.y.length);
+
+export interface WatchedArray extends ZarrArray {
+  readonly path: WatchedName;
+  /** Numbers per draw. */
+  readonly width: number;
+}
+
+/** The arrays of a run over (chain, draw). */
+export function watchedArrays({ spec, network }: LoadedRun, data: SplitData): WatchedArray[] {
+  const draws = Math.ceil(spec.sampler.steps / spec.sampler.thin);
+  const array = (
+    path: WatchedName,
+    further?: readonly [string, number],
+    attributes: Record<string, unknown> = {},
+    type: ZarrArray['type'] = 'float64',
+  ): WatchedArray => ({
+    path,
+    width: further?.[1] ?? 1,
+    shape: [spec.chains, draws, ...(further ? [further[1]] : [])],
+    chunk: [1, DRAWS_PER_BLOCK, ...(further ? [further[1]] : [])],
+    dimensions: ['chain', 'draw', ...(further ? [further[0]] : [])],
+    type,
+    attributes,
+  });
+  const layers = network.parameters.map(({ name }) => name);
+  return [
+    ...SAMPLE_STATS.map((name) => array(`sample_stats/${name}`)),
+    array('posterior/log_likelihood'),
+    array('posterior/running_lppd'),
+    array('posterior/prediction', ['probe', probeRows(data)]),
+    array('posterior/layer_norm', ['layer', layers.length], { layers }),
+    array('log_likelihood/y', ['row', watchedRows(data)], {}, 'float32'),
+  ];
+}
+
+/** Writes the metadata where it is missing. */
+export async function ensurePosteriorStore(run: LoadedRun, data: SplitData): Promise<void> {
+  if (!existsSync(join(runPaths(run.dir).posterior, OBSERVED, 'c', '0'))) await createPosteriorStore(run, data);
+}
+
+/** Writes the metadata, and last the validation rows as observed; for a run made longer, anew. */
+export async function createPosteriorStore(run: LoadedRun, data: SplitData): Promise<void> {
+  const { manifest, spec, preprocessing } = run;
+  const { posterior } = runPaths(run.dir);
+  const { target } = preprocessing;
+  const groups = {
+    '/': { software: manifest.software, sampler: spec.sampler.name, mode: spec.sampler.mode, target: target.name },
+    '/posterior': {},
+    '/sample_stats': {},
+    '/log_likelihood': {},
+    '/observed_data': {},
+  };
+  const rows = watchedRows(data);
+  const observed: ZarrArray = { path: OBSERVED, shape: [rows], chunk: [rows], dimensions: ['row'], type: 'float64' };
+  const y = data.valid.y.subarray(0, rows);
+  await writeMetadata(posterior, groups, [...watchedArrays(run, data), observed]);
+  const values = 'classes' in target ? Float64Array.from(y) : Float64Array.from(y, (v) => target.mean + target.sd * v);
+  await writeRegion(posterior, observed.path, [0], [rows], values);
+}
+
+/** Writes the draws from `first` on, `values` `[count × width]`; the rest of the block reads as NaN. */
+export async function writeWatched(
+  dir: string,
+  { path, shape, width, type }: WatchedArray,
+  chain: number,
+  first: number,
+  values: Float64Array,
+  check: () => void,
+): Promise<void> {
+  const draws = Math.min(DRAWS_PER_BLOCK, shape[1] - first);
+  const block = type === 'float32' ? new Float32Array(draws * width) : new Float64Array(draws * width);
+  block.fill(Number.NaN);
+  block.set(values);
+  const further = shape.length > 2 ? [width] : [];
+  const start = [chain, first, ...further.map(() => 0)];
+  await writeRegion(runPaths(dir).posterior, path, start, [1, draws, ...further], block, check);
+}
+
+/** All of an array, `[chain × draw × further]`, NaN where there is no draw yet. */
+export const readWatched = (dir: string, name: WatchedName) => readArray(join(runPaths(dir).posterior), name);
