@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { CellSpec } from '../src/bench/cell.ts';
 import { METHOD_NAMES, type MethodName } from '../src/bench/methods.ts';
-import { writeJson, writeWhole } from '../src/store/files.ts';
+import { writeWhole } from '../src/store/files.ts';
 import { NOISE_LAWS, NOISE_STRUCTURES, type NoiseLaw, type NoiseStructure } from '../src/targets/noise.ts';
 import { BENCH_TARGETS, type BenchTarget, PAPER_TARGETS } from '../src/targets/registry.ts';
 import { progressLine } from './progress.ts';
@@ -139,7 +139,7 @@ async function runAnalytic(flags: AnalyticFlags, command: Command): Promise<void
   );
   line.end();
   mkdirSync(flags.out, { recursive: true });
-  writeJson(join(flags.out, 'results.json'), results);
+  writeWhole(join(flags.out, 'results.json'), `${JSON.stringify(results, null, 2)}\n`);
   writeWhole(join(flags.out, 'results.md'), `${cellsMarkdown(results)}\n`);
   for (const target of new Set(results.map((cell) => cell.target))) {
     writeWhole(join(flags.out, `${target}.svg`), targetFigure(target, results));

@@ -46,6 +46,7 @@ export interface FitFlags extends EngineFlags {
   epochs?: number;
   chains?: number;
   seed?: number;
+  drawsType?: 'float32' | 'float16';
 }
 
 /** Adds them to a command. */
@@ -91,7 +92,13 @@ export function withModelOptions(command: Command): Command {
     .option('--thin <steps>', 'steps per stored draw (default: 10)', number)
     .option('--epochs <n>', 'longest warm start (default: 200)', number)
     .option('-k, --chains <n>', 'members of the ensemble, a chain from each (default: 10)', number)
-    .option('--seed <n>', 'default: 0', number);
+    .option('--seed <n>', 'default: 0', number)
+    .addOption(
+      new Option('--draws-type <type>', 'default: float32; float16 takes half the disk').choices([
+        'float32',
+        'float16',
+      ]),
+    );
 }
 
 /** The fields of `flags` that were given. */
@@ -115,6 +122,7 @@ export function configOf(flags: FitFlags): FitConfig {
       ...chosen(flags, ['mode', 'stepSize', 'batchSize', 'warmup', 'steps', 'thin']),
       ...(sampler && { name: sampler }),
     },
+    storage: flags.drawsType === undefined ? {} : { draws: flags.drawsType },
     ...chosen(flags, ['chains', 'seed']),
   } as FitConfig;
   const preset = flags.preset === 'paper' ? PAPER_PRESET : {};

@@ -1,13 +1,13 @@
 /** Which files of a run travel, and whose they are. */
-import { existsSync, readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, statSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { TEMPORARY } from '../store/files.ts';
 
 const OF_RUN =
   /^(manifest\.json|config\.yaml|preprocessing\.json|data\.safetensors|posterior\.zarr\/([a-z_]+\/)*zarr\.json)$/;
 const OF_CHAIN = [
   /^members\/(\d+)\.safetensors$/,
-  /^chains\/(\d+)\/(?:claim-\d{6}|(?:checkpoint-\d{6}|draws)-\d{6}\.safetensors|summary\.json|trace\.json)$/,
+  /^chains\/(\d+)\/(?:claim-\d{6}|(?:checkpoint-\d{6}|draws)-\d{6}\.safetensors|summary\.json|trace\.json|watched\.json)$/,
   /^progress\/(\d+)\.json$/,
   /^posterior\.zarr\/(?:[a-z_]+\/)+c\/(\d+)(?:\/\d+)*$/,
 ];
@@ -39,6 +39,6 @@ export function filesOf(dir: string, chains: readonly number[]): { path: string;
 export const sharedFiles = (dir: string): string[] => names(dir).filter((path) => ownerOf(path) === 'run');
 
 const names = (dir: string): string[] =>
-  existsSync(dir)
-    ? readdirSync(dir, { recursive: true, encoding: 'utf8' }).map((path) => path.replaceAll('\\', '/'))
-    : [];
+  readdirSync(dir, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(dir, join(entry.parentPath, entry.name)).replaceAll('\\', '/'));

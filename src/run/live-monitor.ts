@@ -2,86 +2,86 @@
 import { type LogSums, logSums } from '../infer/logsum.ts';
 import { meanOf } from '../math/autocorrelation.ts';
 import type { Claim } from '../store/claim.ts';
-import type { Info } from '../types.ts';
+import type { DrawWriter } from '../store/draws.ts';
 import type { LoadedRun, SplitData } from './load.ts';
 import { memberPredictor } from './members.ts';
 import { layerSizes, seenOf } from './monitor.ts';
 import {
   DRAWS_PER_BLOCK,
+  dropWatched,
+  type Ledger,
+  readLedger,
   SAMPLE_STATS,
+  statOf,
   type WatchedName,
   watchedArrays,
   watchedRows,
+  writeLedger,
   writeWatched,
 } from './posterior-store.ts';
 
 /** Draws of a chain between two evaluations; divides the draws of a block. */
 const EVALUATE_EVERY = 25;
 
-/** Where the watch over one chain stands, beside its held draws. */
-export interface MonitorStanding {
-  /** Statistics of the held draws `[held × statistics]`. */
-  readonly stats: Float64Array;
-  /** log Σ p(y | x, draw) of each watched row over the draws before the held ones. */
-  readonly logSum: Float64Array;
-}
-
 interface Watched {
   readonly values: Readonly<Record<WatchedName, Float64Array>>;
-  /** As in the standing; and with the draws evaluated since. */
+  /** log Σ p(y | x, draw) of each watched row over the draws of earlier blocks; and with the draws evaluated since. */
   before: Float64Array;
   logSum: LogSums;
+  ledger: Ledger;
+}
+
+/** A chain whose draws are watched: what its writer holds, and the log sums of its earlier blocks where it goes on. */
+export interface WatchedChain {
+  readonly chain: number;
+  readonly claim: Claim;
+  readonly writer: Pick<DrawWriter, 'data' | 'stats'>;
+  readonly logSum?: Float64Array | undefined;
 }
 
 export interface LiveMonitor {
   /** LPPD of each chain's draws so far on the watched validation rows, in nats per row; NaN before the first. */
   readonly lppd: Float64Array;
-  /** Takes the draw that was just added to the writers. */
-  add(info: Info, step: number): Promise<void>;
+  /** Takes the draw that was just added to every writer. */
+  add(): Promise<void>;
   /** Writes what is held. */
   flush(): Promise<void>;
-  standing(c: number): MonitorStanding;
+  /** Chain c's log sums `[rows]` over the draws of earlier blocks. */
+  logSum(c: number): Float64Array;
   release(): Promise<void>;
 }
 
-/**
- * `draws[c]` is where chain c's writer keeps its held draws `[block × d]`; `blocks` have been written before and `held` are there.
- * `standing` is of a block that goes on.
- */
+/** Every writer has written `blocks` blocks and holds `held` draws. */
 export async function liveMonitor(
   run: LoadedRun,
   data: SplitData,
-  chains: readonly number[],
-  claims: readonly Claim[],
-  draws: readonly Float32Array[],
-  place: { readonly blocks: number; readonly held: number },
-  standing: readonly MonitorStanding[] | undefined,
+  chains: readonly WatchedChain[],
+  { blocks, held }: { blocks: number; held: number },
 ): Promise<LiveMonitor> {
   const { dim: d, inputs } = run.network;
   const arrays = watchedArrays(run, data);
   const rows = watchedRows(data);
   const y = data.valid.y.subarray(0, rows);
   const predictor = await memberPredictor(run, data.valid.x.subarray(0, rows * inputs));
-  const watched = chains.map((_, c): Watched => {
-    const before = standing?.[c].logSum ?? new Float64Array(rows).fill(Number.NEGATIVE_INFINITY);
+  const watched = chains.map(({ chain, logSum }): Watched => {
+    const before = logSum ?? new Float64Array(rows).fill(Number.NEGATIVE_INFINITY);
     const values = arrays.map(({ path, width }) => [path, new Float64Array(DRAWS_PER_BLOCK * width)] as const);
-    return { values: Object.fromEntries(values) as Watched['values'], before, logSum: continued(before) };
+    return {
+      values: Object.fromEntries(values) as Watched['values'],
+      before,
+      logSum: continued(before),
+      ledger: blocks > 0 ? readLedger(run.dir, chain, blocks) : {},
+    };
   });
+  for (const { chain } of chains) dropWatched(run.dir, chain, blocks);
   const lppd = new Float64Array(chains.length).fill(Number.NaN);
-  let { blocks, held } = place;
   let evaluated = 0;
-  standing?.forEach(({ stats }, c) => {
-    SAMPLE_STATS.forEach((name, s) => {
-      const values = watched[c].values[`sample_stats/${name}`];
-      for (let i = 0; i < held; i++) values[i] = stats[i * SAMPLE_STATS.length + s];
-    });
-  });
 
   const evaluate = async () => {
-    const pieces = draws.map((buffer) => buffer.subarray(evaluated * d, held * d));
     const count = held - evaluated;
+    const pieces = count > 0 ? chains.map(({ writer }) => writer.data.subarray(evaluated * d, held * d)) : [];
     let member = 0;
-    for await (const prediction of predictor.of(count > 0 ? pieces : [])) {
+    for await (const prediction of predictor.of(pieces)) {
       const c = Math.floor(member / count);
       const i = evaluated + (member++ % count);
       const { values, logSum } = watched[c];
@@ -93,7 +93,7 @@ export async function liveMonitor(
       values['posterior/log_likelihood'][i] = logLikelihood;
       values['posterior/running_lppd'][i] = lppd[c];
       values['posterior/prediction'].set(probes, i * probes.length);
-      const sizes = layerSizes(run, draws[c], i * d);
+      const sizes = layerSizes(run, chains[c].writer.data, i * d);
       values['posterior/layer_norm'].set(sizes, i * sizes.length);
       values['log_likelihood/y'].set(densities, i * rows);
     }
@@ -101,31 +101,24 @@ export async function liveMonitor(
   };
   const write = async () => {
     if (held === 0) return;
-    for (const [c, chain] of chains.entries()) {
-      for (const array of arrays) {
-        const values = watched[c].values[array.path].subarray(0, held * array.width);
-        await writeWatched(run.dir, array, chain, blocks * DRAWS_PER_BLOCK, values, claims[c].check);
+    for (const [c, { chain, claim, writer }] of chains.entries()) {
+      const { values } = watched[c];
+      for (const name of SAMPLE_STATS) {
+        const column = values[`sample_stats/${name}`];
+        for (let i = 0; i < held; i++) column[i] = statOf(writer.stats, i, name);
       }
+      for (const array of arrays) {
+        const own = values[array.path].subarray(0, held * array.width);
+        Object.assign(watched[c].ledger, await writeWatched(run.dir, array, chain, blocks, own, claim.check));
+      }
+      writeLedger(run.dir, chain, watched[c].ledger, claim.check);
     }
   };
   await evaluate();
 
   return {
     lppd,
-    async add(info, step) {
-      watched.forEach(({ values }, c) => {
-        const stats = [
-          step,
-          info.stepSize[c],
-          info.energyChange[c],
-          info.logDensity[c],
-          info.reset[c],
-          info.nonFinite[c],
-        ];
-        SAMPLE_STATS.forEach((name, s) => {
-          values[`sample_stats/${name}`][held] = stats[s];
-        });
-      });
+    async add() {
       held++;
       if (held % EVALUATE_EVERY === 0) await evaluate();
       if (held < DRAWS_PER_BLOCK) return;
@@ -142,13 +135,7 @@ export async function liveMonitor(
       await evaluate();
       await write();
     },
-    standing: (c) => ({
-      stats: Float64Array.from({ length: held * SAMPLE_STATS.length }, (_, i) => {
-        const name = SAMPLE_STATS[i % SAMPLE_STATS.length];
-        return watched[c].values[`sample_stats/${name}`][Math.floor(i / SAMPLE_STATS.length)];
-      }),
-      logSum: watched[c].before,
-    }),
+    logSum: (c) => watched[c].before,
     release: predictor.release,
   };
 }

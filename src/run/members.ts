@@ -52,8 +52,8 @@ export function* readEnsemble({ dir, manifest, spec, network }: LoadedRun): Gene
   const { chain: folder, summary } = runPaths(dir);
   for (let chain = 0; chain < spec.chains; chain++) {
     let draws = 0;
-    for (const { data, steps } of readDraws(folder(chain), network.dim)) {
-      draws += steps.length;
+    for (const { data } of readDraws(folder(chain), network.dim)) {
+      draws += data.length / network.dim;
       yield data;
     }
     if (manifest.status === 'running' || !existsSync(summary(chain))) continue;

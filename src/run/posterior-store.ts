@@ -2,10 +2,12 @@
  * What is watched of every draw, as `posterior.zarr` in the run directory, under ArviZ's group names. Arrays are as long as the run is
  * to be; a chunk is one chain's block of draws, so that every chunk has one writer and draws not yet made read as NaN.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { readJson, readWhole, sha256, writeJson } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
 import { readArray, writeMetadata, writeRegion, type ZarrArray } from '../store/zarr.ts';
+import type { Info } from '../types.ts';
 import type { LoadedRun, SplitData } from './load.ts';
 import { PROBES } from './monitor.ts';
 
@@ -16,8 +18,25 @@ const WATCHED_ROWS = 512;
 
 const OBSERVED = 'observed_data/y';
 
-/** A number per draw. */
+/** Numbers about each draw, in the order in which files of draws keep them. `step` counts from the first of sampling. */
 export const SAMPLE_STATS = ['step', 'step_size', 'energy_error', 'lp', 'diverging', 'non_finite'] as const;
+
+/** The numbers about chain c's draw. */
+export const statsOf = (step: number, { stepSize, energyChange, logDensity, reset, nonFinite }: Info, c: number) => [
+  step,
+  stepSize[c],
+  energyChange[c],
+  logDensity[c],
+  reset[c],
+  nonFinite[c],
+];
+
+/** A number about draw i, of the rows that `statsOf` makes. */
+export const statOf = (stats: Float64Array, i: number, name: (typeof SAMPLE_STATS)[number]): number =>
+  stats[i * SAMPLE_STATS.length + SAMPLE_STATS.indexOf(name)];
+
+/** Checksums of a chain's chunks in `posterior.zarr`, by path in the run directory. */
+export type Ledger = Record<string, string>;
 
 /** Names of arrays under the group names, each `[chain, draw]` or `[chain, draw, further]`. */
 export const WATCHED = [
@@ -92,23 +111,45 @@ export async function createPosteriorStore(run: LoadedRun, data: SplitData): Pro
   await writeRegion(posterior, observed.path, [0], [rows], values);
 }
 
-/** Writes the draws from `first` on, `values` `[count × width]`; the rest of the block reads as NaN. */
+/** Writes a block of draws, `values` `[count × width]`; the rest of it reads as NaN. Returns the checksum of the chunk. */
 export async function writeWatched(
   dir: string,
   { path, shape, width, type }: WatchedArray,
   chain: number,
-  first: number,
+  block: number,
   values: Float64Array,
   check: () => void,
-): Promise<void> {
+): Promise<Ledger> {
+  const first = block * DRAWS_PER_BLOCK;
   const draws = Math.min(DRAWS_PER_BLOCK, shape[1] - first);
-  const block = type === 'float32' ? new Float32Array(draws * width) : new Float64Array(draws * width);
-  block.fill(Number.NaN);
-  block.set(values);
+  const filled = type === 'float32' ? new Float32Array(draws * width) : new Float64Array(draws * width);
+  filled.fill(Number.NaN);
+  filled.set(values);
   const further = shape.length > 2 ? [width] : [];
   const start = [chain, first, ...further.map(() => 0)];
-  await writeRegion(runPaths(dir).posterior, path, start, [1, draws, ...further], block, check);
+  await writeRegion(runPaths(dir).posterior, path, start, [1, draws, ...further], filled, check);
+  const chunk = join('posterior.zarr', path, 'c', String(chain), String(block), ...further.map(() => '0'));
+  return { [chunk]: sha256(readWhole(join(dir, chunk))) };
 }
+
+/** Removes what a chain has written of later blocks. */
+export function dropWatched(dir: string, chain: number, blocks: number): void {
+  for (const path of WATCHED) {
+    const folder = join(runPaths(dir).posterior, path, 'c', String(chain));
+    const names = existsSync(folder) ? readdirSync(folder) : [];
+    for (const name of names) if (Number.parseInt(name, 10) >= blocks) rmSync(join(folder, name), { recursive: true });
+  }
+}
+
+/** The checksums of a chain's first `blocks` blocks; of all where `blocks` is left out. Throws a `StoreError` where they are damaged. */
+export function readLedger(dir: string, chain: number, blocks = Number.POSITIVE_INFINITY): Ledger {
+  const all = readJson(runPaths(dir).ledger(chain)) as Ledger;
+  const blockOf = (path: string) => Number(/\/c\/\d+\/(\d+)/.exec(path)?.[1]);
+  return Object.fromEntries(Object.entries(all).filter(([path]) => blockOf(path) < blocks));
+}
+
+export const writeLedger = (dir: string, chain: number, ledger: Ledger, check: () => void): void =>
+  writeJson(runPaths(dir).ledger(chain), ledger, check);
 
 /** All of an array, `[chain × draw × further]`, NaN where there is no draw yet. */
 export const readWatched = (dir: string, name: WatchedName) => readArray(join(runPaths(dir).posterior), name);

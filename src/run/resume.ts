@@ -38,8 +38,9 @@ export async function resume(dir: string, options: ResumeOptions = {}): Promise<
   sweep(runPaths(dir).posterior, { prefix: 'zarr.json', below: true });
   if (draws > 0 || chains > 0) lengthen(loadRun(dir), draws, chains);
   const run = loadRun(dir);
-  await createPosteriorStore(run, loadData(run));
-  mend(run, note);
+  const data = loadData(run);
+  await createPosteriorStore(run, data);
+  await mend(run, data, note);
   const groups = byStanding(run, unfinishedChains(run), (chain, damage) =>
     note(`chain ${chain}: ${damage} The checkpoint before it is used.`),
   );

@@ -14,7 +14,7 @@ import type { ChainSummary, ChainTrace } from './events.ts';
 import { liveMonitor } from './live-monitor.ts';
 import type { LoadedRun, SplitData } from './load.ts';
 import { noiseOf } from './noise-summary.ts';
-import { DRAWS_PER_BLOCK } from './posterior-store.ts';
+import { DRAWS_PER_BLOCK, SAMPLE_STATS, statsOf } from './posterior-store.ts';
 import { progressReporter } from './progress.ts';
 import type { FitSpec } from './spec.ts';
 import { mergedState, type SamplingStanding, saveSampling, timer } from './standing.ts';
@@ -53,17 +53,13 @@ export async function sampleBlock(
   const state = mergedState(sampler, start, keys, standing);
   const each = <T>(make: (from: SamplingStanding | undefined, c: number) => T) =>
     chains.map((_, c) => make(standing?.[c], c));
-  const writers = each((from, c) =>
-    drawWriter(paths.chain(chains[c]), d, DRAWS_PER_BLOCK, from?.writer, claims[c].check),
-  );
+  const layout = { dim: d, stats: SAMPLE_STATS, blockSize: DRAWS_PER_BLOCK, type: spec.storage.draws };
+  const writers = each((from, c) => drawWriter(paths.chain(chains[c]), layout, from?.writer, claims[c].check));
   const watch = await liveMonitor(
     run,
     data,
-    chains,
-    claims,
-    writers.map(({ buffer }) => buffer),
-    { blocks: standing?.[0].writer.blocks ?? 0, held: standing?.[0].writer.steps.length ?? 0 },
-    standing?.map(({ monitor }) => monitor),
+    each((from, c) => ({ chain: chains[c], claim: claims[c], writer: writers[c], logSum: from?.logSum })),
+    { blocks: standing?.[0].writer.blocks ?? 0, held: (standing?.[0].writer.data.length ?? 0) / d },
   );
   const tallies = {
     'warm-up': new Tally(
@@ -96,7 +92,7 @@ export async function sampleBlock(
         trace: traces[c],
       },
       writer: writers[c].standing(),
-      monitor: watch.standing(c),
+      logSum: watch.logSum(c),
       first: first[c],
     }));
   if (!standing && !stopped()) save();
@@ -118,10 +114,10 @@ export async function sampleBlock(
     const sampled = t - s.warmup;
     if (phase === 'sampling' && sampled % s.thin === 0 && !sampler.exploring?.(t)) {
       writers.forEach((writer, c) => {
-        writer.add(state.theta, c * d, sampled);
+        writer.add(state.theta, c * d, statsOf(sampled, info, c));
         first[c] ??= state.theta.slice(c * d, (c + 1) * d);
       });
-      await watch.add(info, sampled);
+      await watch.add();
       draws++;
     }
     const [step, total] = phase === 'sampling' ? [sampled + 1, s.steps] : [t + 1, s.warmup];

@@ -91,12 +91,22 @@ const sampler = z
   })
   .prefault({});
 
+const storage = z
+  .strictObject({
+    draws: z
+      .enum(['float32', 'float16'])
+      .default('float32')
+      .describe('float16 takes half the disk and rounds each parameter to three digits.'),
+  })
+  .prefault({});
+
 /** The whole configuration of `smile fit`. */
 export const fitSchema = z.strictObject({
   data,
   model,
   warmStart,
   sampler,
+  storage,
   chains: count().max(10_000).default(10).describe('K: members of the ensemble, one chain from each.'),
   seed: z.int().nonnegative().default(0),
 });

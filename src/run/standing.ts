@@ -7,7 +7,6 @@ import { runPaths } from '../store/rundir.ts';
 import type { StoredTensor } from '../store/safetensors.ts';
 import type { TrainState } from '../train/warm-start.ts';
 import type { Key, Sampler, State } from '../types.ts';
-import type { MonitorStanding } from './live-monitor.ts';
 import type { LoadedRun } from './load.ts';
 import type { TallyStanding } from './tally.ts';
 
@@ -26,7 +25,8 @@ interface SamplingFacts {
 export interface SamplingStanding {
   readonly facts: SamplingFacts;
   readonly writer: WriterStanding;
-  readonly monitor: MonitorStanding;
+  /** What its monitor has summed up of earlier blocks. */
+  readonly logSum: Float64Array;
   /** Its first draw `[d]`, if there was one. */
   readonly first: Float64Array | undefined;
   /** Its part of the sampler's state. */
@@ -68,7 +68,7 @@ export function saveSampling(
   of: (c: number) => Omit<SamplingStanding, 'state'>,
 ): void {
   chains.forEach((chain, c) => {
-    const { facts, writer, monitor, first } = of(c);
+    const { facts, writer, logSum, first } = of(c);
     const own = Object.entries(state).map(([name, values]) => {
       // What all chains of a block share is as long as it would be for one.
       const shared = values.length % chains.length !== 0 || (values.length === 1 && chains.length > 1);
@@ -78,9 +78,8 @@ export function saveSampling(
     const tensors = {
       ...Object.fromEntries(own),
       'writer.data': vector(writer.data),
-      'writer.steps': vector(writer.steps),
-      'monitor.stats': vector(monitor.stats),
-      'monitor.logSum': vector(monitor.logSum),
+      'writer.stats': vector(writer.stats),
+      logSum: vector(logSum),
       ...(first && { first: vector(first) }),
     };
     const about = { phase: 'sampling', blocks: writer.blocks, ...facts };
@@ -125,9 +124,9 @@ export function readStandings(run: LoadedRun, chains: readonly number[]): Standi
       writer: {
         blocks: facts.blocks as number,
         data: tensors['writer.data'].data as Float32Array,
-        steps: of(c, 'writer.steps'),
+        stats: of(c, 'writer.stats'),
       },
-      monitor: { stats: of(c, 'monitor.stats'), logSum: of(c, 'monitor.logSum') },
+      logSum: of(c, 'logSum'),
       first: tensors.first?.data as Float64Array | undefined,
       state: Object.fromEntries(
         Object.entries(tensors).flatMap(([name, { data }]) =>

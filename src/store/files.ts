@@ -76,19 +76,24 @@ export function readWhole(path: string): Uint8Array {
   }
 }
 
-/** The value of a JSON file. Throws a `StoreError` when it is missing or torn. */
+/** The value of a JSON file that `writeJson` wrote. Throws a `StoreError` when it is missing, torn or changed. */
 export function readJson(path: string): unknown {
   const text = new TextDecoder().decode(readWhole(path));
+  const damaged = (got: string, cause?: unknown) =>
+    storeError(`${path}: expected JSON, got ${got}. The file is damaged: restore it or run the fit again.`, { cause });
+  let content: { sha256?: string };
   try {
-    return JSON.parse(text);
+    content = JSON.parse(text);
   } catch (cause) {
-    throw storeError(`${path}: expected JSON, got text that is not. The file is damaged: run the fit again.`, {
-      cause,
-    });
+    throw damaged('text that is not', cause);
   }
+  const { sha256: stated, ...value } = content;
+  if (stated !== sha256(JSON.stringify(value))) throw damaged('numbers that do not match their checksum');
+  return value;
 }
 
-export const writeJson = (path: string, value: unknown, check?: () => void): void =>
-  writeWhole(path, `${JSON.stringify(value, null, 2)}\n`, check);
+/** Writes an object as JSON, with the checksum of its content as the last field. */
+export const writeJson = (path: string, value: object, check?: () => void): void =>
+  writeWhole(path, `${JSON.stringify({ ...value, sha256: sha256(JSON.stringify(value)) }, null, 2)}\n`, check);
 
 export const sha256 = (bytes: string | Uint8Array): string => createHash('sha256').update(bytes).digest('hex');

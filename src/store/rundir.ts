@@ -6,7 +6,7 @@
  *   preprocessing.json       what the training rows taught
  *   data.safetensors         encoded rows of the three splits
  *   members/K.safetensors    warm start of member K, float64
- *   chains/K/draws-N.safetensors, chains/K/summary.json
+ *   chains/K/draws-N.safetensors, chains/K/summary.json, trace.json, watched.json
  *   chains/K/checkpoint-E-N.safetensors   where chain K stands: the last two of them
  *   chains/K/claim-E         whoever made the last claim, of epoch E, writes the chain
  *   result.json              scores and verdict
@@ -59,6 +59,7 @@ export const runPaths = (dir: string) => ({
   member: (k: number) => join(dir, 'members', `${k}.safetensors`),
   chain: (k: number) => join(dir, 'chains', String(k)),
   trace: (k: number) => join(dir, 'chains', String(k), 'trace.json'),
+  ledger: (k: number) => join(dir, 'chains', String(k), 'watched.json'),
   summary: (k: number) => join(dir, 'chains', String(k), 'summary.json'),
 });
 

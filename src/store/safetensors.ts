@@ -4,14 +4,17 @@
  */
 import { storeError } from '../errors.ts';
 import { readWhole, sha256, writeWhole } from './files.ts';
+import { fromHalf, toHalf } from './half.ts';
 
 const TYPES = { F32: Float32Array, F64: Float64Array, I32: Int32Array, U32: Uint32Array } as const;
-type TypeName = keyof typeof TYPES;
+type TypeName = keyof typeof TYPES | 'F16';
 export type StoredData = Float32Array | Float64Array | Int32Array | Uint32Array;
 
 export interface StoredTensor {
   readonly shape: readonly number[];
   readonly data: StoredData;
+  /** Kept in half precision; comes back as float32. */
+  readonly half?: boolean;
 }
 export interface TensorFile {
   readonly tensors: Readonly<Record<string, StoredTensor>>;
@@ -25,17 +28,24 @@ interface Entry {
 }
 
 const typeOf = (data: StoredData): TypeName =>
-  (Object.keys(TYPES) as TypeName[]).find((name) => data instanceof TYPES[name]) as TypeName;
+  (Object.keys(TYPES) as (keyof typeof TYPES)[]).find((name) => data instanceof TYPES[name]) as TypeName;
+const widthOf = ({ data, half }: StoredTensor): number => (half ? 2 : data.BYTES_PER_ELEMENT);
 
-/** The bytes of a file with these tensors; wider types come first, so that all data are aligned. */
-export function encodeTensors({ tensors, metadata }: TensorFile): Uint8Array {
+/**
+ * The bytes of a file with these tensors; wider types come first, so that all data are aligned. Throws a `StoreError` naming `where` for
+ * a number that half precision cannot hold.
+ */
+export function encodeTensors({ tensors, metadata }: TensorFile, where = 'tensors'): Uint8Array {
   const entries: Record<string, Entry> = {};
   const parts: Uint8Array[] = [];
   let at = 0;
-  const widest = Object.entries(tensors).sort(([, a], [, b]) => b.data.BYTES_PER_ELEMENT - a.data.BYTES_PER_ELEMENT);
-  for (const [name, { shape, data }] of widest) {
-    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    entries[name] = { dtype: typeOf(data), shape: [...shape], data_offsets: [at, at + bytes.length] };
+  const widest = Object.entries(tensors).sort(([, a], [, b]) => widthOf(b) - widthOf(a));
+  for (const [name, { shape, data, half }] of widest) {
+    const bytes =
+      half && data instanceof Float32Array
+        ? toHalf(data, `${where}, ${name}`)
+        : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    entries[name] = { dtype: half ? 'F16' : typeOf(data), shape: [...shape], data_offsets: [at, at + bytes.length] };
     parts.push(bytes);
     at += bytes.length;
   }
@@ -68,7 +78,7 @@ export function decodeTensors(bytes: Uint8Array, where: string): TensorFile {
   const tensors = Object.fromEntries(
     Object.entries(entries as Record<string, Entry>).map(([name, { dtype, shape, data_offsets }]) => {
       const copy = Uint8Array.from(body.subarray(...data_offsets));
-      return [name, { shape, data: new TYPES[dtype](copy.buffer) }];
+      return [name, { shape, data: dtype === 'F16' ? fromHalf(copy) : new TYPES[dtype](copy.buffer) }];
     }),
   );
   return { tensors, metadata };
@@ -76,5 +86,5 @@ export function decodeTensors(bytes: Uint8Array, where: string): TensorFile {
 
 /** `check` may refuse, as of `writeWhole`. */
 export const writeTensors = (path: string, file: TensorFile, check?: () => void): void =>
-  writeWhole(path, encodeTensors(file), check);
+  writeWhole(path, encodeTensors(file, path), check);
 export const readTensors = (path: string): TensorFile => decodeTensors(readWhole(path), path);

@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -65,7 +66,11 @@ const INJURIES = {
 /** Files of members and chains, a claim aside: it is empty. */
 const breakable = (dir: string) =>
   readdirSync(dir, { recursive: true, encoding: 'utf8' })
-    .filter((name) => /^(members|chains)\/.*\.(safetensors|json)$/.test(name))
+    .filter(
+      (name) =>
+        /^(members|chains)\/.*\.(safetensors|json)$|^posterior\.zarr\/.*\/c\/.*\d$/.test(name) &&
+        statSync(join(dir, name)).isFile(),
+    )
     .sort();
 
 describe('a damaged run', { timeout: 120_000 }, () => {
@@ -95,10 +100,21 @@ describe('a damaged run', { timeout: 120_000 }, () => {
             rmSync(out, { recursive: true });
           },
         ),
-        { numRuns: 12, seed: 5 },
+        { numRuns: 15, seed: 5 },
       );
     },
   );
+
+  it('names a chunk of posterior.zarr that was changed, and watches the draws again', async () => {
+    const out = join(folder, 'chunk');
+    cpSync(join(folder, 'whole'), out, { recursive: true });
+    const chunk = join('posterior.zarr', 'posterior', 'running_lppd', 'c', '2', '0');
+    INJURIES.flipped(join(out, chunk), 0.9);
+    const notes: string[] = [];
+    await resume(out, { workers: 0, onEvent: (event) => event.type === 'note' && notes.push(event.message) });
+    expect(notes[0]).toContain(`${chunk}: expected what its checksum says, got another. Its draws are watched again.`);
+    expect(drawsOf(out)).toEqual(undisturbed);
+  });
 
   it('is not scored as if it were whole', async () => {
     const out = join(folder, 'cut');

@@ -33,6 +33,8 @@ describe('whole files', () => {
   it('names torn and missing JSON', () => {
     writeJson(join(folder, 'a.json'), { a: [1, null] });
     expect(readJson(join(folder, 'a.json'))).toEqual({ a: [1, null] });
+    writeFileSync(join(folder, 'b.json'), readFileSync(join(folder, 'a.json'), 'utf8').replace('1,', '7,'));
+    expect(() => readJson(join(folder, 'b.json'))).toThrow('b.json: expected JSON, got numbers that do not match');
     truncateSync(join(folder, 'a.json'), 5);
     expect(() => readJson(join(folder, 'a.json'))).toThrow('a.json: expected JSON, got text that is not');
     expect(() => readJson(join(folder, 'none.json'))).toThrow('none.json: expected a file, got none');
@@ -90,13 +92,15 @@ describe('tensor files', () => {
 });
 
 describe('draws', () => {
-  const write = (n: number) => {
-    const writer = drawWriter(folder, 2, 3);
-    for (let k = 0; k < n; k++) writer.add(Float64Array.of(9, k, -k), 1, 10 * k);
+  const write = (n: number, type: 'float32' | 'float16' = 'float32') => {
+    const writer = drawWriter(folder, { dim: 2, stats: ['step', 'twice'], blockSize: 3, type });
+    for (let k = 0; k < n; k++) writer.add(Float64Array.of(9, k, -k), 1, [10 * k, 20 * k]);
     writer.flush();
   };
   const all = () =>
-    [...readDraws(folder, 2)].flatMap(({ data, steps }) => [...steps].map((s, i) => [s, data[2 * i], data[2 * i + 1]]));
+    [...readDraws(folder, 2)].flatMap(({ data, stats }) =>
+      Array.from({ length: data.length / 2 }, (_, i) => [stats[2 * i], data[2 * i], data[2 * i + 1]]),
+    );
 
   it('are kept in blocks and read in order', () => {
     write(7);
@@ -109,6 +113,20 @@ describe('draws', () => {
     expect([...readDraws(join(folder, 'none'), 2)]).toEqual([]);
   });
 
+  it('take half the disk as float16, and say when a number does not fit', () => {
+    write(7, 'float16');
+    expect(all()).toEqual([0, 1, 2, 3, 4, 5, 6].map((k) => [10 * k, k, k === 0 ? -0 : -k]));
+    const { tensors } = decodeTensors(readFileSync(join(folder, 'draws-000001.safetensors')), 'f');
+    expect(tensors.draws.data).toBeInstanceOf(Float32Array);
+    const writer = drawWriter(folder, { dim: 1, stats: [], blockSize: 9, type: 'float16' });
+    writer.add(Float64Array.of(Math.PI), 0, []);
+    expect(writer.data[0]).toBe(3.140625);
+    writer.add(Float64Array.of(7e4), 0, []);
+    expect(() => writer.flush()).toThrow(
+      'draws-000001.safetensors, draws: expected numbers up to 65504 for float16, got Infinity',
+    );
+  });
+
   it('are never read half-written, with a gap, or of another run', () => {
     write(7);
     writeFileSync(join(folder, `draws-000004.safetensors.1${TEMPORARY}`), 'half');
@@ -116,9 +134,9 @@ describe('draws', () => {
     expect(() => [...readDraws(folder, 3)]).toThrow('expected draws of dimension 3, got 2');
     truncateSync(join(folder, 'draws-000002.safetensors'), 100);
     expect(all).toThrow('draws-000002.safetensors: expected a whole tensor file');
-    writeTensors(join(folder, 'draws-000009.safetensors'), readTensors(join(folder, 'draws-000001.safetensors')));
     write(4);
-    expect(() => [...readDraws(folder, 2)]).toThrow('expected block 4 before it');
+    writeTensors(join(folder, 'draws-000009.safetensors'), readTensors(join(folder, 'draws-000001.safetensors')));
+    expect(() => [...readDraws(folder, 2)]).toThrow('expected block 3 before it');
   });
 });
 
@@ -167,8 +185,8 @@ describe('claims', () => {
     expect(() => writeCheckpoint(folder, file(9), first)).toThrow(
       'expected to be its only writer (epoch 1), got a later',
     );
-    const writer = drawWriter(folder, 1, 1, undefined, first.check);
-    expect(() => writer.add(Float64Array.of(9), 0, 0)).toThrow('a later claim (epoch 2)');
+    const writer = drawWriter(folder, { dim: 1, stats: [], blockSize: 1 }, undefined, first.check);
+    expect(() => writer.add(Float64Array.of(9), 0, [])).toThrow('a later claim (epoch 2)');
     expect(readCheckpoint(folder)?.facts).toEqual({ n: 1 });
     expect(readdirSync(folder).sort()).toEqual(['checkpoint-000001-000000.safetensors', 'claim-000002']);
   });
