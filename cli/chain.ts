@@ -3,7 +3,8 @@ import { Command, InvalidArgumentError } from 'commander';
 import { specError } from '../src/errors.ts';
 import { runBlock } from '../src/run/block.ts';
 import { loadRun } from '../src/run/load.ts';
-import { isFinished, settleStatus, unfinishedChains } from '../src/run/settle.ts';
+import { isFinished, unfinishedChains } from '../src/run/settle.ts';
+import { setStatus } from '../src/store/rundir.ts';
 import { progressScreen } from './progress.ts';
 
 const index = (text: string): number => {
@@ -51,7 +52,7 @@ Examples:
       });
       screen.end();
       const loaded = loadRun(run);
-      if (unfinishedChains(loaded).length === 0) settleStatus(loaded);
+      if (unfinishedChains(loaded).length === 0) setStatus(run, 'done');
       if (isFinished(loaded, chain)) return;
       console.error(`chain ${chain}: stopped before its end; the same command goes on`);
       process.exitCode = 2;

@@ -15,6 +15,17 @@ const list = (text: string): string[] => text.split(',').map((name) => name.trim
 const numbers = (text: string): number[] => list(text).map(number);
 const column = (text: string): string | number => (/^-?\d+$/.test(text) ? Number(text) : text);
 
+/** Nats per row. */
+const USUAL_PLATEAU = 0.001;
+const SECONDS: Record<string, number> = { '': 1, s: 1, m: 60, h: 3600 };
+
+/** Seconds of `90`, `90s`, `15m`, `2h`. */
+function time(text: string): number {
+  const [, amount, unit] = /^(\d+(?:\.\d+)?)([smh]?)$/.exec(text) ?? [];
+  if (amount === undefined) throw new InvalidArgumentError('Expected a time such as 90s, 15m or 2h.');
+  return Number(amount) * SECONDS[unit];
+}
+
 export interface FitFlags extends EngineFlags {
   config?: string;
   preset?: 'paper';
@@ -47,6 +58,10 @@ export interface FitFlags extends EngineFlags {
   chains?: number;
   seed?: number;
   drawsType?: 'float32' | 'float16';
+  maxGradients?: number;
+  maxTime?: number;
+  plateau?: number | true;
+  minDraws?: number;
 }
 
 /** Adds them to a command. */
@@ -98,7 +113,16 @@ export function withModelOptions(command: Command): Command {
         'float32',
         'float16',
       ]),
-    );
+    )
+    .optionsGroup('Stopping early (smile resume goes on beyond):')
+    .option('--max-gradients <n>', 'end when every chain has spent so many gradients', number)
+    .option('--max-time <time>', 'end after a time such as 90s, 15m or 2h', time)
+    .option(
+      '--plateau [nats]',
+      `end when the second half of the draws changes the running LPPD by no more (default: ${USUAL_PLATEAU} per row)`,
+      number,
+    )
+    .option('--min-draws <n>', 'draws of every chain before a plateau may end the run (default: 200)', number);
 }
 
 /** The fields of `flags` that were given. */
@@ -122,12 +146,20 @@ export function configOf(flags: FitFlags): FitConfig {
       ...chosen(flags, ['mode', 'stepSize', 'batchSize', 'warmup', 'steps', 'thin']),
       ...(sampler && { name: sampler }),
     },
+    stop: stopOf(flags),
     storage: flags.drawsType === undefined ? {} : { draws: flags.drawsType },
     ...chosen(flags, ['chains', 'seed']),
   } as FitConfig;
   const preset = flags.preset === 'paper' ? PAPER_PRESET : {};
   return mergeConfigs(preset, flags.config ? readConfig(flags.config) : {}, given);
 }
+
+const stopOf = ({ maxGradients, maxTime, plateau, minDraws }: FitFlags): FitConfig['stop'] => ({
+  ...(maxGradients !== undefined && { gradients: maxGradients }),
+  ...(maxTime !== undefined && { seconds: maxTime }),
+  ...(plateau !== undefined && { plateau: plateau === true ? USUAL_PLATEAU : plateau }),
+  ...(minDraws !== undefined && { minDraws }),
+});
 
 function readConfig(path: string): FitConfig {
   if (!existsSync(path)) throw specError(`${path}: expected a configuration file, got no such file. Check --config.`);

@@ -59,7 +59,7 @@ function plain(): Screen {
       const { chains } = block;
       const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
       console.error(
-        `chains ${chains[0]}–${chains[chains.length - 1]}: ${where(block)}, ${sum(block.resets)} resets, ${sum(block.nonFinite)} non-finite`,
+        `chains ${chains[0]}–${chains[chains.length - 1]}: ${where(block)}, LPPD ${shown(meanOf(block.lppd))}, ${sum(block.resets)} resets, ${sum(block.nonFinite)} non-finite`,
       );
     },
     end: () => {},
@@ -94,12 +94,20 @@ function redrawn(): Screen {
   };
 }
 
+/** Mean of what is known. */
+function meanOf(values: readonly (number | null)[]): number | null {
+  const known = values.filter((value) => value !== null);
+  return known.length > 0 ? known.reduce((a, b) => a + b, 0) / known.length : null;
+}
+
+const shown = (value: number | null): string => value?.toPrecision(3) ?? '–';
+
 function chainLine(block: BlockProgress, chain: number, c: number): string {
-  const { phase, value, stepSize, resets, nonFinite } = block;
+  const { phase, value, stepSize, energyError, lppd, resets, nonFinite } = block;
   const detail =
     phase === 'warm start'
       ? `validation loss ${value[c].toFixed(3)}`
-      : `log density ${value[c].toFixed(1)}  ε ${stepSize[c].toPrecision(3)}  resets ${resets[c]}  non-finite ${nonFinite[c]}`;
+      : `ε ${stepSize[c].toPrecision(3)}  |ΔE|/√d ${shown(energyError[c])}  LPPD ${shown(lppd[c])}  resets ${resets[c]}  non-finite ${nonFinite[c]}`;
   return `chain ${String(chain).padStart(3)}  ${where(block).padEnd(44)}  ${detail}`;
 }
 

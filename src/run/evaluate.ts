@@ -113,7 +113,7 @@ export async function evaluate(dir: string): Promise<Evaluation> {
     ...(bayes && { bayesianEnsemble: plain(bayes) }),
     chains,
     ...(convergence && { convergence }),
-    verdict: judge({ spec, chains, deep: deep.valid, bayes: bayes?.valid, convergence }),
+    verdict: judge({ spec, chains, deep: deep.valid, bayes: bayes?.valid, convergence, endedBy: run.manifest.endedBy }),
   };
   writeJson(runPaths(dir).result, evaluation);
   return evaluation;

@@ -18,6 +18,9 @@ export interface BlockProgress {
   readonly stepSize: readonly number[];
   readonly resets: readonly number[];
   readonly nonFinite: readonly number[];
+  /** Draws, and gradient evaluations since the warm start, of each chain. */
+  readonly draws: number;
+  readonly gradients: number;
   /** Root mean square energy error ΔE/√d of the measured steps of this phase, in nats; null before the first. */
   readonly energyError: readonly (number | null)[];
   /** Running LPPD on the watched validation rows, in nats per row; null before the first draws. */

@@ -12,15 +12,14 @@ import { SMILE_NAMES, type SmileName } from '../samplers/smile.ts';
 import { sha256 } from '../store/files.ts';
 import { createRun } from '../store/rundir.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
-import type { FitEvent } from './events.ts';
 import { loadRun, networkOf, SPLITS, type SplitData, storeInputs } from './load.ts';
-import { allChains, type Engine, runChains } from './pool.ts';
+import { allChains } from './pool.ts';
 import { createPosteriorStore } from './posterior-store.ts';
-import { settleStatus } from './settle.ts';
 import { type FitConfig, type FitSpec, resolveSpec } from './spec.ts';
+import { type SuperviseOptions, supervise } from './supervise.ts';
 import { SOFTWARE } from './version.ts';
 
-export interface FitOptions {
+export interface FitOptions extends SuperviseOptions {
   /** Path of a delimited file, or rows as objects. */
   readonly data: string | readonly Readonly<Record<string, unknown>>[];
   /** Run directory to write. */
@@ -28,15 +27,6 @@ export interface FitOptions {
   readonly config?: FitConfig;
   /** Replace an earlier run in `out`. */
   readonly force?: boolean;
-  /** Worker threads; 0 runs in this thread. Default: the number of cores. */
-  readonly workers?: number;
-  /** Abort to stop at the next step; what was drawn is stored and scored. */
-  readonly signal?: AbortSignal;
-  /** Seconds between checkpoints, from which a killed run resumes; they change no result. Default 15. */
-  readonly checkpointSeconds?: number | undefined;
-  /** What runs the chains. Default: worker threads of this process. */
-  readonly engine?: Engine | undefined;
-  readonly onEvent?: (event: FitEvent) => void;
 }
 
 /**
@@ -44,16 +34,9 @@ export interface FitOptions {
  * whole run lies in `out` afterwards. Throws `DataError`, `SpecError` or `StoreError` for what a user can mend.
  */
 export async function fit(options: FitOptions): Promise<Evaluation> {
-  const { out, workers, signal, checkpointSeconds, engine = runChains, onEvent = () => {} } = options;
-  const spec = await prepareRun(options);
-  await engine(out, allChains(spec.chains), {
-    workers,
-    signal,
-    checkpointSeconds,
-    onProgress: (block) => onEvent({ type: 'progress', block }),
-  });
-  settleStatus(loadRun(out));
-  return evaluate(out);
+  const { chains } = await prepareRun(options);
+  await supervise(loadRun(options.out), allChains(chains), options);
+  return evaluate(options.out);
 }
 
 /** Writes the run directory and samples nothing: `fit` up to where chains begin. */

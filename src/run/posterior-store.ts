@@ -14,7 +14,7 @@ import { PROBES } from './monitor.ts';
 /** Draws of a chain that are written together, to files of draws as to `posterior.zarr`. */
 export const DRAWS_PER_BLOCK = 250;
 /** Validation rows whose log likelihood is watched draw by draw. */
-const WATCHED_ROWS = 512;
+const WATCHED_ROWS = 256;
 
 const OBSERVED = 'observed_data/y';
 

@@ -25,6 +25,8 @@ export function progressReporter(chains: readonly number[], onProgress: (progres
       nonFinite?: Numbers;
       energyError?: Numbers;
       lppd?: Numbers;
+      draws?: number;
+      gradients?: number;
     },
   ) => {
     const time = performance.now();
@@ -47,6 +49,8 @@ export function progressReporter(chains: readonly number[], onProgress: (progres
       stepSize: Array.from(now.stepSize ?? zeros),
       resets: Array.from(now.resets ?? zeros),
       nonFinite: Array.from(now.nonFinite ?? zeros),
+      draws: now.draws ?? 0,
+      gradients: now.gradients ?? 0,
       energyError: measured(now.energyError ?? unknown),
       lppd: measured(now.lppd ?? unknown),
     });

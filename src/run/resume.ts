@@ -3,35 +3,28 @@ import { rmSync } from 'node:fs';
 import { stringify } from 'yaml';
 import { specError, storeError } from '../errors.ts';
 import { readWhole, sha256, sweep, writeWhole } from '../store/files.ts';
-import { openRun, runPaths, setStatus, updateManifest } from '../store/rundir.ts';
+import { openRun, runPaths, updateManifest } from '../store/rundir.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
-import type { FitEvent } from './events.ts';
 import { type LoadedRun, loadData, loadRun } from './load.ts';
 import { mend } from './mend.ts';
-import { type Engine, runChains } from './pool.ts';
 import { createPosteriorStore } from './posterior-store.ts';
-import { settleStatus, unfinishedChains } from './settle.ts';
+import { unfinishedChains } from './settle.ts';
 import type { FitSpec } from './spec.ts';
 import { byStanding } from './standing.ts';
 import { withdrawStop } from './stop.ts';
+import { type SuperviseOptions, supervise } from './supervise.ts';
 import { SOFTWARE } from './version.ts';
 
-export interface ResumeOptions {
+export interface ResumeOptions extends SuperviseOptions {
   /** More draws of every chain than the run was to have. */
   readonly draws?: number | undefined;
   /** More chains than the run was to have, each with its own warm start. */
   readonly chains?: number | undefined;
-  readonly workers?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-  readonly checkpointSeconds?: number | undefined;
-  /** What runs the chains. Default: worker threads of this process. */
-  readonly engine?: Engine | undefined;
-  readonly onEvent?: ((event: FitEvent) => void) | undefined;
 }
 
 /** Throws a `StoreError` for what is no run or was changed by hand, a `SpecError` for a sampler that cannot be made longer. */
 export async function resume(dir: string, options: ResumeOptions = {}): Promise<Evaluation> {
-  const { draws = 0, chains = 0, workers, signal, checkpointSeconds, engine = runChains, onEvent = () => {} } = options;
+  const { draws = 0, chains = 0, onEvent = () => {} } = options;
   const note = (message: string) => onEvent({ type: 'note', message });
   checkUntouched(dir);
   sweep(dir);
@@ -48,14 +41,7 @@ export async function resume(dir: string, options: ResumeOptions = {}): Promise<
   if (groups.size === 0) note('every chain has all its draws');
   withdrawStop(dir);
   rmSync(runPaths(dir).progressFolder, { recursive: true, force: true });
-  setStatus(dir, 'running');
-  await engine(dir, [...groups.values()].flat(), {
-    workers,
-    signal,
-    checkpointSeconds,
-    onProgress: (block) => onEvent({ type: 'progress', block }),
-  });
-  settleStatus(run);
+  await supervise(run, [...groups.values()].flat(), options);
   return evaluate(dir);
 }
 

@@ -128,6 +128,8 @@ export async function sampleBlock(
       nonFinite: tally.nonFinite,
       energyError: tally.energyErrors(d),
       lppd: watch.lppd,
+      draws,
+      gradients,
     }));
   }
   if (t > from) save();

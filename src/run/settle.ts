@@ -1,6 +1,6 @@
-/** When a chain, and when a run, is done. */
+/** Which chains are done. */
 import { readJson } from '../store/files.ts';
-import { runPaths, setStatus } from '../store/rundir.ts';
+import { runPaths } from '../store/rundir.ts';
 import type { ChainSummary } from './events.ts';
 import type { LoadedRun } from './load.ts';
 import { allChains } from './pool.ts';
@@ -17,8 +17,3 @@ export function isFinished({ dir, spec }: LoadedRun, chain: number): boolean {
 
 export const unfinishedChains = (run: LoadedRun): number[] =>
   allChains(run.spec.chains).filter((chain) => !isFinished(run, chain));
-
-/** A run is done when every chain is. */
-export function settleStatus(run: LoadedRun): void {
-  setStatus(run.dir, unfinishedChains(run).length === 0 ? 'done' : 'stopped');
-}

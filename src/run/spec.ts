@@ -100,6 +100,17 @@ const storage = z
   })
   .prefault({});
 
+const stop = z
+  .strictObject({
+    gradients: count().optional().describe('End when every chain has spent so many gradient evaluations.'),
+    seconds: positive().optional().describe('End after so many seconds of one command.'),
+    plateau: positive()
+      .optional()
+      .describe("End when the second half of the draws changes the chains' running LPPD by no more, in nats per row."),
+    minDraws: count().default(200).describe('Draws of every chain before a plateau may end the run.'),
+  })
+  .prefault({});
+
 /** The whole configuration of `smile fit`. */
 export const fitSchema = z.strictObject({
   data,
@@ -107,6 +118,7 @@ export const fitSchema = z.strictObject({
   warmStart,
   sampler,
   storage,
+  stop,
   chains: count().max(10_000).default(10).describe('K: members of the ensemble, one chain from each.'),
   seed: z.int().nonnegative().default(0),
 });

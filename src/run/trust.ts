@@ -48,18 +48,19 @@ export function judge(input: {
   deep: PointwiseScores;
   bayes: PointwiseScores | undefined;
   convergence: FunctionSpace | undefined;
+  /** The rule that ended the run. */
+  endedBy?: string | undefined;
 }): Verdict {
-  const { spec, chains, deep, bayes, convergence } = input;
+  const { spec, chains, deep, bayes, convergence, endedBy } = input;
   const which = (bad: (chain: ChainSummary) => boolean) => chains.filter(bad).map(({ chain }) => chain);
   const reasons: string[] = [];
   const remarks: string[] = [];
   const say = (list: readonly number[], what: string, where = reasons) => {
     if (list.length > 0) where.push(`chain${list.length > 1 ? 's' : ''} ${list.join(', ')}: ${what}`);
   };
-  say(
-    which(({ status }) => status === 'stopped'),
-    'stopped before the end',
-  );
+  const stopped = which(({ status }) => status === 'stopped');
+  if (endedBy) remarks.push(`ended by its rule: ${endedBy}`);
+  else say(stopped, 'stopped before the end');
   say(
     which(({ sampling }) => sampling.nonFinite > NON_FINITE_SHARE * sampling.steps),
     `more than ${100 * NON_FINITE_SHARE} % of the steps met non-finite numbers; lower --step-size`,

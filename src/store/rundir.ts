@@ -29,6 +29,8 @@ export interface Manifest {
   readonly version: typeof VERSION;
   readonly software: string;
   readonly status: RunStatus;
+  /** The rule that ended the run before its last step, in words. */
+  readonly endedBy?: string | undefined;
   readonly created: string;
   readonly updated: string;
   /** sha256 of the resolved configuration and of the data file. */
@@ -111,7 +113,10 @@ export function openRun(dir: string): Manifest {
   return manifest;
 }
 
-export const updateManifest = (dir: string, change: Partial<Pick<Manifest, 'status' | 'configHash'>>): void =>
-  writeJson(runPaths(dir).manifest, { ...openRun(dir), ...change, updated: new Date().toISOString() });
+export const updateManifest = (
+  dir: string,
+  change: Partial<Pick<Manifest, 'status' | 'endedBy' | 'configHash'>>,
+): void => writeJson(runPaths(dir).manifest, { ...openRun(dir), ...change, updated: new Date().toISOString() });
 
-export const setStatus = (dir: string, status: RunStatus): void => updateManifest(dir, { status });
+export const setStatus = (dir: string, status: RunStatus, endedBy?: string): void =>
+  updateManifest(dir, { status, endedBy });

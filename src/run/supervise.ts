@@ -1,0 +1,45 @@
+/** Has an engine run chains, tells what they do, and ends them when a rule of the run says so. */
+import { setStatus } from '../store/rundir.ts';
+import type { FitEvent } from './events.ts';
+import { type LoadedRun, loadRun } from './load.ts';
+import { allChains, type Engine, runChains } from './pool.ts';
+import { unfinishedChains } from './settle.ts';
+import { lppdHistories, stopRule } from './stop-rules.ts';
+
+export interface SuperviseOptions {
+  /** Worker threads; 0 runs in this thread. Default: the number of cores. */
+  readonly workers?: number | undefined;
+  /** Aborting it ends the chains at their next step; what they have is stored and scored. */
+  readonly signal?: AbortSignal | undefined;
+  /** Seconds between checkpoints. Default 15. */
+  readonly checkpointSeconds?: number | undefined;
+  /** What runs the chains. Default: worker threads of this process. */
+  readonly engine?: Engine | undefined;
+  readonly onEvent?: ((event: FitEvent) => void) | undefined;
+}
+
+/** A run that a rule has ended before is asked to go beyond it, so that its rules rest. */
+export async function supervise(run: LoadedRun, chains: readonly number[], options: SuperviseOptions): Promise<void> {
+  const { workers, signal, checkpointSeconds, engine = runChains, onEvent = () => {} } = options;
+  const { dir, spec, manifest } = run;
+  const histories = spec.stop.plateau === undefined ? allChains(spec.chains).map(() => []) : await lppdHistories(run);
+  const rule = manifest.endedBy ? () => undefined : stopRule(spec.stop, chains, histories);
+  const enough = new AbortController();
+  let reason: string | undefined;
+  setStatus(dir, 'running');
+  await engine(dir, chains, {
+    workers,
+    signal: signal ? AbortSignal.any([signal, enough.signal]) : enough.signal,
+    checkpointSeconds,
+    onProgress: (block) => {
+      onEvent({ type: 'progress', block });
+      if (reason) return;
+      reason = rule(block);
+      if (!reason) return;
+      onEvent({ type: 'note', message: `enough: ${reason}` });
+      enough.abort();
+    },
+  });
+  const done = unfinishedChains(loadRun(dir)).length === 0;
+  setStatus(dir, done ? 'done' : 'stopped', done ? undefined : reason);
+}
