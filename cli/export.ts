@@ -1,4 +1,4 @@
-/** `smile export RUN`: predictions, draws and monitored quantities for other tools. */
+/** `smile export RUN`: predictions and draws for other tools. */
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { specError } from '../src/errors.ts';
@@ -8,10 +8,10 @@ const DRAW_FORMATS = ['safetensors', 'npz'] as const satisfies readonly DrawForm
 
 export function exportCommand(): Command {
   return new Command('export')
-    .description('Write predictions as Parquet, draws as safetensors or npz, monitored quantities as zarr.')
+    .description('Write predictions as Parquet and draws as safetensors or npz.')
     .argument('<run>', 'run directory of a fit')
     .option('-o, --out <dir>', 'folder (default: export in the run)')
-    .option('--only <parts>', 'some of predictions, draws, monitored, separated by commas')
+    .option('--only <parts>', 'some of predictions, draws, separated by commas')
     .addOption(new Option('--draws <format>', 'format of the draws').choices(DRAW_FORMATS).default('safetensors'))
     .option('--json', 'print the paths as JSON')
     .addHelpText(
@@ -20,8 +20,8 @@ export function exportCommand(): Command {
 predictions.parquet  validation and test rows: observed, mean, deviations and quantiles, or class probabilities
 draws.safetensors    draws [members, parameters] and chain [members]; the metadata says where each parameter lies
 draws.npz            every parameter under its name [members, shape], and chain [members]; for numpy.load
-monitored.zarr       group posterior over (chain, draw): log_likelihood, prediction at probe rows,
-                     layer_norm; for xarray and ArviZ
+
+For xarray and ArviZ a run has posterior.zarr already: docs/formats.md.
 
 Examples:
   $ smile export smile-runs/houses-psmile-0

@@ -1,11 +1,9 @@
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { FileSystemStore } from '@zarrita/storage';
+import { join } from 'node:path';
 import { unzipSync } from 'fflate';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { beforeAll, describe, expect, it } from 'vitest';
-import * as zarr from 'zarrita';
 import { demoCsv } from '../../src/data/demo.ts';
 import { evaluate } from '../../src/run/evaluate.ts';
 import { exportRun } from '../../src/run/export.ts';
@@ -24,7 +22,7 @@ beforeAll(async () => {
     config: { sampler, warmStart: { epochs: 10 }, chains: 2 },
     workers: 0,
   });
-  expect(await exportRun(run, out)).toHaveLength(3);
+  expect(await exportRun(run, out)).toHaveLength(2);
 });
 
 describe('export', () => {
@@ -64,26 +62,5 @@ describe('export', () => {
     const first = (m: number) => bias.readFloatLE(bias.length - 4 * 16 * (40 - m));
     for (const m of [0, 17, 39]) expect(first(m)).toBe(tensors.draws.data[m * d + 16]);
     expect(Buffer.from(files['chain.npy']).readInt32LE(files['chain.npy'].length - 4)).toBe(1);
-  });
-
-  it('monitored quantities: zarr over (chain, draw)', async () => {
-    const root = zarr.root(new FileSystemStore(resolve(out, 'monitored.zarr')));
-    const array = await zarr.open(root.resolve('posterior/log_likelihood'), { kind: 'array' });
-    expect(array.shape).toEqual([2, 20]);
-    const { data } = await zarr.get(array);
-    const { convergence } = await evaluate(run);
-    const first = (data as Float64Array).slice(0, 20).reduce((a, b) => a + b, 0) / 20;
-    expect(first).toBeCloseTo(convergence?.chainMeans[0] ?? Number.NaN, 6);
-    const meta = JSON.parse(readFileSync(join(out, 'monitored.zarr', 'posterior', 'prediction', 'zarr.json'), 'utf8'));
-    expect(meta.dimension_names).toEqual(['chain', 'draw', 'probe']);
-    const norms = await zarr.open(root.resolve('posterior/layer_norm'), { kind: 'array' });
-    const layers = convergence?.layers ?? [];
-    expect(norms.attrs.layers).toEqual(layers.map(({ name }) => name));
-    const { data: norm } = await zarr.get(norms);
-    const mean = Array.from({ length: 20 }, (_, t) => (norm as Float64Array)[t * layers.length]);
-    expect(mean.reduce((a, b) => a + b, 0) / 20).toBeCloseTo(layers[0].chainNorms[0], 12);
-    const { tensors } = readTensors(join(out, 'draws.safetensors'));
-    const weights = [...tensors.draws.data.slice(0, 16)];
-    expect(mean[0]).toBeCloseTo(Math.sqrt(weights.reduce((sum, w) => sum + w * w, 0) / 16), 6);
   });
 });

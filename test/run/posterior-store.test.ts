@@ -1,0 +1,163 @@
+/** posterior.zarr and files of draws: as their bytes say, as the library reads them, as Python does. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { registry } from 'zarrita';
+import { demoCsv } from '../../src/data/demo.ts';
+import { type Evaluation, evaluate } from '../../src/run/evaluate.ts';
+import type { FitEvent } from '../../src/run/events.ts';
+import { fit } from '../../src/run/fit.ts';
+import { loadData, loadRun } from '../../src/run/load.ts';
+import { readWatched, SAMPLE_STATS } from '../../src/run/posterior-store.ts';
+import type { FitConfig } from '../../src/run/spec.ts';
+import { readDraws } from '../../src/store/draws.ts';
+import { runPaths } from '../../src/store/rundir.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'smile-zarr-'));
+const data = join(folder, 'demo.csv');
+writeFileSync(data, demoCsv(1, 200));
+const config: FitConfig = {
+  model: { hidden: [8], likelihood: 'gaussian-per-input' },
+  warmStart: { epochs: 10 },
+  sampler: { warmup: 500, steps: 4000, thin: 10, batchSize: 32 },
+  chains: 3,
+  seed: 3,
+};
+const out = join(folder, 'run');
+const cut = join(folder, 'unfinished');
+let evaluation: Evaluation;
+beforeAll(async () => {
+  evaluation = await fit({ data, out, config, workers: 0 });
+  const stop = new AbortController();
+  const onEvent = (event: FitEvent) =>
+    event.type === 'progress' && event.block.phase === 'sampling' && event.block.step > 500 && stop.abort();
+  await fit({ data, out: cut, config, workers: 0, signal: stop.signal, onEvent });
+});
+const json = (...path: string[]) => JSON.parse(readFileSync(join(out, 'posterior.zarr', ...path, 'zarr.json'), 'utf8'));
+
+describe('posterior.zarr', () => {
+  it('is zarr v3, byte by byte', async () => {
+    expect(json()).toMatchObject({ zarr_format: 3, node_type: 'group' });
+    expect(readdirSync(join(out, 'posterior.zarr')).sort()).toEqual([
+      'log_likelihood',
+      'observed_data',
+      'posterior',
+      'sample_stats',
+      'zarr.json',
+    ]);
+    expect(json('posterior', 'prediction')).toMatchObject({
+      zarr_format: 3,
+      node_type: 'array',
+      shape: [3, 400, 20],
+      data_type: 'float64',
+      chunk_grid: { name: 'regular', configuration: { chunk_shape: [1, 250, 20] } },
+      chunk_key_encoding: { name: 'default', configuration: { separator: '/' } },
+      fill_value: 'NaN',
+      dimension_names: ['chain', 'draw', 'probe'],
+      codecs: [
+        { name: 'bytes', configuration: { endian: 'little' } },
+        { name: 'zstd', configuration: { level: 3, checksum: false } },
+      ],
+    });
+    const bytes = readFileSync(join(out, 'posterior.zarr', 'posterior', 'prediction', 'c', '1', '1', '0'));
+    expect(bytes.readUInt32LE(0)).toBe(0xfd2fb528);
+    const zstd = await registry.get('zstd')?.();
+    const raw = Buffer.from((await zstd?.fromConfig({ level: 3 }, undefined as never).decode(bytes)) as Uint8Array);
+    expect(raw.length).toBe(250 * 20 * 8);
+    const { data: all } = await readWatched(out, 'posterior/prediction');
+    for (const [draw, probe] of [
+      [0, 0],
+      [149, 19],
+      [70, 3],
+    ])
+      expect(raw.readDoubleLE(8 * (20 * draw + probe))).toBe(all[(400 + 250 + draw) * 20 + probe]);
+    expect(raw.readDoubleLE(8 * 20 * 150)).toBeNaN();
+  });
+
+  it('holds what the draws say', async () => {
+    const read = async (name: Parameters<typeof readWatched>[1]) => (await readWatched(out, name)).data as Float64Array;
+    const means = await read('posterior/log_likelihood');
+    const pointwise = (await readWatched(out, 'log_likelihood/y')).data;
+    const running = await read('posterior/running_lppd');
+    const rows = loadData(loadRun(out)).valid.y.length;
+    const { convergence } = evaluation;
+    for (let c = 0; c < 3; c++) {
+      const chain = means.subarray(400 * c, 400 * (c + 1));
+      expect(chain.reduce((a, b) => a + b, 0) / 400).toBeCloseTo(convergence?.chainMeans[c] ?? Number.NaN, 12);
+      let lppd = 0;
+      for (let r = 0; r < rows; r++) {
+        let density = 0;
+        for (let t = 0; t < 400; t++) density += Math.exp(pointwise[(400 * c + t) * rows + r]) / 400;
+        lppd += Math.log(density) / rows;
+      }
+      expect(running[400 * (c + 1) - 1]).toBeCloseTo(lppd, 5);
+    }
+    const norms = await read('posterior/layer_norm');
+    const [{ data: draws, stats }] = readDraws(runPaths(out).chain(0), loadRun(out).network.dim);
+    expect(norms[0]).toBeCloseTo(Math.sqrt(draws.subarray(0, 8).reduce((sum, w) => sum + w * w, 0) / 8), 12);
+    const lp = await read('sample_stats/lp');
+    expect(lp[7]).toBe(stats[7 * SAMPLE_STATS.length + SAMPLE_STATS.indexOf('lp')]);
+    expect((await read('sample_stats/step')).subarray(0, 3)).toEqual(Float64Array.of(0, 10, 20));
+    expect((await read('sample_stats/step_size')).every((size) => size > 0)).toBe(true);
+  });
+
+  it('of an unfinished run reads as NaN where there is no draw yet', async () => {
+    const { chains } = await evaluate(cut);
+    const { data: means } = await readWatched(cut, 'posterior/log_likelihood');
+    for (const [c, { draws }] of chains.entries()) {
+      expect(draws).toBeGreaterThan(49);
+      expect(draws).toBeLessThan(400);
+      const known = [...means.subarray(400 * c, 400 * (c + 1))].map(Number.isFinite);
+      expect(known).toEqual(known.map((_, t) => t < draws));
+    }
+  });
+});
+
+describe('float16', () => {
+  it('takes half the disk and changes predictions by less than its rounding', async () => {
+    const half = join(folder, 'half');
+    const rounded = await fit({ data, out: half, config: { ...config, storage: { draws: 'float16' } }, workers: 0 });
+    const file = join(runPaths(half).chain(0), 'draws-000001.safetensors');
+    const whole = join(runPaths(out).chain(0), 'draws-000001.safetensors');
+    const d = loadRun(out).network.dim;
+    expect(statSync(whole).size - statSync(file).size).toBeGreaterThanOrEqual(250 * d * 2 - 100);
+    // Relative rounding 2⁻¹¹ of every weight: far below the Monte Carlo error of the RMSE.
+    const [a, b] = [evaluation, rounded].map(({ bayesianEnsemble }) => bayesianEnsemble?.test.rmse ?? Number.NaN);
+    expect(Math.abs(a - b) / a).toBeLessThan(2 ** -9);
+    const size = readFileSync(file).readBigUInt64LE();
+    const header = JSON.parse(
+      readFileSync(file)
+        .subarray(8, 8 + Number(size))
+        .toString(),
+    );
+    expect(header.draws).toMatchObject({ dtype: 'F16', shape: [250, d] });
+    expect(header.__metadata__.stats).toBe('step step_size energy_error lp diverging non_finite');
+  });
+});
+
+const python =
+  spawnSync('python3', ['-c', 'import xarray, zarr, safetensors.numpy; xarray.open_datatree']).status === 0;
+if (!python) console.log('no python3 with xarray, zarr and safetensors: the snippets of docs/formats.md are skipped');
+
+describe.skipIf(!python)('the Python snippets of docs/formats.md', () => {
+  const snippets = [...readFileSync('docs/formats.md', 'utf8').matchAll(/```python\n([\s\S]*?)```/g)].map(
+    ([, code]) => code,
+  );
+  const answer = (run: string, snippet: string) => {
+    const { stdout, stderr, status } = spawnSync('python3', ['-c', `RUN = ${JSON.stringify(run)}\n${snippet}`], {
+      encoding: 'utf8',
+    });
+    expect(status, stderr).toBe(0);
+    return stdout;
+  };
+
+  it.each(['finished', 'unfinished'])('open a %s run', async (which) => {
+    const run = which === 'finished' ? out : cut;
+    const { chains } = await evaluate(run);
+    const draws = Math.min(...chains.map((chain) => chain.draws));
+    expect(answer(run, snippets[0])).toContain(`(3, ${draws})`);
+    expect(answer(run, snippets[1])).toBe(`${chains[0].draws} float32\n`);
+  });
+});
