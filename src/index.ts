@@ -20,10 +20,14 @@ export { type Agreement, agreement, functionSpace } from './infer/function-space
 export { confidenceFaults, intervalFaults } from './infer/miscalibration.ts';
 export { aurc, auroc, strangerAuroc } from './infer/rejection.ts';
 export { fold, rootKey } from './math/threefry.ts';
+export { type QueueOptions, queueEngine } from './queue/coordinator.ts';
+export { type WorkerOptions, work } from './queue/worker.ts';
 export type { Calibration, ConformalMethod } from './run/conformal.ts';
 export { type Evaluation, evaluate, type Scores } from './run/evaluate.ts';
 export type { BlockProgress, ChainSummary, FitEvent } from './run/events.ts';
 export { type FitOptions, fit } from './run/fit.ts';
+export { type Plan, plan } from './run/plan.ts';
+export type { Engine, EngineOptions } from './run/pool.ts';
 export { type PredictedRow, type Predictions, type PredictOptions, predict } from './run/predict.ts';
 export { type ResumeOptions, resume } from './run/resume.ts';
 export { type FitConfig, type FitSpec, fitSchema, PAPER_PRESET, parseYamlConfig, resolveSpec } from './run/spec.ts';

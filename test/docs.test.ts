@@ -40,11 +40,20 @@ describe('docs/library.md', () => {
   });
 });
 
-describe('README.md', () => {
+describe('docs/runs.md', () => {
+  it('streams events, leaves, and goes on', () => {
+    const lines = runExample(blocks('docs/runs.md', 'ts')[0]).trim().split('\n');
+    expect(lines[0]).toMatch(/^warm start 1 200/);
+    expect(lines.at(-2)).toMatch(/^sampling \d+ 20000/);
+    expect(lines.at(-1)).toBe('true');
+  });
+});
+
+describe.each(['README.md', 'docs/runs.md'])('%s', (page) => {
   it('shows commands that exist, with flags that exist', () => {
     const help = (command: string) =>
       execFileSync(process.execPath, ['dist/cli.js', command, '--help'], { encoding: 'utf8' });
-    const lines = [...blocks('README.md', 'sh'), ...blocks('README.md', 'yaml').map(() => '')].join('\n').split('\n');
+    const lines = blocks(page, 'sh').join('\n').split('\n');
     const calls = lines.flatMap((line) => /^(?:npx |node dist\/cli\.js |)smile (\w+)(.*)$/.exec(line.trim()) ?? []);
     expect(calls.length).toBeGreaterThan(2);
     for (let i = 0; i < calls.length; i += 3) {
@@ -55,6 +64,6 @@ describe('README.md', () => {
 
   it('shows a configuration that is valid', async () => {
     const { parseYamlConfig } = await import('../src/run/spec.ts');
-    for (const text of blocks('README.md', 'yaml')) expect(() => parseYamlConfig(text, 'README.md')).not.toThrow();
+    for (const text of blocks(page, 'yaml')) expect(() => parseYamlConfig(text, page)).not.toThrow();
   });
 });

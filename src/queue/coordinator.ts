@@ -31,6 +31,8 @@ const PIECES_PER_WORKER = 2;
 const STOP_WAIT = 10_000;
 /** Times that a block may fail before its chains are given up. */
 const FAILURES = 3;
+/** Seconds for which the queue keeps failures that no fit has looked at. */
+const KEPT_FAILURES = 86_400;
 const LIVE = ['waiting', 'active', 'delayed', 'prioritized'] as const;
 
 /** A name for the run that outlives its being made longer. */
@@ -79,7 +81,13 @@ export const queueEngine =
               checkpointSeconds,
               store,
             }));
-            await queue.addBulk(jobs.map((data) => ({ name: 'chains', data, opts: { removeOnComplete: true } })));
+            await queue.addBulk(
+              jobs.map((data) => ({
+                name: 'chains',
+                data,
+                opts: { removeOnComplete: true, removeOnFail: { age: KEPT_FAILURES } },
+              })),
+            );
           }
         }
         for (const job of live) show(job, shown, onProgress);

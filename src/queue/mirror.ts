@@ -128,6 +128,7 @@ async function ask(
   if (answer.ok) return answer;
   const { message = answer.statusText } = (await answer.json().catch(() => ({}))) as { message?: string };
   if (answer.status === 409) throw takenOver(message);
+  if (answer.status === 401) throw takenOver(`${where}: the fit was started again and gives its chains out anew`);
   throw engineError(
     `${where}: expected the store of the run to answer, got ${answer.status} ${message}. Is its fit running?`,
   );

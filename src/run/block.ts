@@ -50,7 +50,9 @@ async function runTogether(run: LoadedRun, data: SplitData, block: ClaimedBlock)
   const { training, sampling } = readStandings(run, chains);
   const stored = training ? undefined : storedMembers(run, chains);
   const start = stored ?? (await trainBlock(run, data, told, training));
-  await sampleBlock(run, data, start ?? new Float64Array(chains.length * run.network.dim), told, start && sampling);
+  // Interrupted while it trained a lost member again: its draws stay as they are.
+  if (!start && sampling) return;
+  await sampleBlock(run, data, start ?? new Float64Array(chains.length * run.network.dim), told, sampling);
 }
 
 /** The block's warm-started members where all of them are stored already: a run that samples from another's start. */

@@ -2,13 +2,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { stream } from '../math/threefry.ts';
 import { runPaths } from '../store/rundir.ts';
-import { writeTensors } from '../store/safetensors.ts';
 import { runBlock } from './block.ts';
-import { chainKey } from './block-options.ts';
+import type { Phase } from './events.ts';
 import { type FitOptions, prepareRun } from './fit.ts';
-import { type LoadedRun, loadRun } from './load.ts';
+import { loadRun } from './load.ts';
+import { allChains } from './pool.ts';
 
 export interface Plan {
   /** d, of one chain. */
@@ -25,12 +24,14 @@ export interface Plan {
   readonly disk: number;
   /** Bytes of one block's sampler, about. */
   readonly memory: number;
-  /** Seconds of warm-up and sampling; the warm start comes before. */
+  /** Seconds of the warm start if no member stops early. */
+  readonly warmStartSeconds: number;
+  /** Seconds of warm-up and sampling. */
   readonly seconds: number;
 }
 
-/** Milliseconds of the probe. */
-const PROBE = 2000;
+/** Milliseconds of the two probes. */
+const PROBES = { warmStart: 700, sampling: 1300 };
 /** Arrays of the size of the parameters that a sampler and its room hold, about. */
 const ARRAYS = 16;
 
@@ -38,23 +39,28 @@ const ARRAYS = 16;
 export async function plan({ workers = availableParallelism(), ...options }: Omit<FitOptions, 'out'>): Promise<Plan> {
   const folder = mkdtempSync(join(tmpdir(), 'smile-plan-'));
   try {
-    const { chains, sampler } = await prepareRun({ ...options, out: join(folder, 'run'), workers });
-    const run = loadRun(join(folder, 'run'));
-    const d = run.network.dim;
+    const out = join(folder, 'run');
+    const { chains, sampler, warmStart, storage } = await prepareRun({ ...options, out, workers });
+    const d = loadRun(out).network.dim;
     const chainsPerBlock = Math.ceil(chains / Math.max(1, workers));
-    storeUntrained(run, chainsPerBlock);
-    const millisecondsPerStep = await probe(run.dir, chainsPerBlock);
+    const block = allChains(chainsPerBlock);
+    const millisecondsPerEpoch = await probe(out, block, PROBES.warmStart);
+    // The members are stored as far as they came; without checkpoints sampling begins.
+    rmSync(runPaths(out).chains, { recursive: true });
+    const millisecondsPerStep = await probe(out, block, PROBES.sampling);
     const draws = chains * Math.ceil(sampler.steps / sampler.thin);
+    const bytesPerDraw = (storage.draws === 'float16' ? 2 : 4) * d;
     return {
       parameters: d,
       chains,
       workers,
       chainsPerBlock,
       millisecondsPerStep,
-      bytesPerDraw: 4 * d,
+      bytesPerDraw,
       draws,
-      disk: 4 * d * draws,
+      disk: bytesPerDraw * draws,
       memory: 8 * d * chainsPerBlock * ARRAYS,
+      warmStartSeconds: (warmStart.epochs * millisecondsPerEpoch) / 1000,
       seconds: ((sampler.warmup + sampler.steps) * millisecondsPerStep) / 1000,
     };
   } finally {
@@ -62,40 +68,23 @@ export async function plan({ workers = availableParallelism(), ...options }: Omi
   }
 }
 
-/** Members as they start, so that the probe need not train them. */
-function storeUntrained({ dir, network, spec }: LoadedRun, count: number): void {
-  for (let chain = 0; chain < count; chain++) {
-    const theta = network.model.initial(stream(chainKey(spec.seed, chain), 'init'));
-    const whole = new Float64Array(network.dim);
-    whole.set(theta);
-    writeTensors(runPaths(dir).member(chain), {
-      tensors: { theta: { shape: [network.dim], data: whole } },
-      metadata: {},
-    });
-  }
-}
-
-/** Milliseconds of a step, from a block that is stopped after its two seconds of sampling. */
-async function probe(dir: string, chains: number): Promise<number> {
-  let began: number | undefined;
-  let first = 0;
-  let last = 0;
-  let steps = 0;
-  let ended = 0;
+/** Milliseconds of an epoch or a step of a block, of which it runs so many milliseconds' worth. */
+async function probe(dir: string, chains: readonly number[], milliseconds: number): Promise<number> {
+  const began = performance.now();
+  let last: { phase: Phase; step: number; at: number } | undefined;
+  let [units, spent] = [0, 0];
   await runBlock(dir, {
-    chains: Array.from({ length: chains }, (_, c) => c),
+    chains,
     checkpointSeconds: Number.POSITIVE_INFINITY,
-    stopped: () => began !== undefined && performance.now() - began > PROBE,
-    onProgress: ({ step }) => {
-      const now = performance.now();
-      if (began === undefined) {
-        began = now;
-        first = step;
+    stopped: () => last !== undefined && performance.now() - began > milliseconds,
+    onProgress: ({ phase, step }) => {
+      const at = performance.now();
+      if (last?.phase === phase) {
+        units += step - last.step;
+        spent += at - last.at;
       }
-      last = step;
-      steps = last - first;
-      ended = now;
+      last = { phase, step, at };
     },
   });
-  return (ended - (began ?? 0)) / Math.max(1, steps);
+  return units > 0 ? spent / units : ((last?.at ?? began) - began) / Math.max(1, last?.step ?? 1);
 }

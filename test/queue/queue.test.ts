@@ -148,6 +148,21 @@ describe.skipIf(!hasRedis)('chains on a queue', { timeout: 120_000 }, () => {
     await finished(smile(['resume', out, '--engine', 'bullmq', '--redis', url]), out);
   });
 
+  it('are kept by a Redis that the doctor finds fine, and not by a cache', async () => {
+    const { url, command } = await redisServer();
+    const doctor = async () => {
+      const asked = smile(['doctor', '--redis', url]);
+      return { code: await asked.exit, said: asked.said() };
+    };
+    expect(await doctor()).toMatchObject({ code: 0 });
+    command('config', 'set', 'appendonly', 'no');
+    command('config', 'set', 'maxmemory-policy', 'allkeys-lru');
+    const { code, said } = await doctor();
+    expect(code).toBe(2);
+    expect(said).toMatch(/NOT FINE {2}Redis persistence: appendonly no.*Set appendonly yes\./);
+    expect(said).toMatch(/NOT FINE {2}Redis eviction: maxmemory-policy allkeys-lru.*Set maxmemory-policy noeviction\./);
+  });
+
   it('travel over HTTP where a worker does not see the disk', async () => {
     const { url } = await redisServer();
     const store = `http://127.0.0.1:${await freePort()}`;

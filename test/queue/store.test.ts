@@ -130,6 +130,11 @@ describe('a mirror', () => {
     expect(existsSync(runPaths(out).summary(1))).toBe(false);
   });
 
+  it('ends when the fit was started again', async () => {
+    const stale = { ...server.store, token: 'of the fit before' };
+    await expect(mirrored(stale, [0], forever, async () => {})).rejects.toMatchObject({ tag: 'TakenOver' });
+  });
+
   it('says that the store is gone', async () => {
     await server.close();
     await expect(mirrored(server.store, [0], forever, async () => {})).rejects.toThrow('Is its fit running?');
