@@ -5,6 +5,7 @@ import { runBlock } from '../src/run/block.ts';
 import { loadRun } from '../src/run/load.ts';
 import { isFinished, unfinishedChains } from '../src/run/settle.ts';
 import { setStatus } from '../src/store/rundir.ts';
+import { interruption } from './interrupt.ts';
 import { progressScreen } from './progress.ts';
 
 const index = (text: string): number => {
@@ -40,13 +41,11 @@ Examples:
     .action(async (run: string, { index: chain, checkpointEvery, quiet }: ChainFlags) => {
       const { chains } = loadRun(run).spec;
       if (chain >= chains) throw specError(`--index: expected one of 0 to ${chains - 1}, got ${chain}. Correct it.`);
-      const stop = new AbortController();
-      const interrupt = () => stop.abort();
-      process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+      const signal = interruption();
       const screen = progressScreen(quiet ?? false);
       await runBlock(run, {
         chains: [chain],
-        stopped: () => stop.signal.aborted,
+        stopped: () => signal.aborted,
         onProgress: (block) => screen.show({ type: 'progress', block }),
         checkpointSeconds: checkpointEvery,
       });

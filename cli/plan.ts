@@ -23,7 +23,7 @@ export function planCommand(): Command {
         ['parameters', String(found.parameters)],
         ['chains', `${found.chains}, ${found.chainsPerBlock} in each of ${found.workers} workers`],
         ['a step of a block', `${found.millisecondsPerStep.toPrecision(3)} ms`],
-        ['warm start', `${duration(found.warmStartSeconds)}, less where members stop early`],
+        ['warm start', `${duration(found.warmStartSeconds)} or less`],
         ['warm-up and sampling', duration(found.seconds)],
         ['a draw', bytes(found.bytesPerDraw)],
         ['all draws on disk', `${bytes(found.disk)} (${found.draws} draws)`],

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { work } from '../src/queue/worker.ts';
 import { redisUrl } from './engine-options.ts';
 import { number } from './fit-options.ts';
+import { interruption } from './interrupt.ts';
 
 interface WorkerFlags {
   redis?: string;
@@ -29,12 +30,10 @@ Examples:
   $ smile fit houses.csv --engine bullmq --redis redis://queue-host:6379 --store http://this-host:8480`,
     )
     .action(async ({ redis, concurrency, lock, quiet }: WorkerFlags) => {
-      const stop = new AbortController();
-      const interrupt = () => stop.abort();
-      process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+      const signal = interruption();
       const url = redisUrl(redis);
       const onNote = (message: string) => void (quiet || console.error(message));
       onNote(`waiting for chains on ${url.replace(/:[^:@/]*@/, ':…@')}`);
-      await work({ redis: url, concurrency, lockSeconds: lock, signal: stop.signal, onNote });
+      await work({ redis: url, concurrency, lockSeconds: lock, signal, onNote });
     });
 }

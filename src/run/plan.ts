@@ -24,7 +24,7 @@ export interface Plan {
   readonly disk: number;
   /** Bytes of one block's sampler, about. */
   readonly memory: number;
-  /** Seconds of the warm start if no member stops early. */
+  /** Seconds of the warm start: as it was where it ended within the probe, else as if no member would stop early. */
   readonly warmStartSeconds: number;
   /** Seconds of warm-up and sampling. */
   readonly seconds: number;
@@ -44,10 +44,10 @@ export async function plan({ workers = availableParallelism(), ...options }: Omi
     const d = loadRun(out).network.dim;
     const chainsPerBlock = Math.ceil(chains / Math.max(1, workers));
     const block = allChains(chainsPerBlock);
-    const millisecondsPerEpoch = await probe(out, block, PROBES.warmStart);
+    const warmStartSeconds = await probeWarmStart(out, block, warmStart.epochs);
     // The members are stored as far as they came; without checkpoints sampling begins.
     rmSync(runPaths(out).chains, { recursive: true });
-    const millisecondsPerStep = await probe(out, block, PROBES.sampling);
+    const millisecondsPerStep = await probeSampling(out, block);
     const draws = chains * Math.ceil(sampler.steps / sampler.thin);
     const bytesPerDraw = (storage.draws === 'float16' ? 2 : 4) * d;
     return {
@@ -60,7 +60,7 @@ export async function plan({ workers = availableParallelism(), ...options }: Omi
       draws,
       disk: bytesPerDraw * draws,
       memory: 8 * d * chainsPerBlock * ARRAYS,
-      warmStartSeconds: (warmStart.epochs * millisecondsPerEpoch) / 1000,
+      warmStartSeconds,
       seconds: ((sampler.warmup + sampler.steps) * millisecondsPerStep) / 1000,
     };
   } finally {
@@ -68,23 +68,39 @@ export async function plan({ workers = availableParallelism(), ...options }: Omi
   }
 }
 
-/** Milliseconds of an epoch or a step of a block, of which it runs so many milliseconds' worth. */
-async function probe(dir: string, chains: readonly number[], milliseconds: number): Promise<number> {
+/** Seconds that a block's members train. */
+async function probeWarmStart(dir: string, chains: readonly number[], epochs: number): Promise<number> {
   const began = performance.now();
-  let last: { phase: Phase; step: number; at: number } | undefined;
-  let [units, spent] = [0, 0];
+  let [epoch, ended] = [0, Number.NaN];
   await runBlock(dir, {
     chains,
     checkpointSeconds: Number.POSITIVE_INFINITY,
-    stopped: () => last !== undefined && performance.now() - began > milliseconds,
+    stopped: () => performance.now() - began > PROBES.warmStart || ended > 0,
+    onProgress: ({ phase, step }) => {
+      if (phase === 'warm start') epoch = step;
+      else ended ||= performance.now();
+    },
+  });
+  const seconds = ((ended || performance.now()) - began) / 1000;
+  return ended ? seconds : (seconds * epochs) / Math.max(1, epoch);
+}
+
+/** Milliseconds of a step of a block. */
+async function probeSampling(dir: string, chains: readonly number[]): Promise<number> {
+  let last: { phase: Phase; step: number; at: number } | undefined;
+  let [steps, spent] = [0, 0];
+  await runBlock(dir, {
+    chains,
+    checkpointSeconds: Number.POSITIVE_INFINITY,
+    stopped: () => spent > PROBES.sampling,
     onProgress: ({ phase, step }) => {
       const at = performance.now();
       if (last?.phase === phase) {
-        units += step - last.step;
+        steps += step - last.step;
         spent += at - last.at;
       }
       last = { phase, step, at };
     },
   });
-  return units > 0 ? spent / units : ((last?.at ?? began) - began) / Math.max(1, last?.step ?? 1);
+  return spent / Math.max(1, steps);
 }

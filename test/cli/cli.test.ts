@@ -28,7 +28,9 @@ describe('smile fit, evaluate, predict', () => {
 
   it('fits with two workers, shows progress and a table, and says where the run is', () => {
     expect([fitted.stderr, fitted.status]).toEqual([expect.stringContaining('200 rows, 2 columns'), 0]);
-    expect(fitted.stderr).toMatch(/chains 0–1: sampling 300\/300 \(100 %\) done, LPPD -?\d\.\d+, \d+ resets, 0 non-finite/);
+    expect(fitted.stderr).toMatch(
+      /chains 0–1: sampling 300\/300 \(100 %\) done, LPPD -?\d\.\d+, \d+ resets, 0 non-finite/,
+    );
     expect(fitted.stdout).toMatch(/ensemble +rows +members +RMSE +LPPD +in 50 % +in 80 % +in 90 % +in 95 %/);
     expect(fitted.stdout).toMatch(/deep ensemble +test +4 /);
     expect(fitted.stdout).toMatch(/psmile \(sound\) +test +240 /);

@@ -114,6 +114,13 @@ describe('chains by number', () => {
   it('are those of a fit, in any order', () => {
     const out = join(folder, 'array');
     expect(smile('fit', data, '-c', yaml, '-o', out, '--prepare', '--quiet').stdout.trim()).toBe(out);
+    smile('stop', out);
+    const stopped = smile('chain', out, '--index', '2', '--quiet');
+    expect([stopped.status, stopped.stderr]).toEqual([
+      2,
+      'chain 2: stopped before its end; the same command goes on\n',
+    ]);
+    expect(smile('stop', out, '--withdraw').stdout).toContain('may go on');
     for (const index of [2, 0]) expect(smile('chain', out, '--index', String(index), '--quiet').status).toBe(0);
     expect(status(out).status).toBe('running');
     expect(smile('chain', out, '--index', '1', '--quiet').status).toBe(0);
