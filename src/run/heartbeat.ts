@@ -23,7 +23,7 @@ export function heartbeat(dir: string, onProgress: (block: BlockProgress) => voi
     if (now - written < WRITE_EVERY && block.step < block.total) return;
     written = now;
     const beat: Heartbeat = { block, at: new Date().toISOString() };
-    writeJson(runPaths(dir).progress(block.chains[0]), beat, check);
+    writeJson(runPaths(dir).progress(block.chains[0]), beat, check, { sync: false });
   };
 }
 

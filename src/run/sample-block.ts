@@ -120,8 +120,8 @@ export async function sampleBlock(
       await watch.add();
       draws++;
     }
-    const [step, total] = phase === 'sampling' ? [sampled + 1, s.steps] : [t + 1, s.warmup];
-    report(phase, step, total, () => ({
+    const warming = phase === 'warm-up';
+    report(phase, warming ? t + 1 : sampled + 1, warming ? s.warmup : s.steps, () => ({
       value: info.logDensity,
       stepSize: info.stepSize,
       resets: tally.resets,

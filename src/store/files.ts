@@ -21,9 +21,15 @@ export const TEMPORARY = '.partial';
 
 /**
  * Writes a file whole, making its folder. `check` is asked before the file gets its name and may refuse by throwing. Nothing is left
- * behind when it fails. Throws a `StoreError`, or what `check` throws.
+ * behind when it fails. `sync: false` is for what can be made again: a power cut, though no kill, may leave it torn. Throws a
+ * `StoreError`, or what `check` throws.
  */
-export function writeWhole(path: string, content: string | Uint8Array, check: () => void = () => {}): void {
+export function writeWhole(
+  path: string,
+  content: string | Uint8Array,
+  check: () => void = () => {},
+  { sync = true } = {},
+): void {
   const temporary = `${path}.${process.pid}-${threadId}${TEMPORARY}`;
   try {
     mkdirSync(dirname(path), { recursive: true });
@@ -31,13 +37,13 @@ export function writeWhole(path: string, content: string | Uint8Array, check: ()
     const file = openSync(temporary, 'w');
     try {
       for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
-      fsyncSync(file);
+      if (sync) fsyncSync(file);
     } finally {
       closeSync(file);
     }
     check();
     renameSync(temporary, path);
-    syncFolder(dirname(path));
+    if (sync) syncFolder(dirname(path));
   } catch (cause) {
     if (existsSync(temporary)) rmSync(temporary);
     if (cause instanceof SmileError) throw cause;
@@ -93,7 +99,9 @@ export function readJson(path: string): unknown {
 }
 
 /** Writes an object as JSON, with the checksum of its content as the last field. */
-export const writeJson = (path: string, value: object, check?: () => void): void =>
-  writeWhole(path, `${JSON.stringify({ ...value, sha256: sha256(JSON.stringify(value)) }, null, 2)}\n`, check);
+export function writeJson(path: string, value: object, check?: () => void, options?: { sync?: boolean }): void {
+  const content = { ...value, sha256: sha256(JSON.stringify(value)) };
+  writeWhole(path, `${JSON.stringify(content, null, 2)}\n`, check, options);
+}
 
 export const sha256 = (bytes: string | Uint8Array): string => createHash('sha256').update(bytes).digest('hex');

@@ -1,4 +1,4 @@
-/** zarr v3 on disk, every chunk whole or not at all. */
+/** zarr v3 on disk, every chunk under a temporary name first. Not synced: whoever needs certainty keeps checksums and the source. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as zarr from 'zarrita';
@@ -22,7 +22,7 @@ function wholeStore(dir: string, check?: () => void) {
       return existsSync(path) ? readFileSync(path) : undefined;
     },
     async set(key: string, value: Uint8Array): Promise<void> {
-      writeWhole(join(dir, key), value, check);
+      writeWhole(join(dir, key), value, check, { sync: false });
     },
   };
 }
