@@ -44,7 +44,7 @@ describe('docs/runs.md', () => {
   it('streams events, leaves, and goes on', () => {
     const lines = runExample(blocks('docs/runs.md', 'ts')[0]).trim().split('\n');
     expect(lines[0]).toMatch(/^warm start 1 200/);
-    expect(lines.at(-2)).toMatch(/^sampling \d+ 20000/);
+    expect(lines.at(-2)).toMatch(/^sampling \d+ 10000/);
     expect(lines.at(-1)).toBe('true');
   });
 });
