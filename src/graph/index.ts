@@ -1,9 +1,62 @@
 /** The public names of the graph room. */
-export { add, cast, div, exp, gelu, log, mul, neg, relu, sigmoid, silu, square, sub, tanh } from './elementwise.ts';
+export {
+  elu,
+  erf,
+  gelu,
+  geluExact,
+  hardSigmoid,
+  leakyRelu,
+  sigmoid,
+  silu,
+  softplus,
+  softsign,
+  tanh,
+} from './activation.ts';
+export { attention } from './attention.ts';
+export { clip, equal, greater, greaterOrEqual, maximum, minimum, not, relu, select } from './compare.ts';
+export { addBias, type ConvOptions, conv, conv1d, convTranspose } from './conv.ts';
+export { einsum } from './einsum.ts';
+export {
+  abs,
+  add,
+  cast,
+  ceil,
+  cos,
+  div,
+  exp,
+  floor,
+  log,
+  mul,
+  neg,
+  pow,
+  reciprocal,
+  sign,
+  sin,
+  sqrt,
+  square,
+  sub,
+} from './elementwise.ts';
+export { gather, oneHot } from './gather.ts';
 export { gradient } from './gradient.ts';
 export { matmul } from './linear.ts';
+export { batchNorm, type FrnParameters, frn, groupNorm, layerNorm, rmsNorm } from './norm.ts';
 export { decodeModel, encodeModel, type OnnxModel } from './onnx/schema.ts';
 export { buildOnnx, type WriteOptions, writeOnnx } from './onnx/write.ts';
-export { logSumExp, reduceSum } from './reduce.ts';
-export { concat, expand, reshape, slice, split, transpose } from './shape.ts';
-export { constant, type Dtype, filled, input, type Shape, type Tensor } from './tensor.ts';
+export { averagePool, globalAveragePool, maxPool, type PoolOptions } from './pool.ts';
+export { logSumExp, reduceMax, reduceMean, reduceSum } from './reduce.ts';
+export { concat, dilate, expand, pad, reshape, reverse, slice, split, strided, transpose } from './shape.ts';
+export { crossEntropy, logSoftmax, softmax } from './softmax.ts';
+export {
+  composite,
+  constant,
+  constantData,
+  constantValue,
+  type Dtype,
+  data,
+  filled,
+  input,
+  type NumberArray,
+  type Shape,
+  sizeOfShape,
+  type Tensor,
+} from './tensor.ts';

@@ -1,9 +1,14 @@
 /** Matrix products over batches of matrices. */
 import { shapeError } from '../errors.ts';
+import { mul } from './elementwise.ts';
+import { MICROSOFT } from './onnx/emitter.ts';
 import { reduceTo } from './reduce.ts';
-import { broadcastShape, type Op, showShape, single, type Tensor } from './tensor.ts';
+import { transpose } from './shape.ts';
+import { broadcastShape, constant, type Op, showShape, single, type Tensor } from './tensor.ts';
 
 export interface MatmulOptions {
+  /** Factor of the product. Default 1. */
+  readonly alpha?: number;
   readonly transposeA?: boolean;
   readonly transposeB?: boolean;
 }
@@ -14,34 +19,41 @@ const matmulOp: Op = {
     if (!dy) return [];
     const transposeA = Boolean(attributes.transposeA);
     const transposeB = Boolean(attributes.transposeB);
+    const alpha = Number(attributes.alpha);
     const da = transposeA
-      ? matmul(b, dy, { transposeA: transposeB, transposeB: true })
-      : matmul(dy, b, { transposeB: !transposeB });
+      ? matmul(b, dy, { transposeA: transposeB, transposeB: true, alpha })
+      : matmul(dy, b, { transposeB: !transposeB, alpha });
     const db = transposeB
-      ? matmul(dy, a, { transposeA: true, transposeB: transposeA })
-      : matmul(a, dy, { transposeA: !transposeA });
+      ? matmul(dy, a, { transposeA: true, transposeB: transposeA, alpha })
+      : matmul(a, dy, { transposeA: !transposeA, alpha });
     return [reduceTo(da, a.shape), reduceTo(db, b.shape)];
   },
-  emit: ({ inputs, attributes }, names, emitter) => {
-    const flags = [Boolean(attributes.transposeA), Boolean(attributes.transposeB)];
-    if (!flags.includes(true)) return emitter.node('MatMul', names);
-    if (emitter.fused && inputs[0].dtype === 'float32') {
-      const [transA, transB] = flags.map(Number);
-      return emitter.node('FusedMatMul', names, { transA, transB }, { domain: 'com.microsoft' });
-    }
-    const turned = names.map((name, i) => {
-      if (!flags[i]) return name;
-      const rank = inputs[i].shape.length;
-      const perm = inputs[i].shape.map((_, axis) => (axis < rank - 2 ? axis : 2 * rank - 3 - axis));
-      return emitter.node('Transpose', [name], { perm })[0];
-    });
-    return emitter.node('MatMul', turned);
+  lower: ({ inputs: [a, b], attributes: { transposeA, transposeB, alpha } }, { runtime }) => {
+    if (alpha === 1 && !transposeA && !transposeB) return;
+    if (runtime === 'cpu' && a.dtype === 'float32') return;
+    const product = matmul(transposeA ? turn(a) : a, transposeB ? turn(b) : b);
+    return [mul(product, constant(Number(alpha), a))];
   },
+  emit: ({ attributes }, names, emitter) => {
+    const { transposeA, transposeB, alpha } = attributes;
+    if (alpha === 1 && !transposeA && !transposeB) return emitter.node('MatMul', names);
+    const [transA, transB] = [transposeA, transposeB].map(Number);
+    return emitter.node('FusedMatMul', names, { transA, transB }, { ...MICROSOFT, floats: { alpha: Number(alpha) } });
+  },
+};
+
+/** The matrices of the last two axes, transposed. */
+const turn = (x: Tensor): Tensor => {
+  const rank = x.shape.length;
+  return transpose(
+    x,
+    x.shape.map((_, axis) => (axis < rank - 2 ? axis : 2 * rank - 3 - axis)),
+  );
 };
 
 /** Products of the matrices in the last two axes, optionally transposed; the axes before broadcast. */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
-  const { transposeA = false, transposeB = false } = options;
+  const { transposeA = false, transposeB = false, alpha = 1 } = options;
   const matrix = ({ shape }: Tensor, transposed: boolean) => {
     const [rows, columns] = shape.slice(-2);
     return transposed ? [columns, rows] : [rows, columns];
@@ -51,7 +63,7 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
   const [k2, n] = matrix(b, transposeB);
   if (k !== k2) throw mismatch(a, b, options);
   const batch = broadcastShape('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2));
-  return single(matmulOp, [a, b], [...batch, m, n], { transposeA, transposeB });
+  return single(matmulOp, [a, b], [...batch, m, n], { transposeA, transposeB, alpha });
 }
 
 function mismatch(a: Tensor, b: Tensor, { transposeA, transposeB }: MatmulOptions) {

@@ -1,8 +1,20 @@
-/** Reductions: sum and log-sum-exp. */
-import { exp, mul, sub } from './elementwise.ts';
+/** Reductions: sum, mean, largest, log-sum-exp. */
+import { equal } from './compare.ts';
+import { cast, div, exp, mul, sub } from './elementwise.ts';
 import { matmul } from './linear.ts';
 import { expand, reshape } from './shape.ts';
-import { checkAxis, filled, type Op, type Shape, sameShape, single, type Tensor } from './tensor.ts';
+import {
+  checkAxis,
+  constant,
+  filled,
+  type Op,
+  outputOf,
+  type Shape,
+  sameShape,
+  single,
+  sizeOfShape,
+  type Tensor,
+} from './tensor.ts';
 
 const reduceSumOp: Op = {
   name: 'reduceSum',
@@ -38,12 +50,36 @@ export function reduceTo(x: Tensor, shape: Shape): Tensor {
   return reshape(reduceSum(x, axes, true), shape);
 }
 
+/** Mean over the axes. */
+export function reduceMean(x: Tensor, axes: readonly number[], keep = false): Tensor {
+  const sum = reduceSum(x, axes, keep);
+  return mul(sum, constant(sizeOfShape(sum.shape) / sizeOfShape(x.shape), x));
+}
+
+const reduceMaxOp: Op = {
+  name: 'reduceMax',
+  gradient: (node, [dy]) => {
+    const [x] = node.inputs;
+    const at = Number(node.attributes.axis);
+    const largest = cast(equal(x, outputOf(node, x.shape.with(at, 1))), x.dtype);
+    return [dy && mul(largest, div(dy, reduceSum(largest, [at], true)))];
+  },
+  emit: ({ attributes }, [x], emitter) =>
+    emitter.node('ReduceMax', [x, emitter.integers([Number(attributes.axis)])], { keepdims: 1 }),
+};
+
+/** The largest element along an axis, which stays as length one. Equal ones share the gradient. */
+export function reduceMax(x: Tensor, axis: number): Tensor {
+  const at = checkAxis('reduceMax', axis, x.shape);
+  return single(reduceMaxOp, [x], x.shape.with(at, 1), { axis: at });
+}
+
 const logSumExpOp: Op = {
   name: 'logSumExp',
   gradient: (node, [dy]) => {
     const [x] = node.inputs;
     const shape = x.shape.with(Number(node.attributes.axis), 1);
-    return [dy && mul(dy, exp(sub(x, { node, index: 0, shape, dtype: x.dtype })))];
+    return [dy && mul(dy, exp(sub(x, outputOf(node, shape))))];
   },
   emit: ({ attributes }, [x], emitter) =>
     emitter.node('ReduceLogSumExp', [x, emitter.integers([Number(attributes.axis)])], { keepdims: 1 }),

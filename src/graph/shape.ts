@@ -1,4 +1,4 @@
-/** Ops that move numbers and change none: reshape, expand, slice, concat, split, transpose. */
+/** Ops that move numbers and change none: reshape, expand, slice, concat, split, transpose, pad, reverse. */
 import { shapeError } from '../errors.ts';
 import { reduceTo } from './reduce.ts';
 import {
@@ -154,4 +154,108 @@ export function slice(x: Tensor, axis: number, start: number, end: number): Tens
   }
   const sizes = [start, end - start, x.shape[at] - end].filter((n) => n > 0);
   return split(x, at, sizes)[start > 0 ? 1 : 0];
+}
+
+const stridedOp: Op = {
+  name: 'strided',
+  gradient: ({ inputs: [x], attributes }, [dy]) => {
+    if (!dy) return [];
+    const starts = attributes.starts as Shape;
+    const steps = attributes.steps as Shape;
+    const spread = steps.reduce((sum: Tensor, step, axis) => dilate(sum, axis, step), dy);
+    return [
+      pad(
+        spread,
+        starts,
+        spread.shape.map((n, axis) => x.shape[axis] - starts[axis] - n),
+      ),
+    ];
+  },
+  emit: ({ attributes, inputs }, [x], emitter) => {
+    const [starts, ends, steps] = [attributes.starts, attributes.ends, attributes.steps].map((v) => v as Shape);
+    const cut = inputs[0].shape.flatMap((n, i) => (starts[i] === 0 && ends[i] === n && steps[i] === 1 ? [] : [i]));
+    const at = (v: Shape) => emitter.integers(cut.map((i) => v[i]));
+    return emitter.node('Slice', [x, at(starts), at(ends), emitter.integers(cut), at(steps)]);
+  },
+};
+
+/** Every `steps[i]`-th element of `starts[i] … ends[i]−1` along each axis i. */
+export function strided(
+  x: Tensor,
+  starts: readonly number[],
+  ends: readonly number[],
+  steps: readonly number[] = x.shape.map(() => 1),
+): Tensor {
+  const shape = starts.map((start, i) => Math.ceil((ends[i] - start) / steps[i]));
+  if (starts.some((start, i) => !(start >= 0 && start < ends[i] && ends[i] <= x.shape[i] && steps[i] >= 1))) {
+    throw shapeError(
+      `strided: expected ranges within ${showShape(x.shape)}, got ${showShape(starts)} to ${showShape(ends)}.`,
+    );
+  }
+  if (sameShape(shape, x.shape)) return x;
+  const value = constantValue(x);
+  if (value !== undefined) return filled(value, shape, x.dtype);
+  return single(stridedOp, [x], shape, { starts, ends, steps });
+}
+
+const padOp: Op = {
+  name: 'pad',
+  gradient: ({ inputs: [x], attributes }, [dy]) => {
+    const before = attributes.before as Shape;
+    return [
+      dy &&
+        strided(
+          dy,
+          before,
+          before.map((n, i) => n + x.shape[i]),
+        ),
+    ];
+  },
+  emit: ({ inputs, attributes }, [x], emitter) =>
+    emitter.node('Pad', [
+      x,
+      emitter.integers([...(attributes.before as Shape), ...(attributes.after as Shape)]),
+      emitter.filled(Number(attributes.value), [], inputs[0].dtype),
+    ]),
+};
+
+/** `x` with so many elements of a value before and after along each axis. */
+export function pad(x: Tensor, before: readonly number[], after: readonly number[], value = 0): Tensor {
+  if (before.length !== x.shape.length || after.length !== x.shape.length || [...before, ...after].some((n) => n < 0)) {
+    throw shapeError(
+      `pad: expected counts of 0 or more for each axis of ${showShape(x.shape)}, got ${showShape(before)} and ` +
+        `${showShape(after)}.`,
+    );
+  }
+  if ([...before, ...after].every((n) => n === 0)) return x;
+  const shape = x.shape.map((n, i) => before[i] + n + after[i]);
+  if (constantValue(x) === value) return filled(value, shape, x.dtype);
+  return single(padOp, [x], shape, { before, after, value });
+}
+
+/** `step − 1` zeros between neighbours along an axis. */
+export function dilate(x: Tensor, axis: number, step: number): Tensor {
+  if (step === 1 || x.shape[axis] === 1) return x;
+  const split = reshape(x, x.shape.toSpliced(axis + 1, 0, 1));
+  const none = split.shape.map(() => 0);
+  const spread = pad(split, none, none.with(axis + 1, step - 1));
+  const flat = reshape(spread, x.shape.with(axis, x.shape[axis] * step));
+  const whole = flat.shape.map(() => 0);
+  return strided(flat, whole, flat.shape.with(axis, (x.shape[axis] - 1) * step + 1));
+}
+
+const reverseOp: Op = {
+  name: 'reverse',
+  gradient: ({ attributes }, [dy]) => [dy && reverse(dy, attributes.axes as Shape)],
+  emit: ({ attributes }, [x], emitter) => {
+    const axes = attributes.axes as Shape;
+    const each = (value: number) => emitter.integers(axes.map(() => value));
+    return emitter.node('Slice', [x, each(-1), each(-(2 ** 31)), emitter.integers(axes), each(-1)]);
+  },
+};
+
+/** The elements along the axes in reverse order. */
+export function reverse(x: Tensor, axes: readonly number[]): Tensor {
+  const turned = axes.map((axis) => checkAxis('reverse', axis, x.shape)).filter((axis) => x.shape[axis] > 1);
+  return turned.length === 0 ? x : single(reverseOp, [x], x.shape, { axes: turned });
 }

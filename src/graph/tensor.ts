@@ -5,14 +5,27 @@
 import { shapeError } from '../errors.ts';
 import type { Emitter } from './onnx/emitter.ts';
 
-/** float32 inside networks; float64 for what samplers see, and for checks of gradients. */
-export type Dtype = 'float32' | 'float64';
+/**
+ * float32 inside networks; float64 for what samplers see, and for checks of gradients; int64 for indices; bool for the
+ * outcome of comparisons. Only the two real types carry gradients.
+ */
+export type Dtype = 'float32' | 'float64' | 'int64' | 'bool';
 export type Shape = readonly number[];
-export type Attributes = Readonly<Record<string, number | string | boolean | readonly number[]>>;
+/** Plain or typed arrays of numbers. */
+export type NumberArray = ArrayLike<number> & Iterable<number>;
+export type Attributes = Readonly<Record<string, number | string | boolean | readonly number[] | NumberArray>>;
+
+/** What a graph is written for. */
+export interface Target {
+  /** `cpu` and `webgpu`: ONNX Runtime with operators of its own; `portable`: any runtime of the opset. */
+  readonly runtime: 'cpu' | 'webgpu' | 'portable';
+}
 
 /** What an operation is to the rest: its reverse mode and its ONNX form. Adding an op is adding one of these. */
 export interface Op {
   readonly name: string;
+  /** The node's outputs in terms of other ops, where the target has no kernel for it; undefined where it has one. */
+  lower?(node: Node, target: Target): readonly Tensor[] | undefined;
   /** Gradients with respect to the inputs, from those of the outputs (undefined where none arrived). */
   gradient(node: Node, upstream: readonly (Tensor | undefined)[]): readonly (Tensor | undefined)[];
   /** Emits ONNX nodes over the named inputs and returns the names of the outputs. */
@@ -34,10 +47,24 @@ export interface Tensor {
   readonly dtype: Dtype;
 }
 
-/** A node with one output. */
-export function single(op: Op, inputs: readonly Tensor[], shape: Shape, attributes: Attributes = {}): Tensor {
-  return { node: { op, inputs, attributes }, index: 0, shape, dtype: sharedDtype(op.name, inputs) };
+/** A node with one output, of its inputs' type unless another is given. */
+export function single(
+  op: Op,
+  inputs: readonly Tensor[],
+  shape: Shape,
+  attributes: Attributes = {},
+  dtype: Dtype = sharedDtype(op.name, inputs),
+): Tensor {
+  return { node: { op, inputs, attributes }, index: 0, shape, dtype };
 }
+
+/** The first output of a node, as its gradient rule needs it. */
+export const outputOf = (node: Node, shape: Shape = node.inputs[0].shape): Tensor => ({
+  node,
+  index: 0,
+  shape,
+  dtype: node.inputs[0].dtype,
+});
 
 /** The common type of a node's inputs. Throws where they differ. */
 export function sharedDtype(where: string, inputs: readonly Tensor[]): Dtype {
@@ -47,6 +74,26 @@ export function sharedDtype(where: string, inputs: readonly Tensor[]): Dtype {
     throw shapeError(`${where}: expected inputs of one type, got ${dtype} and ${other.dtype}. Cast one of them.`);
   }
   return dtype;
+}
+
+/**
+ * A function written in other ops, with a gradient of its own where the rule of each part would cost more. What the
+ * gradient builds again of the forward pass is shared with it when the graph is written.
+ */
+export function composite(
+  name: string,
+  build: (...inputs: Tensor[]) => Tensor,
+  gradient: (inputs: readonly Tensor[], y: Tensor, dy: Tensor) => readonly (Tensor | undefined)[],
+): (...inputs: Tensor[]) => Tensor {
+  const op: Op = {
+    name,
+    lower: ({ inputs }) => [build(...inputs)],
+    gradient: (node, [dy]) => (dy ? gradient(node.inputs, { ...build(...node.inputs), node, index: 0 }, dy) : []),
+    emit: () => {
+      throw new Error(`${name}: a composite is lowered before it is written`);
+    },
+  };
+  return (...inputs) => ({ ...build(...inputs), node: { op, inputs, attributes: {} }, index: 0 });
 }
 
 const inputOp: Op = {
@@ -71,6 +118,29 @@ const constantOp: Op = {
 /** A tensor of one value everywhere. */
 export function filled(value: number, shape: Shape, dtype: Dtype): Tensor {
   return { node: { op: constantOp, inputs: [], attributes: { value, shape, dtype } }, index: 0, shape, dtype };
+}
+
+const dataOp: Op = {
+  name: 'data',
+  gradient: () => [],
+  emit: (node, _inputs, emitter) => [
+    emitter.data(node.attributes.values as NumberArray, node.attributes.shape as Shape, node.attributes.dtype as Dtype),
+  ],
+};
+
+/** A tensor of given numbers, row-major. The array is not copied: do not change it afterwards. */
+export function data(values: NumberArray, shape: Shape, dtype: Dtype): Tensor {
+  if (values.length !== sizeOfShape(shape)) {
+    throw shapeError(`data: expected ${sizeOfShape(shape)} numbers for ${showShape(shape)}, got ${values.length}.`);
+  }
+  return { node: { op: dataOp, inputs: [], attributes: { values, shape, dtype } }, index: 0, shape, dtype };
+}
+
+/** The numbers of a constant tensor, uniform or not; undefined for anything that must be computed. */
+export function constantData(tensor: Tensor): NumberArray | undefined {
+  const { op, attributes } = tensor.node;
+  if (op === dataOp) return attributes.values as NumberArray;
+  return op === constantOp ? new Array(sizeOfShape(tensor.shape)).fill(Number(attributes.value)) : undefined;
 }
 
 /** A scalar of the same type as `like`. */

@@ -1,16 +1,29 @@
 /** Collects ONNX nodes and initializers, sharing equal ones. */
-import type { Attributes, Dtype, Shape } from '../tensor.ts';
+import type { Attributes, Dtype, NumberArray, Shape, Target } from '../tensor.ts';
 import { ATTRIBUTE, ELEMENT, type OnnxAttribute, type OnnxNode, type OnnxTensor } from './schema.ts';
+
+export interface NodeOptions {
+  readonly domain?: string;
+  readonly outputs?: number;
+  /** Attributes that ONNX types as float. */
+  readonly floats?: Readonly<Record<string, number>>;
+}
+
+/** ONNX Runtime's own operators. */
+export const MICROSOFT = { domain: 'com.microsoft' } as const;
+
+/** Constants up to this many bytes are shared when they are equal, larger ones when they are the same array. */
+const SMALL = 256;
 
 export class Emitter {
   readonly nodes: OnnxNode[] = [];
   readonly initializers: OnnxTensor[] = [];
-  /** Whether ONNX Runtime's own operators (`com.microsoft`) may be used. */
-  readonly fused: boolean;
+  readonly target: Target;
+  readonly #arrays = new Map<NumberArray, number>();
   readonly #known = new Map<string, readonly string[]>();
 
-  constructor(fused: boolean) {
-    this.fused = fused;
+  constructor(target: Target) {
+    this.target = target;
   }
 
   /** A node over named inputs; an equal node that exists already is returned instead (common subexpressions). */
@@ -18,11 +31,14 @@ export class Emitter {
     opType: string,
     input: readonly string[],
     attributes: Attributes = {},
-    { domain = '', outputs = 1 }: { domain?: string; outputs?: number } = {},
+    { domain = '', outputs = 1, floats = {} }: NodeOptions = {},
   ): readonly string[] {
-    return this.#shared(JSON.stringify([domain, opType, input, attributes, outputs]), () => {
+    return this.#shared(JSON.stringify([domain, opType, input, attributes, outputs, floats]), () => {
       const output = Array.from({ length: outputs }, (_, i) => `t${this.nodes.length}_${i}`);
-      const attribute = Object.entries(attributes).map(([name, value]) => encodeAttribute(name, value));
+      const attribute = [
+        ...Object.entries(attributes).map(([name, value]) => encodeAttribute(name, value)),
+        ...Object.entries(floats).map(([name, f]) => ({ name, type: ATTRIBUTE.float, f })),
+      ];
       this.nodes.push({ opType, input: [...input], output, attribute, ...(domain && { domain }) });
       return output;
     });
@@ -30,24 +46,32 @@ export class Emitter {
 
   /** A constant tensor of one value: a scalar initializer, expanded where a shape is needed. */
   filled(value: number, shape: Shape, dtype: Dtype): string {
-    const data = dtype === 'float32' ? Float32Array.of(value) : Float64Array.of(value);
-    const scalar = this.#initializer([], ELEMENT[dtype], data);
+    const scalar = this.data([value], [], dtype);
     return shape.length === 0 ? scalar : this.node('Expand', [scalar, this.integers(shape)])[0];
   }
 
   /** A vector of integers (shapes, axes, sizes). */
   integers(values: readonly number[]): string {
-    return this.#initializer([values.length], ELEMENT.int64, BigInt64Array.from(values, BigInt));
+    return this.data(values, [values.length], 'int64');
   }
 
-  #initializer(dims: number[], dataType: number, data: Float32Array | Float64Array | BigInt64Array): string {
-    const rawData = new Uint8Array(data.buffer);
-    const [name] = this.#shared(`${dataType}:${dims}:${rawData}`, () => {
+  /** A constant tensor of given numbers. */
+  data(values: NumberArray, shape: Shape, dtype: Dtype): string {
+    const rawData = bytesOf(values, dtype);
+    const content = rawData.length > SMALL ? `array ${this.#identity(values)}` : rawData;
+    const [name] = this.#shared(`${dtype}:${shape}:${content}`, () => {
       const fresh = `c${this.initializers.length}`;
-      this.initializers.push({ name: fresh, dims, dataType, rawData });
+      this.initializers.push({ name: fresh, dims: [...shape], dataType: ELEMENT[dtype], rawData });
       return [fresh];
     });
     return name;
+  }
+
+  /** A number that names this very array. */
+  #identity(values: NumberArray): number {
+    const known = this.#arrays.get(values) ?? this.#arrays.size;
+    this.#arrays.set(values, known);
+    return known;
   }
 
   #shared(key: string, make: () => readonly string[]): readonly string[] {
@@ -56,6 +80,19 @@ export class Emitter {
     const made = make();
     this.#known.set(key, made);
     return made;
+  }
+}
+
+function bytesOf(values: NumberArray, dtype: Dtype): Uint8Array {
+  switch (dtype) {
+    case 'float32':
+      return new Uint8Array(Float32Array.from(values).buffer);
+    case 'float64':
+      return new Uint8Array(Float64Array.from(values).buffer);
+    case 'int64':
+      return new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
+    default:
+      return Uint8Array.from(values);
   }
 }
 

@@ -58,7 +58,7 @@ const root = protobuf.Root.fromJSON({
 const modelType = root.lookupType('Model');
 
 /** ONNX element types. */
-export const ELEMENT = { float32: 1, int64: 7, float64: 11 } as const;
+export const ELEMENT = { float32: 1, int64: 7, bool: 9, float64: 11 } as const;
 /** ONNX attribute types. */
 export const ATTRIBUTE = { float: 1, int: 2, string: 3, ints: 7 } as const;
 

@@ -1,6 +1,7 @@
 /** Turns the reachable part of a graph into an ONNX model. */
 import { topological } from '../gradient.ts';
-import type { Node, Tensor } from '../tensor.ts';
+import { lowered } from '../lower.ts';
+import type { Node, Target, Tensor } from '../tensor.ts';
 import { Emitter } from './emitter.ts';
 import { ELEMENT, encodeModel, type OnnxModel, type OnnxValueInfo } from './schema.ts';
 
@@ -9,24 +10,26 @@ const OPSET = 18;
 const IR_VERSION = 9;
 
 export interface WriteOptions {
-  /** May ONNX Runtime's own operators be used? Default true; false gives a model for any runtime. */
-  readonly fused?: boolean;
+  /** What will run the graph. Default: ONNX Runtime on the CPU. */
+  readonly runtime?: Target['runtime'];
 }
 
 /** The model of named inputs and outputs. Nodes that no output needs are not written. */
 export function buildOnnx(
   inputs: Readonly<Record<string, Tensor>>,
   outputs: Readonly<Record<string, Tensor>>,
-  { fused = true }: WriteOptions = {},
+  { runtime = 'cpu' }: WriteOptions = {},
 ): OnnxModel {
-  const emitter = new Emitter(fused);
+  const target: Target = { runtime };
+  const emitter = new Emitter(target);
   const names = new Map<Node, readonly string[]>();
   const nameOf = ({ node, index }: Tensor) => names.get(node)![index];
-  for (const node of topological(...Object.values(outputs).map(({ node }) => node))) {
+  const results = lowered(Object.values(outputs), target);
+  for (const node of topological(...results.map(({ node }) => node))) {
     names.set(node, node.op.emit(node, node.inputs.map(nameOf), emitter));
   }
-  for (const [name, tensor] of Object.entries(outputs)) {
-    emitter.nodes.push({ opType: 'Identity', input: [nameOf(tensor)], output: [name], attribute: [] });
+  for (const [i, name] of Object.keys(outputs).entries()) {
+    emitter.nodes.push({ opType: 'Identity', input: [nameOf(results[i])], output: [name], attribute: [] });
   }
   return {
     irVersion: IR_VERSION,

@@ -1,0 +1,233 @@
+/** Convolutions in one and two dimensions. Layouts: inputs `[N, C, H, W]`, filters `[O, C/groups, kh, kw]`. */
+import { shapeError } from '../errors.ts';
+import { add } from './elementwise.ts';
+import { matmul } from './linear.ts';
+import { concat, dilate, pad, reshape, reverse, strided, transpose } from './shape.ts';
+import { type Op, type Shape, showShape, single, type Tensor } from './tensor.ts';
+
+export interface ConvOptions {
+  /** Steps between neighbouring outputs, `[h, w]`. Default 1. */
+  readonly strides?: readonly number[];
+  /** Zeros around the input, `[top, left, bottom, right]`. Default 0. */
+  readonly pads?: readonly number[];
+  /** Distance of neighbouring filter taps, `[h, w]`. Default 1. */
+  readonly dilations?: readonly number[];
+  /** Channels are cut into this many groups, each with filters of its own. Default 1. */
+  readonly groups?: number;
+}
+
+interface Geometry {
+  readonly strides: readonly number[];
+  readonly pads: readonly number[];
+  readonly dilations: readonly number[];
+  readonly groups: number;
+  readonly [name: string]: number | readonly number[];
+}
+
+const geometry = ({
+  strides = [1, 1],
+  pads = [0, 0, 0, 0],
+  dilations = [1, 1],
+  groups = 1,
+}: ConvOptions): Geometry => ({
+  strides,
+  pads,
+  dilations,
+  groups,
+});
+
+/** Spatial lengths after a convolution or pooling. */
+export const convLengths = (lengths: Shape, kernel: Shape, { strides, pads, dilations }: Omit<Geometry, 'groups'>) =>
+  lengths.map((n, i) => {
+    const reach = (dilations as Shape)[i] * (kernel[i] - 1) + 1;
+    return Math.floor((n + (pads as Shape)[i] + (pads as Shape)[i + 2] - reach) / (strides as Shape)[i]) + 1;
+  });
+
+/**
+ * The inputs that each filter tap meets: for each of the kh·kw taps, row by row, a tensor `[N, C, Ho, Wo]`. `x` is
+ * padded already.
+ */
+export function taps(x: Tensor, kernel: Shape, lengths: Shape, strides: Shape, dilations: Shape): Tensor[] {
+  const [n, c] = x.shape;
+  const [ho, wo] = lengths;
+  return Array.from({ length: kernel[0] * kernel[1] }, (_, tap) => {
+    const top = Math.floor(tap / kernel[1]) * dilations[0];
+    const left = (tap % kernel[1]) * dilations[1];
+    const ends = [n, c, top + (ho - 1) * strides[0] + 1, left + (wo - 1) * strides[1] + 1];
+    return strided(x, [0, 0, top, left], ends, [1, 1, ...strides]);
+  });
+}
+
+const spatialPad = (x: Tensor, [top, left, bottom, right]: Shape, value = 0) =>
+  pad(x, [0, 0, top, left], [0, 0, bottom, right], value);
+
+/** Patches `[groups, kh·kw·C/groups, N·Ho·Wo]`, with the batch in the columns, so that one product serves it whole. */
+function patches(x: Tensor, kernel: Shape, lengths: Shape, { strides, pads, dilations, groups }: Geometry): Tensor {
+  const [n, c] = x.shape;
+  const turned = transpose(spatialPad(x, pads), [1, 0, 2, 3]);
+  const columns = n * lengths[0] * lengths[1];
+  const each = taps(turned, kernel, lengths, strides, dilations).map((tap) =>
+    reshape(tap, [groups, c / groups, columns]),
+  );
+  return concat(each, 1);
+}
+
+/** The gradient of a convolution with respect to its filters. */
+function filterGradient(x: Tensor, dy: Tensor, filter: Shape, options: Geometry): Tensor {
+  const { groups } = options;
+  const [o, c, kh, kw] = filter;
+  const lengths = dy.shape.slice(2);
+  const columns = patches(x, [kh, kw], lengths, options);
+  const rows = reshape(transpose(dy, [1, 0, 2, 3]), [groups, o / groups, columns.shape[2]]);
+  const product = reshape(matmul(rows, columns, { transposeB: true }), [o, kh, kw, c]);
+  return transpose(product, [0, 3, 1, 2]);
+}
+
+const convOp: Op = {
+  name: 'conv',
+  gradient: ({ inputs: [x, w], attributes }, [dy]) => {
+    if (!dy) return [];
+    const options = attributes as unknown as Geometry;
+    const lengths = x.shape.slice(2);
+    return [convTransposeTo(dy, w, lengths, options), filterGradient(x, dy, w.shape, options)];
+  },
+  lower: ({ inputs: [x, w], attributes }) => {
+    if (x.dtype !== 'float64') return;
+    const options = attributes as unknown as Geometry;
+    const [o, c, ...kernel] = w.shape;
+    const lengths = convLengths(x.shape.slice(2), kernel, options);
+    const columns = patches(x, kernel, lengths, options);
+    const rows = reshape(transpose(w, [0, 2, 3, 1]), [options.groups, o / options.groups, kernel[0] * kernel[1] * c]);
+    return [transpose(reshape(matmul(rows, columns), [o, x.shape[0], ...lengths]), [1, 0, 2, 3])];
+  },
+  emit: ({ inputs: [, w], attributes }, names, emitter) => {
+    const { strides, pads, dilations, groups } = attributes as unknown as Geometry;
+    return emitter.node('Conv', names, { strides, pads, dilations, group: groups, kernel_shape: w.shape.slice(2) });
+  },
+};
+
+/** Σ over a window of x times filter (cross-correlation, as in every deep-learning framework): `[N, O, Ho, Wo]`. */
+export function conv(x: Tensor, w: Tensor, options: ConvOptions = {}): Tensor {
+  const full = geometry(options);
+  const [n, c, ...spatial] = x.shape;
+  const [o, perGroup, ...kernel] = w.shape;
+  const lengths = convLengths(spatial, kernel, full);
+  if (
+    x.shape.length !== 4 ||
+    w.shape.length !== 4 ||
+    c !== perGroup * full.groups ||
+    o % full.groups !== 0 ||
+    lengths.some((length) => length < 1)
+  ) {
+    throw shapeError(
+      `conv: expected an input [N, C, H, W] and filters [O, C/${full.groups}, kh, kw] that fit in it, got ` +
+        `${showShape(x.shape)} and ${showShape(w.shape)}. Check channels, groups and padding.`,
+    );
+  }
+  return single(convOp, [x, w], [n, o, ...lengths], { ...full });
+}
+
+const convTransposeOp: Op = {
+  name: 'convTranspose',
+  gradient: ({ inputs: [x, w], attributes }, [dy]) => {
+    if (!dy) return [];
+    const options = attributes as unknown as Geometry;
+    return [conv(dy, w, options), filterGradient(dy, x, w.shape, options)];
+  },
+  lower: ({ inputs: [x, w], attributes }, { runtime }) => {
+    const options = attributes as unknown as Geometry & { readonly lengths: Shape };
+    const unit = options.strides.every((n) => n === 1);
+    return x.dtype === 'float64' || (runtime === 'cpu' && unit) ? [asConv(x, w, options)] : undefined;
+  },
+  emit: ({ inputs: [x, w], attributes }, names, emitter) => {
+    const { strides, pads, dilations, groups, lengths } = attributes as unknown as Geometry & { lengths: Shape };
+    const output_padding = excess(x.shape.slice(2), w.shape.slice(2), lengths, { strides, pads, dilations });
+    const shape = { strides, pads, dilations, group: groups, kernel_shape: w.shape.slice(2), output_padding };
+    return emitter.node('ConvTranspose', names, shape);
+  },
+};
+
+/** Rows and columns at the far end of the result that no window of the convolution reached. */
+function excess(
+  from: Shape,
+  kernel: Shape,
+  to: Shape,
+  { strides, pads, dilations }: Omit<Geometry, 'groups'>,
+): number[] {
+  const at = (v: unknown, i: number) => (v as Shape)[i];
+  return to.map((n, i) => {
+    const reached = (from[i] - 1) * at(strides, i) + at(dilations, i) * (kernel[i] - 1) + 1;
+    return n + at(pads, i) + at(pads, i + 2) - reached;
+  });
+}
+
+/** The transposed convolution as a convolution of the spread input with the filters turned about. */
+function asConv(x: Tensor, w: Tensor, options: Geometry & { readonly lengths: Shape }): Tensor {
+  const { groups, strides, dilations, pads, lengths } = options;
+  const [o, c, ...kernel] = w.shape;
+  const grouped = reshape(w, [groups, o / groups, c, ...kernel]);
+  const filters = reshape(transpose(reverse(grouped, [3, 4]), [0, 2, 1, 3, 4]), [groups * c, o / groups, ...kernel]);
+  const over = excess(x.shape.slice(2), kernel, lengths, options);
+  const reach = kernel.map((k, i) => dilations[i] * (k - 1));
+  const around = [0, 1].map((i) => reach[i] - pads[i]);
+  const after = [0, 1].map((i) => reach[i] - pads[i + 2] + over[i]);
+  const spread = strides.reduce((sum: Tensor, step, i) => dilate(sum, 2 + i, step), x);
+  const outer = [...around, ...after];
+  const cut = crop(
+    spread,
+    outer.map((n) => Math.max(-n, 0)),
+  );
+  return conv(cut, filters, { pads: outer.map((n) => Math.max(n, 0)), dilations, groups });
+}
+
+function crop(x: Tensor, [top, left, bottom, right]: Shape): Tensor {
+  const [n, c, h, w] = x.shape;
+  return strided(x, [0, 0, top, left], [n, c, h - bottom, w - right]);
+}
+
+/** The adjoint of `conv` with these options, to inputs of the given height and width. */
+function convTransposeTo(x: Tensor, w: Tensor, lengths: Shape, options: Geometry): Tensor {
+  const shape = [x.shape[0], w.shape[1] * options.groups, ...lengths];
+  return single(convTransposeOp, [x, w], shape, { ...options, lengths });
+}
+
+/**
+ * Transposed convolution, the adjoint of `conv`: `x` `[N, O, H, W]` and filters `[O, C/groups, kh, kw]` to
+ * `[N, C, H', W']` with H' = (H−1)·stride + dilation·(kh−1) + 1 − pads + outputPadding.
+ */
+export function convTranspose(
+  x: Tensor,
+  w: Tensor,
+  options: ConvOptions & { readonly outputPadding?: readonly number[] } = {},
+): Tensor {
+  const full = geometry(options);
+  const { outputPadding = [0, 0] } = options;
+  const { strides, dilations, pads } = full;
+  if (x.shape.length !== 4 || w.shape.length !== 4 || x.shape[1] !== w.shape[0]) {
+    throw shapeError(
+      `convTranspose: expected an input [N, O, H, W] and filters [O, C, kh, kw], got ${showShape(x.shape)} and ` +
+        `${showShape(w.shape)}.`,
+    );
+  }
+  const lengths = x.shape.slice(2).map((n, i) => {
+    const whole = (n - 1) * strides[i] + dilations[i] * (w.shape[i + 2] - 1) + 1;
+    return whole - pads[i] - pads[i + 2] + outputPadding[i];
+  });
+  return convTransposeTo(x, w, lengths, full);
+}
+
+/** `conv` along one axis: `x` `[N, C, W]`, filters `[O, C/groups, k]`; pads `[left, right]`, strides and dilations `[w]`. */
+export function conv1d(x: Tensor, w: Tensor, { strides, pads, dilations, groups }: ConvOptions = {}): Tensor {
+  const flat = (t: Tensor) => reshape(t, [t.shape[0], t.shape[1], 1, t.shape[2]]);
+  const y = conv(flat(x), flat(w), {
+    ...(strides && { strides: [1, strides[0]] }),
+    ...(pads && { pads: [0, pads[0], 0, pads[1]] }),
+    ...(dilations && { dilations: [1, dilations[0]] }),
+    ...(groups && { groups }),
+  });
+  return reshape(y, [y.shape[0], y.shape[1], y.shape[3]]);
+}
+
+/** Adds a bias `[O]` to each channel of `[N, O, …]`. */
+export const addBias = (x: Tensor, bias: Tensor): Tensor =>
+  add(x, reshape(bias, [bias.shape[0], ...x.shape.slice(2).map(() => 1)]));

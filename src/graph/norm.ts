@@ -1,0 +1,77 @@
+/** Normalisations. */
+import { maximum } from './compare.ts';
+import { abs, add, div, mul, reciprocal, sqrt, square, sub } from './elementwise.ts';
+import { reduceMean } from './reduce.ts';
+import { reshape } from './shape.ts';
+import { checkAxis, composite, constant, type Tensor } from './tensor.ts';
+
+/** (x − mean)/√(variance + ε) over the axes. */
+function standardise(x: Tensor, axes: readonly number[], epsilon: number): Tensor {
+  return standardiser(axes, epsilon)(x);
+}
+
+const standardiser = (axes: readonly number[], epsilon: number) => {
+  const parts = (x: Tensor) => {
+    const centred = sub(x, reduceMean(x, axes, true));
+    const inverse = reciprocal(sqrt(add(reduceMean(square(centred), axes, true), constant(epsilon, x))));
+    return { centred, inverse };
+  };
+  return composite(
+    'standardise',
+    (x) => {
+      const { centred, inverse } = parts(x);
+      return mul(centred, inverse);
+    },
+    ([x], y, dy) => {
+      const along = mul(y, reduceMean(mul(dy, y), axes, true));
+      return [mul(sub(sub(dy, along), reduceMean(dy, axes, true)), parts(x).inverse)];
+    },
+  );
+};
+
+/** Layer normalisation over the last axis (Ba et al. 2016): scale `[D]`, bias `[D]` or none. */
+export function layerNorm(x: Tensor, scale: Tensor, bias?: Tensor, epsilon = 1e-5): Tensor {
+  const y = mul(standardise(x, [x.shape.length - 1], epsilon), scale);
+  return bias ? add(y, bias) : y;
+}
+
+/** x/√(mean x² + ε) · scale over the last axis (Zhang & Sennrich 2019). */
+export function rmsNorm(x: Tensor, scale: Tensor, epsilon = 1e-6): Tensor {
+  const meanSquare = reduceMean(square(x), [x.shape.length - 1], true);
+  return mul(div(x, sqrt(add(meanSquare, constant(epsilon, x)))), scale);
+}
+
+/** A vector over the channels of `[N, C, …]`. */
+const perChannel = (v: Tensor, x: Tensor): Tensor => reshape(v, [v.shape[0], ...x.shape.slice(2).map(() => 1)]);
+
+/** Group normalisation of `[N, C, …]` (Wu & He 2018): scale and bias `[C]`. `groups` = C is instance normalisation. */
+export function groupNorm(x: Tensor, groups: number, scale: Tensor, bias: Tensor, epsilon = 1e-5): Tensor {
+  const [n, c] = x.shape;
+  checkAxis('groupNorm', 1, x.shape);
+  const size = x.shape.slice(2).reduce((product, length) => product * length, c / groups);
+  const y = reshape(standardise(reshape(x, [n, groups, size]), [2], epsilon), x.shape);
+  return add(mul(y, perChannel(scale, x)), perChannel(bias, x));
+}
+
+/** Batch normalisation with frozen statistics (Ioffe & Szegedy 2015): an affine map of each channel. */
+export function batchNorm(
+  x: Tensor,
+  { scale, bias, mean, variance }: Readonly<Record<'scale' | 'bias' | 'mean' | 'variance', Tensor>>,
+  epsilon = 1e-5,
+): Tensor {
+  const slope = div(scale, sqrt(add(variance, constant(epsilon, x))));
+  return add(mul(x, perChannel(slope, x)), perChannel(sub(bias, mul(mean, slope)), x));
+}
+
+/** Parameters of filter response normalisation: ε a scalar `[1]`, the others `[C]`. */
+export type FrnParameters = Readonly<Record<'epsilon' | 'scale' | 'bias' | 'threshold', Tensor>>;
+
+/**
+ * Filter response normalisation with a thresholded linear unit (Singh & Krishnan 2020) of `[N, C, H, W]`:
+ * max(γ x/√(ν² + |ε|) + β, τ), ν² the mean of x² over the plane.
+ */
+export function frn(x: Tensor, { epsilon, scale, bias, threshold }: FrnParameters): Tensor {
+  const inverse = reciprocal(sqrt(add(reduceMean(square(x), [2, 3], true), abs(epsilon))));
+  const y = mul(x, mul(inverse, perChannel(scale, x)));
+  return maximum(add(y, perChannel(bias, x)), perChannel(threshold, x));
+}

@@ -1,0 +1,166 @@
+/** Pooling over windows of `[N, C, H, W]`. */
+import { shapeError } from '../errors.ts';
+import { equal } from './compare.ts';
+import { convLengths, taps } from './conv.ts';
+import { add, cast, div, mul, sub } from './elementwise.ts';
+import { reduceMean } from './reduce.ts';
+import { concat, expand, pad, reshape, strided } from './shape.ts';
+import { constant, data, type Op, outputOf, type Shape, showShape, single, type Tensor } from './tensor.ts';
+
+export interface PoolOptions {
+  /** Height and width of the window. */
+  readonly kernel: readonly number[];
+  /** Default: the kernel, so that windows do not overlap. */
+  readonly strides?: readonly number[];
+  /** `[top, left, bottom, right]`, default 0. */
+  readonly pads?: readonly number[];
+}
+
+interface Window {
+  readonly kernel: Shape;
+  readonly strides: Shape;
+  readonly pads: Shape;
+  readonly [name: string]: Shape;
+}
+
+const window = ({ kernel, strides = kernel, pads = [0, 0, 0, 0] }: PoolOptions): Window => ({ kernel, strides, pads });
+const UNIT = [1, 1];
+
+function pooled(name: string, x: Tensor, { kernel, strides, pads }: Window): number[] {
+  const lengths = convLengths(x.shape.slice(2), kernel, { strides, pads, dilations: UNIT });
+  if (x.shape.length !== 4 || lengths.some((n) => n < 1)) {
+    throw shapeError(`${name}: expected an input [N, C, H, W] of at least one window, got ${showShape(x.shape)}.`);
+  }
+  return [x.shape[0], x.shape[1], ...lengths];
+}
+
+/** Do windows tile the input without overlap, padding or rest? */
+const tiles = ({ kernel, strides, pads }: Window, x: Tensor): boolean =>
+  kernel.every((k, i) => k === strides[i] && x.shape[2 + i] % k === 0) && pads.every((n) => n === 0);
+
+/** The adjoint of `taps`: each tap's numbers back at their places, summed where windows overlap. */
+function untap(each: readonly Tensor[], to: Shape, win: Window): Tensor {
+  const [n, c, ho, wo] = each[0].shape;
+  const { kernel, strides, pads } = win;
+  const [kh, kw] = kernel;
+  if (kh === strides[0] && kw === strides[1] && to[2] === ho * kh && to[3] === wo * kw && pads.every((p) => p === 0)) {
+    const rows = Array.from({ length: kh }, (_, i) => {
+      const columns = each.slice(i * kw, (i + 1) * kw).map((tap) => reshape(tap, [n, c, ho, 1, wo, 1]));
+      return concat(columns, 5);
+    });
+    return reshape(concat(rows, 3), to);
+  }
+  const [top, left, bottom, right] = pads;
+  const padded = [n, c, to[2] + top + bottom, to[3] + left + right];
+  const placed = each.map((tap, t) => scatterTap(tap, padded, [Math.floor(t / kw), t % kw], strides));
+  const sum = placed.reduce((total, part) => add(total, part));
+  return strided(sum, [0, 0, top, left], [n, c, top + to[2], left + to[3]]);
+}
+
+/** A tap's numbers at `offset + stride·i` of zeros. */
+function scatterTap(tap: Tensor, to: Shape, offset: Shape, strides: Shape): Tensor {
+  const [n, c, ho, wo] = tap.shape;
+  const none = [0, 0, 0, 0, 0, 0];
+  const spread = reshape(pad(reshape(tap, [n, c, ho, 1, wo, 1]), none, [0, 0, 0, strides[0] - 1, 0, strides[1] - 1]), [
+    n,
+    c,
+    ho * strides[0],
+    wo * strides[1],
+  ]);
+  const fit = strided(
+    spread,
+    [0, 0, 0, 0],
+    [n, c, Math.min(ho * strides[0], to[2] - offset[0]), Math.min(wo * strides[1], to[3] - offset[1])],
+  );
+  return pad(fit, [0, 0, ...offset], [0, 0, to[2] - offset[0] - fit.shape[2], to[3] - offset[1] - fit.shape[3]]);
+}
+
+const maxPoolOp: Op = {
+  name: 'maxPool',
+  gradient: (node, [dy]) => {
+    if (!dy) return [];
+    const [x] = node.inputs;
+    const win = node.attributes as unknown as Window;
+    const { kernel, strides, pads } = win;
+    const y = outputOf(node, dy.shape);
+    const [top, left, bottom, right] = pads;
+    const wide = pad(x, [0, 0, top, left], [0, 0, bottom, right], LOWEST);
+    let free: Tensor | undefined;
+    const parts = taps(wide, kernel, dy.shape.slice(2), strides, UNIT).map((tap) => {
+      const hit = cast(equal(tap, y), x.dtype);
+      const first = free ? mul(hit, free) : hit;
+      free = free ? sub(free, first) : sub(constant(1, x), first);
+      return mul(first, dy);
+    });
+    return [untap(parts, x.shape, win)];
+  },
+  emit: ({ attributes }, names, emitter) => {
+    const { kernel, strides, pads } = attributes as unknown as Window;
+    return emitter.node('MaxPool', names, { kernel_shape: kernel, strides, pads });
+  },
+};
+
+/** Below every number that a network meets, and finite. */
+const LOWEST = -3e38;
+
+/** The largest number of each window. Of equal ones the first, row by row, gets the gradient. */
+export function maxPool(x: Tensor, options: PoolOptions): Tensor {
+  const win = window(options);
+  return single(maxPoolOp, [x], pooled('maxPool', x, win), { ...win });
+}
+
+const averagePoolOp: Op = {
+  name: 'averagePool',
+  gradient: ({ inputs: [x], attributes }, [dy]) => {
+    if (!dy) return [];
+    const win = attributes as unknown as Window;
+    const { kernel } = win;
+    const [n, c, ho, wo] = dy.shape;
+    const share = mul(dy, constant(1 / (kernel[0] * kernel[1]), dy));
+    if (tiles(win, x)) {
+      const wide = expand(reshape(share, [n, c, ho, 1, wo, 1]), [n, c, ho, kernel[0], wo, kernel[1]]);
+      return [reshape(wide, x.shape)];
+    }
+    const shares = Array.from({ length: kernel[0] * kernel[1] }, () => share);
+    return [untap(shares, x.shape, win)];
+  },
+  lower: (node) => {
+    const [x] = node.inputs;
+    if (x.dtype !== 'float64') return;
+    const win = node.attributes as unknown as Window;
+    const { kernel, strides, pads } = win;
+    const [top, left, bottom, right] = pads;
+    const wide = pad(x, [0, 0, top, left], [0, 0, bottom, right]);
+    const each = taps(wide, kernel, pooled('averagePool', x, win).slice(2), strides, UNIT);
+    const sum = each.reduce((total, tap) => add(total, tap));
+    return [mul(sum, constant(1 / each.length, x))];
+  },
+  emit: ({ attributes }, names, emitter) => {
+    const { kernel, strides, pads } = attributes as unknown as Window;
+    return emitter.node('AveragePool', names, { kernel_shape: kernel, strides, pads, count_include_pad: 1 });
+  },
+};
+
+/** The mean of each window; padding counts as zeros unless `excludePads`, which divides by what lies inside. */
+export function averagePool(x: Tensor, options: PoolOptions & { readonly excludePads?: boolean }): Tensor {
+  const win = window(options);
+  const shape = pooled('averagePool', x, win);
+  const mean = single(averagePoolOp, [x], shape, { ...win });
+  if (!options.excludePads || win.pads.every((n) => n === 0)) return mean;
+  return div(mean, insideShare(x, shape, win));
+}
+
+/** What share of each window lies inside the input `[1, 1, Ho, Wo]`. */
+function insideShare(x: Tensor, shape: Shape, { kernel, strides, pads }: Window): Tensor {
+  const along = [0, 1].map((i) =>
+    Array.from({ length: shape[2 + i] }, (_, at) => {
+      const from = at * strides[i] - pads[i];
+      return (Math.min(from + kernel[i], x.shape[2 + i]) - Math.max(from, 0)) / kernel[i];
+    }),
+  );
+  const values = along[0].flatMap((a) => along[1].map((b) => a * b));
+  return data(values, [1, 1, shape[2], shape[3]], x.dtype);
+}
+
+/** The mean of each channel: `[N, C, H, W]` to `[N, C]`. */
+export const globalAveragePool = (x: Tensor): Tensor => reduceMean(x, [2, 3]);
