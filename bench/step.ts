@@ -12,7 +12,7 @@ import { normals } from '../src/math/random.ts';
 import { fold, rootKey, stream } from '../src/math/threefry.ts';
 import { likelihood } from '../src/models/likelihood.ts';
 import { mlp } from '../src/models/mlp.ts';
-import { bayesianNetwork, networkLogDensity, posteriorGraph } from '../src/models/posterior.ts';
+import { bayesianNetwork, initial, networkLogDensity, posteriorGraph } from '../src/models/posterior.ts';
 import { stepAsync } from '../src/samplers/drive.ts';
 import { SMILE_NAMES, smileSampler } from '../src/samplers/smile.ts';
 
@@ -40,7 +40,7 @@ const batches = batchStream(
 const scaling = { priorScale: 1, factor: batches.scale };
 const graph = await compile(posteriorGraph(network, CHAINS, BATCH, scaling));
 const density = networkLogDensity(graph, network.dim, scaling);
-const start = Float64Array.from(keys.flatMap((key) => [...network.model.initial(key), 0]));
+const start = Float64Array.from(keys.flatMap((key) => [...initial(network, key)]));
 const feeds = { theta: start, ...batches.at(0) };
 
 const timed = async (work: () => Promise<unknown>) => {

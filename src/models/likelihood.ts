@@ -4,7 +4,23 @@
  * Symbols: μ mean, s = log σ, C chains, B rows, K classes. Shapes: outputs `[C, K or 1 or 2, B]`, targets `[C, 1, B]`
  * (standardised) or one-hot `[C, K, B]`, log likelihood of each row `[C, B]`.
  */
-import { add, constant, exp, logSumExp, mul, neg, reduceSum, slice, square, sub, type Tensor } from '../graph/index.ts';
+import {
+  add,
+  constant,
+  crossEntropy,
+  exp,
+  filled,
+  logSumExp,
+  matmul,
+  mul,
+  neg,
+  reduceSum,
+  reshape,
+  slice,
+  square,
+  sub,
+  type Tensor,
+} from '../graph/index.ts';
 import type { Parameter } from './model.ts';
 
 export type LikelihoodName = 'gaussian' | 'gaussian-per-input' | 'softmax';
@@ -15,7 +31,7 @@ export interface Likelihood {
   readonly outputs: number;
   /** Rows of the target tensor: 1, or K one-hot. */
   readonly targets: number;
-  /** Parameters of its own, sampled with the network's; they start at 0. */
+  /** Parameters of its own, sampled with the network's. */
   readonly parameters: readonly Parameter[];
   /** log p(y | outputs) of every row, `[C, B]`. */
   logLikelihood(outputs: Tensor, own: Readonly<Record<string, Tensor>>, y: Tensor): Tensor;
@@ -39,7 +55,7 @@ const gaussian: Likelihood = {
   name: 'gaussian',
   outputs: 1,
   targets: 1,
-  parameters: [{ name: LOG_SIGMA, shape: [1, 1] }],
+  parameters: [{ name: LOG_SIGMA, shape: [1, 1], start: { constant: 0 } }],
   logLikelihood: (outputs, own, y) => gaussianLogDensity(y, outputs, own[LOG_SIGMA]),
   predict: (outputs, own) => ({ mean: outputs, logSigma: own[LOG_SIGMA] }),
 };
@@ -64,6 +80,25 @@ const softmax = (classes: number): Likelihood => ({
 });
 
 const logSoftmax = (logits: Tensor): Tensor => sub(logits, logSumExp(logits, 1));
+
+/**
+ * A class at each of several places of a row (the next character at each place of a text): targets `[C, places, B]` are
+ * class indices, outputs `[C, K, places·B]`, the log likelihood of a row sums over its places.
+ */
+export const tokens = (classes: number, places: number): Likelihood => ({
+  name: 'softmax',
+  outputs: classes,
+  targets: places,
+  parameters: [],
+  logLikelihood: (outputs, _own, y) => {
+    const [chains, , rows] = y.shape;
+    const each = crossEntropy(outputs, reshape(y, [chains, places * rows]), 1);
+    // A product with ones: the runtime's own sum takes another order where there is one chain.
+    const sums = matmul(filled(-1, [chains, 1, places], y.dtype), reshape(each, y.shape));
+    return reshape(sums, [chains, rows]);
+  },
+  predict: (outputs) => ({ logProbability: logSoftmax(outputs) }),
+});
 
 /** The likelihood of that name; `classes` counts for softmax. */
 export function likelihood(name: LikelihoodName, classes: number): Likelihood {

@@ -1,9 +1,6 @@
 /** Multi-layer perceptron: dense layers with one activation, a linear last layer. */
 import { add, gelu, matmul, relu, silu, type Tensor, tanh } from '../graph/index.ts';
-import { normals } from '../math/random.ts';
-import { fold } from '../math/threefry.ts';
 import type { Model, Parameter } from './model.ts';
-import { sizeOf } from './model.ts';
 
 const ACTIVATIONS = { relu, tanh, gelu, silu } satisfies Record<string, (x: Tensor) => Tensor>;
 export type Activation = keyof typeof ACTIVATIONS;
@@ -27,22 +24,12 @@ export function mlp({ inputs, hidden, outputs, activation }: MlpOptions): Model 
     .slice(1)
     .map((width, i) => ({ weight: `weight${i + 1}`, bias: `bias${i + 1}`, width, fanIn: widths[i] }));
   const parameters: Parameter[] = layers.flatMap(({ weight, bias, width, fanIn }) => [
-    { name: weight, shape: [width, fanIn] },
-    { name: bias, shape: [width, 1] },
+    { name: weight, shape: [width, fanIn], start: { fanIn } },
+    { name: bias, shape: [width, 1], start: { constant: 0 } },
   ]);
   return {
     name: `mlp ${widths.join('-')} ${activation}`,
     parameters,
-
-    initial(key) {
-      const parts = parameters.map(({ shape }, i) => {
-        const values = new Float64Array(sizeOf(shape));
-        if (i % 2 === 1) return values;
-        normals(fold(key, i), values);
-        return values.map((z) => z / Math.sqrt(shape[1]));
-      });
-      return Float64Array.from(parts.flatMap((values) => [...values]));
-    },
 
     forward(named, x) {
       return layers.reduce((h, { weight, bias }, i) => {

@@ -1,9 +1,9 @@
 /** The posterior of a network: log p(θ | D) = log prior + (N/|b|) Σ_{i∈b} log p(y_i | x_i, θ) + const. */
 import { add, cast, constant, type Dtype, gradient, input, mul, type Tensor } from '../graph/index.ts';
 import { sumOf, sumOfSquares } from '../math/sums.ts';
-import type { CompiledGraph, LogDensity } from '../types.ts';
+import type { CompiledGraph, Key, LogDensity } from '../types.ts';
 import type { Likelihood } from './likelihood.ts';
-import { dimensionOf, type Model, type Parameter, unflatten } from './model.ts';
+import { dimensionOf, type Model, type Parameter, startValues, unflatten } from './model.ts';
 
 /** A mini-batch for a block of C chains, features before rows. */
 export interface NetworkBatch {
@@ -34,6 +34,15 @@ export interface BayesianNetwork {
 export function bayesianNetwork(model: Model, likelihood: Likelihood, inputs: number): BayesianNetwork {
   const parameters = [...model.parameters, ...likelihood.parameters];
   return { model, likelihood, parameters, dim: dimensionOf(parameters), inputs };
+}
+
+/** Start values of one chain `[d]`. */
+export function initial({ model, likelihood, parameters, dim }: BayesianNetwork, key: Key): Float64Array {
+  if (!model.initial) return startValues(parameters, key);
+  const values = new Float64Array(dim);
+  values.set(model.initial(key));
+  values.set(startValues(likelihood.parameters, key), dimensionOf(model.parameters));
+  return values;
 }
 
 interface Forward {

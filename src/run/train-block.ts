@@ -5,7 +5,13 @@ import { sumOf } from '../math/sums.ts';
 import { stream } from '../math/threefry.ts';
 import { LOG_SIGMA } from '../models/likelihood.ts';
 import { sizeOf } from '../models/model.ts';
-import { type BayesianNetwork, likelihoodGraph, networkLogDensity, posteriorGraph } from '../models/posterior.ts';
+import {
+  type BayesianNetwork,
+  initial,
+  likelihoodGraph,
+  networkLogDensity,
+  posteriorGraph,
+} from '../models/posterior.ts';
 import { runPaths } from '../store/rundir.ts';
 import { writeTensors } from '../store/safetensors.ts';
 import { untrained, warmStart } from '../train/warm-start.ts';
@@ -74,7 +80,7 @@ export async function trainBlock(
 function starts(network: BayesianNetwork, keys: readonly (readonly [number, number])[]): Float64Array {
   const start = new Float64Array(keys.length * network.dim);
   keys.forEach((key, c) => {
-    start.set(network.model.initial(stream(key, 'init')), c * network.dim);
+    start.set(initial(network, stream(key, 'init')), c * network.dim);
   });
   return start;
 }

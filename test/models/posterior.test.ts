@@ -8,7 +8,13 @@ import { fold, rootKey } from '../../src/math/threefry.ts';
 import { type Likelihood, likelihood } from '../../src/models/likelihood.ts';
 import { type Activation, mlp } from '../../src/models/mlp.ts';
 import { dimensionOf } from '../../src/models/model.ts';
-import { bayesianNetwork, type NetworkBatch, networkLogDensity, posteriorGraph } from '../../src/models/posterior.ts';
+import {
+  bayesianNetwork,
+  initial,
+  type NetworkBatch,
+  networkLogDensity,
+  posteriorGraph,
+} from '../../src/models/posterior.ts';
 import { stepAsync } from '../../src/samplers/drive.ts';
 import { smileSampler } from '../../src/samplers/smile.ts';
 
@@ -27,8 +33,9 @@ describe('network posterior', () => {
     ]) {
       const model = mlp({ inputs, hidden: [16, 16, 16], outputs: 1, activation: 'relu' });
       expect(dimensionOf(model.parameters)).toBe(count);
-      expect(bayesianNetwork(model, likelihood('gaussian', 1), inputs).dim).toBe(count + 1);
-      expect(model.initial([1, 2]).length).toBe(count);
+      const network = bayesianNetwork(model, likelihood('gaussian', 1), inputs);
+      expect(network.dim).toBe(count + 1);
+      expect(initial(network, [1, 2]).length).toBe(count + 1);
     }
   });
 
