@@ -48,6 +48,7 @@ async function create(model: Uint8Array, threads: number): Promise<InferenceSess
       executionMode: 'sequential',
       graphOptimizationLevel: 'all',
       logSeverityLevel: 3,
+      ...(process.env.PROF && { enableProfiling: true, profileFilePrefix: process.env.PROF }),
       ...(threads > 1 && { extra: { session: { intra_op: { allow_spinning: '0' } } } }),
     });
   } catch (cause) {

@@ -1,5 +1,5 @@
 /** Comparisons, which give `bool`, and what chooses by them. */
-import { mul, unary } from './elementwise.ts';
+import { cast, mul, sub, unary } from './elementwise.ts';
 import { reduceTo } from './reduce.ts';
 import { broadcastShape, constant, filled, type Op, sharedDtype, single, type Tensor } from './tensor.ts';
 
@@ -47,10 +47,23 @@ export function select(condition: Tensor, a: Tensor, b: Tensor): Tensor {
   return single(selectOp, [condition, a, b], shape, {}, dtype);
 }
 
+function extreme(name: string, type: string, wins: (a: Tensor, b: Tensor) => Tensor) {
+  const op: Op = {
+    name,
+    gradient: ({ inputs: [a, b] }, [dy]) => {
+      if (!dy) return [];
+      const first = mul(dy, cast(wins(a, b), dy.dtype));
+      return [reduceTo(first, a.shape), reduceTo(sub(dy, first), b.shape)];
+    },
+    emit: (_node, inputs, emitter) => emitter.node(type, inputs),
+  };
+  return (a: Tensor, b: Tensor): Tensor => single(op, [a, b], broadcastShape(name, a.shape, b.shape));
+}
+
 /** The larger of two. Where they are equal the gradient goes to `a`. */
-export const maximum = (a: Tensor, b: Tensor): Tensor => select(greaterOrEqual(a, b), a, b);
+export const maximum = extreme('maximum', 'Max', (a, b) => greaterOrEqual(a, b));
 /** The smaller of two. Where they are equal the gradient goes to `a`. */
-export const minimum = (a: Tensor, b: Tensor): Tensor => select(greaterOrEqual(b, a), a, b);
+export const minimum = extreme('minimum', 'Min', (a, b) => greaterOrEqual(b, a));
 
 /** `x` kept within bounds; its gradient is 0 outside and 1 on the bounds. */
 export const clip = (x: Tensor, low: number, high: number): Tensor =>

@@ -2,6 +2,7 @@
 import { shapeError } from '../errors.ts';
 import { add } from './elementwise.ts';
 import { matmul } from './linear.ts';
+import { reduceSum } from './reduce.ts';
 import { concat, dilate, pad, reshape, reverse, strided, transpose } from './shape.ts';
 import { type Op, type Shape, showShape, single, type Tensor } from './tensor.ts';
 
@@ -85,20 +86,21 @@ function filterGradient(x: Tensor, dy: Tensor, filter: Shape, options: Geometry)
 
 const convOp: Op = {
   name: 'conv',
-  gradient: ({ inputs: [x, w], attributes }, [dy]) => {
+  gradient: ({ inputs: [x, w, bias], attributes }, [dy]) => {
     if (!dy) return [];
     const options = attributes as unknown as Geometry;
-    const lengths = x.shape.slice(2);
-    return [convTransposeTo(dy, w, lengths, options), filterGradient(x, dy, w.shape, options)];
+    const dx = convTransposeTo(dy, w, x.shape.slice(2), options);
+    return [dx, filterGradient(x, dy, w.shape, options), ...(bias ? [reduceSum(reduceSum(dy, [2, 3]), [0])] : [])];
   },
-  lower: ({ inputs: [x, w], attributes }) => {
+  lower: ({ inputs: [x, w, bias], attributes }) => {
     if (x.dtype !== 'float64') return;
     const options = attributes as unknown as Geometry;
     const [o, c, ...kernel] = w.shape;
     const lengths = convLengths(x.shape.slice(2), kernel, options);
     const columns = patches(x, kernel, lengths, options);
     const rows = reshape(transpose(w, [0, 2, 3, 1]), [options.groups, o / options.groups, kernel[0] * kernel[1] * c]);
-    return [transpose(reshape(matmul(rows, columns), [o, x.shape[0], ...lengths]), [1, 0, 2, 3])];
+    const y = transpose(reshape(matmul(rows, columns), [o, x.shape[0], ...lengths]), [1, 0, 2, 3]);
+    return [bias ? add(y, reshape(bias, [o, 1, 1])) : y];
   },
   emit: ({ inputs: [, w], attributes }, names, emitter) => {
     const { strides, pads, dilations, groups } = attributes as unknown as Geometry;
@@ -106,8 +108,15 @@ const convOp: Op = {
   },
 };
 
-/** Σ over a window of x times filter (cross-correlation, as in every deep-learning framework): `[N, O, Ho, Wo]`. */
-export function conv(x: Tensor, w: Tensor, options: ConvOptions = {}): Tensor {
+/**
+ * Σ over a window of x times filter (cross-correlation, as in every deep-learning framework), plus a bias `[O]` where
+ * there is one: `[N, O, Ho, Wo]`.
+ */
+export function conv(
+  x: Tensor,
+  w: Tensor,
+  { bias, ...options }: ConvOptions & { readonly bias?: Tensor } = {},
+): Tensor {
   const full = geometry(options);
   const [n, c, ...spatial] = x.shape;
   const [o, perGroup, ...kernel] = w.shape;
@@ -124,7 +133,7 @@ export function conv(x: Tensor, w: Tensor, options: ConvOptions = {}): Tensor {
         `${showShape(x.shape)} and ${showShape(w.shape)}. Check channels, groups and padding.`,
     );
   }
-  return single(convOp, [x, w], [n, o, ...lengths], { ...full });
+  return single(convOp, bias ? [x, w, bias] : [x, w], [n, o, ...lengths], { ...full });
 }
 
 const convTransposeOp: Op = {
@@ -134,11 +143,8 @@ const convTransposeOp: Op = {
     const options = attributes as unknown as Geometry;
     return [conv(dy, w, options), filterGradient(dy, x, w.shape, options)];
   },
-  lower: ({ inputs: [x, w], attributes }, { runtime }) => {
-    const options = attributes as unknown as Geometry & { readonly lengths: Shape };
-    const unit = options.strides.every((n) => n === 1);
-    return x.dtype === 'float64' || (runtime === 'cpu' && unit) ? [asConv(x, w, options)] : undefined;
-  },
+  lower: ({ inputs: [x, w], attributes }) =>
+    x.dtype === 'float64' ? [asConv(x, w, attributes as unknown as Geometry & { readonly lengths: Shape })] : undefined,
   emit: ({ inputs: [x, w], attributes }, names, emitter) => {
     const { strides, pads, dilations, groups, lengths } = attributes as unknown as Geometry & { lengths: Shape };
     const output_padding = excess(x.shape.slice(2), w.shape.slice(2), lengths, { strides, pads, dilations });
@@ -217,17 +223,22 @@ export function convTranspose(
 }
 
 /** `conv` along one axis: `x` `[N, C, W]`, filters `[O, C/groups, k]`; pads `[left, right]`, strides and dilations `[w]`. */
-export function conv1d(x: Tensor, w: Tensor, { strides, pads, dilations, groups }: ConvOptions = {}): Tensor {
+export function conv1d(
+  x: Tensor,
+  w: Tensor,
+  {
+    strides: [stride] = [1],
+    pads: [left, right] = [0, 0],
+    dilations: [dilation] = [1],
+    ...rest
+  }: Parameters<typeof conv>[2] = {},
+): Tensor {
   const flat = (t: Tensor) => reshape(t, [t.shape[0], t.shape[1], 1, t.shape[2]]);
   const y = conv(flat(x), flat(w), {
-    ...(strides && { strides: [1, strides[0]] }),
-    ...(pads && { pads: [0, pads[0], 0, pads[1]] }),
-    ...(dilations && { dilations: [1, dilations[0]] }),
-    ...(groups && { groups }),
+    strides: [1, stride],
+    pads: [0, left, 0, right],
+    dilations: [1, dilation],
+    ...rest,
   });
   return reshape(y, [y.shape[0], y.shape[1], y.shape[3]]);
 }
-
-/** Adds a bias `[O]` to each channel of `[N, O, …]`. */
-export const addBias = (x: Tensor, bias: Tensor): Tensor =>
-  add(x, reshape(bias, [bias.shape[0], ...x.shape.slice(2).map(() => 1)]));

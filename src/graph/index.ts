@@ -14,7 +14,7 @@ export {
 } from './activation.ts';
 export { attention } from './attention.ts';
 export { clip, equal, greater, greaterOrEqual, maximum, minimum, not, relu, select } from './compare.ts';
-export { addBias, type ConvOptions, conv, conv1d, convTranspose } from './conv.ts';
+export { type ConvOptions, conv, conv1d, convTranspose } from './conv.ts';
 export { einsum } from './einsum.ts';
 export {
   abs,

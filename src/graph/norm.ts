@@ -1,7 +1,7 @@
 /** Normalisations. */
-import { maximum } from './compare.ts';
-import { abs, add, div, mul, reciprocal, sqrt, square, sub } from './elementwise.ts';
-import { reduceMean } from './reduce.ts';
+import { greater, maximum } from './compare.ts';
+import { abs, add, cast, div, mul, reciprocal, sign, sqrt, square, sub } from './elementwise.ts';
+import { reduceMean, reduceSum } from './reduce.ts';
 import { reshape } from './shape.ts';
 import { checkAxis, composite, constant, type Tensor } from './tensor.ts';
 
@@ -66,12 +66,41 @@ export function batchNorm(
 /** Parameters of filter response normalisation: ε a scalar `[1]`, the others `[C]`. */
 export type FrnParameters = Readonly<Record<'epsilon' | 'scale' | 'bias' | 'threshold', Tensor>>;
 
+/** The factor γ/√(ν² + |ε|) of each plane `[N, C, 1, 1]`, and the root without γ. */
+function frnFactors(x: Tensor, epsilon: Tensor, scale: Tensor) {
+  const inverse = reciprocal(sqrt(add(reduceMean(square(x), [2, 3], true), abs(epsilon))));
+  return { inverse, factor: mul(inverse, perChannel(scale, x)) };
+}
+
+const frnComposite = composite(
+  'frn',
+  (x, epsilon, scale, bias, threshold) => {
+    const y = add(mul(x, frnFactors(x, epsilon, scale).factor), perChannel(bias, x));
+    return maximum(y, perChannel(threshold, x));
+  },
+  ([x, epsilon, scale, , threshold], y, dy) => {
+    const { inverse, factor } = frnFactors(x, epsilon, scale);
+    const passed = mul(dy, cast(greater(y, perChannel(threshold, x)), x.dtype));
+    const planes = (t: Tensor) => reduceSum(t, [2, 3], true);
+    const channels = (t: Tensor) => reshape(reduceSum(t, [0]), scale.shape);
+    const through = channels(planes(passed));
+    const along = planes(mul(passed, x));
+    // d/d(ν² + |ε|) of each plane's output is −½ γ x · inverse³.
+    const pull = mul(mul(along, factor), square(inverse));
+    const area = constant(1 / (x.shape[2] * x.shape[3]), x);
+    return [
+      sub(mul(passed, factor), mul(x, mul(pull, area))),
+      mul(mul(reshape(reduceSum(pull, [0, 1, 2, 3]), [1]), constant(-0.5, x)), sign(epsilon)),
+      channels(mul(along, inverse)),
+      through,
+      sub(channels(planes(dy)), through),
+    ];
+  },
+);
+
 /**
  * Filter response normalisation with a thresholded linear unit (Singh & Krishnan 2020) of `[N, C, H, W]`:
- * max(γ x/√(ν² + |ε|) + β, τ), ν² the mean of x² over the plane.
+ * max(γ x/√(ν² + |ε|) + β, τ), ν² the mean of x² over the plane. On the threshold the gradient goes to τ.
  */
-export function frn(x: Tensor, { epsilon, scale, bias, threshold }: FrnParameters): Tensor {
-  const inverse = reciprocal(sqrt(add(reduceMean(square(x), [2, 3], true), abs(epsilon))));
-  const y = mul(x, mul(inverse, perChannel(scale, x)));
-  return maximum(add(y, perChannel(bias, x)), perChannel(threshold, x));
-}
+export const frn = (x: Tensor, { epsilon, scale, bias, threshold }: FrnParameters): Tensor =>
+  frnComposite(x, epsilon, scale, bias, threshold);

@@ -3,8 +3,9 @@ import { shapeError } from '../errors.ts';
 import { equal } from './compare.ts';
 import { convLengths, taps } from './conv.ts';
 import { add, cast, div, mul, sub } from './elementwise.ts';
+import { matmul } from './linear.ts';
 import { reduceMean } from './reduce.ts';
-import { concat, expand, pad, reshape, strided } from './shape.ts';
+import { concat, pad, reshape, strided } from './shape.ts';
 import { constant, data, type Op, outputOf, type Shape, showShape, single, type Tensor } from './tensor.ts';
 
 export interface PoolOptions {
@@ -33,10 +34,6 @@ function pooled(name: string, x: Tensor, { kernel, strides, pads }: Window): num
   }
   return [x.shape[0], x.shape[1], ...lengths];
 }
-
-/** Do windows tile the input without overlap, padding or rest? */
-const tiles = ({ kernel, strides, pads }: Window, x: Tensor): boolean =>
-  kernel.every((k, i) => k === strides[i] && x.shape[2 + i] % k === 0) && pads.every((n) => n === 0);
 
 /** The adjoint of `taps`: each tap's numbers back at their places, summed where windows overlap. */
 function untap(each: readonly Tensor[], to: Shape, win: Window): Tensor {
@@ -109,31 +106,34 @@ export function maxPool(x: Tensor, options: PoolOptions): Tensor {
   return single(maxPoolOp, [x], pooled('maxPool', x, win), { ...win });
 }
 
+/** The means of windows along one axis as a matrix `[lengths out, length in]`: row o has 1/k where window o reaches. */
+function windowMeans(from: number, to: number, kernel: number, stride: number, pad: number, like: Tensor): Tensor {
+  const values = new Float64Array(to * from);
+  for (let o = 0; o < to; o++) {
+    const start = o * stride - pad;
+    values.fill(1 / kernel, o * from + Math.max(start, 0), o * from + Math.min(start + kernel, from));
+  }
+  return data(values, [to, from], like.dtype);
+}
+
+/** Mean pooling is a matrix along each axis, A x Bᵀ. */
+function poolMatrices(x: Tensor, to: Shape, { kernel, strides, pads }: Window): Tensor[] {
+  return [0, 1].map((i) => windowMeans(x.shape[2 + i], to[2 + i], kernel[i], strides[i], pads[i], x));
+}
+
 const averagePoolOp: Op = {
   name: 'averagePool',
   gradient: ({ inputs: [x], attributes }, [dy]) => {
     if (!dy) return [];
-    const win = attributes as unknown as Window;
-    const { kernel } = win;
-    const [n, c, ho, wo] = dy.shape;
-    const share = mul(dy, constant(1 / (kernel[0] * kernel[1]), dy));
-    if (tiles(win, x)) {
-      const wide = expand(reshape(share, [n, c, ho, 1, wo, 1]), [n, c, ho, kernel[0], wo, kernel[1]]);
-      return [reshape(wide, x.shape)];
-    }
-    const shares = Array.from({ length: kernel[0] * kernel[1] }, () => share);
-    return [untap(shares, x.shape, win)];
+    const [rows, columns] = poolMatrices(x, dy.shape, attributes as unknown as Window);
+    return [matmul(rows, matmul(dy, columns), { transposeA: true })];
   },
   lower: (node) => {
     const [x] = node.inputs;
     if (x.dtype !== 'float64') return;
     const win = node.attributes as unknown as Window;
-    const { kernel, strides, pads } = win;
-    const [top, left, bottom, right] = pads;
-    const wide = pad(x, [0, 0, top, left], [0, 0, bottom, right]);
-    const each = taps(wide, kernel, pooled('averagePool', x, win).slice(2), strides, UNIT);
-    const sum = each.reduce((total, tap) => add(total, tap));
-    return [mul(sum, constant(1 / each.length, x))];
+    const [rows, columns] = poolMatrices(x, pooled('averagePool', x, win), win);
+    return [matmul(rows, matmul(x, columns, { transposeB: true }))];
   },
   emit: ({ attributes }, names, emitter) => {
     const { kernel, strides, pads } = attributes as unknown as Window;

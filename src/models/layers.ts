@@ -1,5 +1,5 @@
 /** Layers: the parameters each brings and what it computes. Inputs are rows `[N, D]` or images `[N, C, H, W]`. */
-import { add, addBias, conv, type FrnParameters, frn, layerNorm, matmul, type Tensor } from '../graph/index.ts';
+import { add, conv, type FrnParameters, frn, layerNorm, matmul, type Tensor } from '../graph/index.ts';
 import type { Parameter } from './model.ts';
 
 /** Parameters of one chain by name. */
@@ -46,8 +46,11 @@ export function convolution(
     parameters: bias ? [weight, offset] : [weight],
     apply(named, x) {
       const pads = padding === 'same' ? samePads(x.shape.slice(2), kernel, stride) : [0, 0, 0, 0];
-      const y = conv(x, named[weight.name], { strides: [stride, stride], pads });
-      return bias ? addBias(y, named[offset.name]) : y;
+      return conv(x, named[weight.name], {
+        strides: [stride, stride],
+        pads,
+        ...(bias && { bias: named[offset.name] }),
+      });
     },
   };
 }
