@@ -1,8 +1,9 @@
 /** Activation functions. */
 import erfc from '@stdlib/math-base-special-erfc';
 import { greater, relu, select } from './compare.ts';
-import { abs, add, div, exp, log, mul, neg, square, sub, unary } from './elementwise.ts';
+import { abs, add, div, exp, log, mul, neg, square, sub } from './elementwise.ts';
 import { composite, constant, type Tensor } from './tensor.ts';
+import { unary } from './unary.ts';
 
 export const tanh = unary('tanh', 'Tanh', Math.tanh, (x, y, dy) => mul(dy, sub(constant(1, x), square(y))));
 

@@ -1,7 +1,8 @@
 /** Comparisons, which give `bool`, and what chooses by them. */
-import { cast, mul, sub, unary } from './elementwise.ts';
+import { cast, mul, sub } from './elementwise.ts';
 import { reduceTo } from './reduce.ts';
 import { broadcastShape, constant, filled, type Op, sharedDtype, single, type Tensor } from './tensor.ts';
+import { unary } from './unary.ts';
 
 function comparison(name: string, type: string): (a: Tensor, b: Tensor) => Tensor {
   const op: Op = {

@@ -9,11 +9,11 @@ import {
   type Dtype,
   filled,
   type Op,
-  outputOf,
   sameShape,
   single,
   type Tensor,
 } from './tensor.ts';
+import { unary } from './unary.ts';
 
 type Partials = (a: Tensor, b: Tensor, dy: Tensor) => readonly [Tensor, Tensor];
 
@@ -37,31 +37,6 @@ function binary(
     const [left, right] = [constantValue(a), constantValue(b)];
     if (left !== undefined && right !== undefined) return filled(fold(left, right), shape, a.dtype);
     return single(op, [a, b], shape);
-  };
-}
-
-/** An elementwise function of one tensor; `partial` is dy times its derivative. */
-export function unary(
-  name: string,
-  type: string,
-  fold: (x: number) => number,
-  partial: (x: Tensor, y: Tensor, dy: Tensor) => Tensor | undefined,
-  lower?: (x: Tensor) => Tensor | undefined,
-): (x: Tensor) => Tensor {
-  const op: Op = {
-    name,
-    gradient: (node, [dy]) => [dy && partial(node.inputs[0], outputOf(node), dy)],
-    emit: (_node, inputs, emitter) => emitter.node(type, inputs),
-    ...(lower && {
-      lower: ({ inputs: [x] }) => {
-        const lowered = lower(x);
-        return lowered && [lowered];
-      },
-    }),
-  };
-  return (x) => {
-    const value = constantValue(x);
-    return value === undefined ? single(op, [x], x.shape) : filled(fold(value), x.shape, x.dtype);
   };
 }
 

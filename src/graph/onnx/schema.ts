@@ -1,4 +1,4 @@
-/** The part of the ONNX protobuf schema (github.com/onnx/onnx, onnx.proto) that we write, by its published field numbers. */
+/** The part of the ONNX protobuf schema (github.com/onnx/onnx, onnx.proto) that we read and write, by its published field numbers. */
 import protobuf from 'protobufjs';
 
 const one = (type: string, id: number) => ({ type, id });
@@ -12,8 +12,20 @@ const root = protobuf.Root.fromJSON({
     TensorType: { fields: { elemType: one('int32', 1), shape: one('TensorShape', 2) } },
     Type: { fields: { tensorType: one('TensorType', 1) } },
     ValueInfo: { fields: { name: one('string', 1), type: one('Type', 2) } },
+    Entry: { fields: { key: one('string', 1), value: one('string', 2) } },
     Tensor: {
-      fields: { dims: many('int64', 1), dataType: one('int32', 2), name: one('string', 8), rawData: one('bytes', 9) },
+      fields: {
+        dims: many('int64', 1),
+        dataType: one('int32', 2),
+        floatData: many('float', 4),
+        int32Data: many('int32', 5),
+        int64Data: many('int64', 7),
+        name: one('string', 8),
+        rawData: one('bytes', 9),
+        doubleData: many('double', 10),
+        externalData: many('Entry', 13),
+        dataLocation: one('int32', 14),
+      },
     },
     Attribute: {
       fields: {
@@ -21,6 +33,9 @@ const root = protobuf.Root.fromJSON({
         f: one('float', 2),
         i: one('int64', 3),
         s: one('bytes', 4),
+        t: one('Tensor', 5),
+        g: one('Graph', 6),
+        floats: many('float', 7),
         ints: many('int64', 8),
         type: one('int32', 20),
       },
@@ -56,6 +71,7 @@ const root = protobuf.Root.fromJSON({
 });
 
 const modelType = root.lookupType('Model');
+const tensorType = root.lookupType('Tensor');
 
 /** ONNX element types. */
 export const ELEMENT = { float32: 1, int64: 7, bool: 9, float64: 11 } as const;
@@ -68,9 +84,13 @@ export interface OnnxAttribute {
   f?: number;
   i?: number;
   s?: Uint8Array;
+  t?: OnnxTensor;
+  g?: object;
+  floats?: number[];
   ints?: number[];
 }
 export interface OnnxNode {
+  name?: string;
   input: string[];
   output: string[];
   opType: string;
@@ -81,15 +101,22 @@ export interface OnnxTensor {
   name: string;
   dims: number[];
   dataType: number;
-  rawData: Uint8Array;
+  rawData?: Uint8Array;
+  floatData?: number[];
+  int32Data?: number[];
+  int64Data?: number[];
+  doubleData?: number[];
+  externalData?: { key: string; value: string }[];
+  /** 1 where the numbers lie in another file. */
+  dataLocation?: number;
 }
 export interface OnnxValueInfo {
   name: string;
-  type: { tensorType: { elemType: number; shape: { dim: { dimValue: number }[] } } };
+  type: { tensorType?: { elemType: number; shape?: { dim: { dimValue?: number; dimParam?: string }[] } } };
 }
 export interface OnnxModel {
   irVersion: number;
-  producerName: string;
+  producerName?: string;
   opsetImport: { domain: string; version: number }[];
   graph: { name: string; node: OnnxNode[]; initializer: OnnxTensor[]; input: OnnxValueInfo[]; output: OnnxValueInfo[] };
 }
@@ -98,3 +125,7 @@ export const encodeModel = (model: OnnxModel): Uint8Array => modelType.encode(mo
 
 export const decodeModel = (bytes: Uint8Array): OnnxModel =>
   modelType.toObject(modelType.decode(bytes), { longs: Number, arrays: true }) as OnnxModel;
+
+/** A tensor in a file of its own, as ONNX's published test data have them. */
+export const decodeTensor = (bytes: Uint8Array): OnnxTensor =>
+  tensorType.toObject(tensorType.decode(bytes), { longs: Number, arrays: true }) as OnnxTensor;
