@@ -42,7 +42,9 @@ export interface FitFlags extends EngineFlags {
   header?: boolean;
   categorical?: string[];
   exclude?: string[];
-  standardise?: 'train' | 'all';
+  standardise?: 'train' | 'all' | 'none';
+  model?: string;
+  parameters?: string[];
   hidden?: number[];
   activation?: 'relu' | 'tanh' | 'gelu' | 'silu';
   likelihood?: 'gaussian' | 'gaussian-per-input' | 'softmax';
@@ -80,9 +82,19 @@ export function withModelOptions(command: Command): Command {
     .option('--categorical <columns>', 'columns to read as categories, separated by commas', list)
     .option('--exclude <columns>', 'columns to leave out', list)
     .addOption(
-      new Option('--standardise <rows>', "rows for mean and deviation; all is the paper's").choices(['train', 'all']),
+      new Option('--standardise <rows>', "rows for mean and deviation; all is the paper's").choices([
+        'train',
+        'all',
+        'none',
+      ]),
     )
     .optionsGroup('Model:')
+    .option('--model <file.onnx>', 'a trained network to use; its weights are the warm start (see smile inspect)')
+    .option(
+      '--parameters <names>',
+      "which of its tensors to sample: all (default), last for the last layer's, or names",
+      list,
+    )
     .option('--hidden <widths>', 'hidden layers (default: 16,16,16)', numbers)
     .addOption(new Option('--activation <name>', 'default: relu').choices(['relu', 'tanh', 'gelu', 'silu']))
     .addOption(new Option('--likelihood <name>').choices(['gaussian', 'gaussian-per-input', 'softmax']))
@@ -105,7 +117,7 @@ export function withModelOptions(command: Command): Command {
     .option('--warmup <steps>', 'steps before the first draw (default: 10000)', number)
     .option('--steps <steps>', 'steps of sampling (default: 10000)', number)
     .option('--thin <steps>', 'steps per stored draw (default: 10)', number)
-    .option('--epochs <n>', 'longest warm start (default: 200)', number)
+    .option('--epochs <n>', 'longest warm start (default: 200, with --model 0)', number)
     .option('-k, --chains <n>', 'members of the ensemble, a chain from each (default: 10)', number)
     .option('--seed <n>', 'default: 0', number)
     .addOption(
@@ -132,6 +144,9 @@ export function chosen<T extends object, K extends keyof T>(flags: T, names: rea
   ) as Partial<Pick<T, K>>;
 }
 
+const parameterChoice = (names: string[]) =>
+  names.length === 1 && (names[0] === 'all' || names[0] === 'last') ? names[0] : names;
+
 const DELIMITERS: Record<string, string> = { comma: ',', semicolon: ';', tab: '\t', space: ' ', '\\t': '\t' };
 
 /** Preset, then configuration file, then flags. */
@@ -140,7 +155,11 @@ export function configOf(flags: FitFlags): FitConfig {
   const data = chosen(flags, ['target', 'task', 'header', 'categorical', 'exclude', 'standardise']);
   const given = {
     data: { ...data, ...(delimiter !== undefined && { delimiter: DELIMITERS[delimiter] ?? delimiter }) },
-    model: chosen(flags, ['hidden', 'activation', 'likelihood', 'priorScale']),
+    model: {
+      ...chosen(flags, ['hidden', 'activation', 'likelihood', 'priorScale']),
+      ...(flags.model !== undefined && { network: flags.model }),
+      ...(flags.parameters && { parameters: parameterChoice(flags.parameters) }),
+    },
     warmStart: epochs === undefined ? {} : { epochs },
     sampler: {
       ...chosen(flags, ['mode', 'stepSize', 'batchSize', 'warmup', 'steps', 'thin']),

@@ -11,6 +11,7 @@ import { doctorCommand } from './doctor.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
 import { fitCommand } from './fit.ts';
+import { inspectCommand } from './inspect.ts';
 import { planCommand } from './plan.ts';
 import { predictCommand } from './predict.ts';
 import { reportCommand } from './report.ts';
@@ -27,6 +28,7 @@ const program = new Command('smile')
   .version(VERSION)
   .addHelpText('after', '\nExit codes: 0 fine, 1 error, 2 ran but the result should not be trusted.\n')
   .addCommand(fitCommand())
+  .addCommand(inspectCommand())
   .addCommand(resumeCommand())
   .addCommand(statusCommand())
   .addCommand(watchCommand())

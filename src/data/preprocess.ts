@@ -60,13 +60,14 @@ function moments(values: readonly number[]): { mean: number; sd: number } {
 
 /**
  * Learns the preprocessing from the rows `train`; `all` takes mean and deviation from every row with a target, as the
- * paper does. Returns the notes on dropped columns beside it. Throws when no feature is left.
+ * paper does, `none` leaves the features as they are (only the target is standardised). Returns the notes on dropped
+ * columns beside it. Throws when no feature is left.
  */
 export function learnPreprocessing(
   table: Table,
   schema: Schema,
   train: Int32Array,
-  standardise: 'train' | 'all',
+  standardise: 'train' | 'all' | 'none',
 ): { preprocessing: Preprocessing; notes: string[] } {
   const rows = [...train];
   const basis = standardise === 'all' ? schema.rows : rows;
@@ -74,7 +75,11 @@ export function learnPreprocessing(
   const columns = schema.features.flatMap((column) => {
     const index = table.names.indexOf(column.name);
     const code =
-      column.kind === 'numeric' ? learnNumbers(column, index, rows, basis) : learnLevels(column, index, rows);
+      standardise === 'none'
+        ? rawNumbers(column, index, rows, table.source)
+        : column.kind === 'numeric'
+          ? learnNumbers(column, index, rows, basis)
+          : learnLevels(column, index, rows);
     if (typeof code !== 'string') return [code];
     notes.push(`column '${column.name}' was left out: ${code}`);
     return [];
@@ -104,6 +109,20 @@ function learnNumbers({ name, values }: NumericColumn, index: number, rows: numb
   const sorted = Float64Array.from(present).sort();
   const impute = sorted[sorted.length >> 1];
   return { kind: 'numeric' as const, name, index, mean, sd, impute, mask: present.length < rows.length };
+}
+
+/** A column that goes into the network as it is. */
+function rawNumbers(column: Column, index: number, rows: number[], source: string): NumericCode {
+  const { name } = column;
+  if (column.kind !== 'numeric') {
+    throw dataError(
+      `${source}: column '${name}': expected numbers, since features go into the network as they are, got categories. ` +
+        'Encode the column as the network learned it, or --exclude it.',
+    );
+  }
+  const sorted = Float64Array.from(rows.map((i) => column.values[i]).filter((v) => !Number.isNaN(v))).sort();
+  if (sorted.length === 0) throw dataError(`${source}: column '${name}': expected numbers, got none. --exclude it.`);
+  return { kind: 'numeric', name, index, mean: 0, sd: 1, impute: sorted[sorted.length >> 1], mask: false };
 }
 
 function learnLevels({ name, values }: CategoricalColumn, index: number, rows: number[]) {

@@ -4,7 +4,7 @@ import { join, relative } from 'node:path';
 import { TEMPORARY } from '../store/files.ts';
 
 const OF_RUN =
-  /^(manifest\.json|config\.yaml|preprocessing\.json|data\.safetensors|posterior\.zarr\/([a-z_]+\/)*zarr\.json)$/;
+  /^(manifest\.json|config\.yaml|preprocessing\.json|data\.safetensors|network\.onnx|posterior\.zarr\/([a-z_]+\/)*zarr\.json)$/;
 const OF_CHAIN = [
   /^members\/(\d+)\.safetensors$/,
   /^chains\/(\d+)\/(?:claim-\d{6}|(?:checkpoint-\d{6}|draws)-\d{6}\.safetensors|summary\.json|trace\.json|watched\.json)$/,

@@ -7,12 +7,14 @@ import { readSchema } from '../data/schema.ts';
 import { splitRows } from '../data/split.ts';
 import { readTable, type Table, tableFromRows } from '../data/table.ts';
 import { specError } from '../errors.ts';
+import { type OnnxNetwork, onnxBytes } from '../models/onnx.ts';
 import { FULL_GRADIENT, usualStepSize } from '../samplers/registry.ts';
 import { SMILE_NAMES, type SmileName } from '../samplers/smile.ts';
-import { sha256 } from '../store/files.ts';
-import { createRun } from '../store/rundir.ts';
+import { sha256, writeWhole } from '../store/files.ts';
+import { createRun, runPaths } from '../store/rundir.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
-import { loadRun, networkOf, SPLITS, type SplitData, storeInputs } from './load.ts';
+import { loadRun, SPLITS, type SplitData, storeInputs } from './load.ts';
+import { networkOf, readNetwork } from './network.ts';
 import { allChains } from './pool.ts';
 import { createPosteriorStore } from './posterior-store.ts';
 import { type FitConfig, type FitSpec, resolveSpec } from './spec.ts';
@@ -43,22 +45,31 @@ export async function fit(options: FitOptions): Promise<Evaluation> {
 export async function prepareRun(options: FitOptions): Promise<FitSpec> {
   const { data: source, out, config = {}, force = false, onEvent = () => {} } = options;
   const note = (message: string) => onEvent({ type: 'note', message });
-  const asked = resolveSpec(config);
+  const asked = withNetwork(resolveSpec(config), config);
+  const brought = asked.model.network === undefined ? undefined : readNetwork(asked.model.network);
   const { delimiter, header } = asked.data;
   const table = typeof source === 'string' ? await readTable(source, { delimiter, header }) : tableFromRows(source);
-  const prepared = prepare(table, asked);
+  const prepared = prepare(table, asked, brought);
   for (const message of [...table.notes, ...prepared.notes]) note(message);
   const spec = settle(prepared.spec, config, prepared.data.train.y.length);
 
+  const network = networkOf(spec, prepared.preprocessing, () => brought!);
+  const bytes = brought && onnxBytes(brought);
   const content = typeof source === 'string' ? await readFile(source) : JSON.stringify(source);
   createRun(
     out,
-    { software: SOFTWARE, configHash: sha256(stringify(spec)), dataHash: sha256(content), source: table.source },
+    {
+      software: SOFTWARE,
+      configHash: sha256(stringify(spec)),
+      dataHash: sha256(content),
+      ...(bytes && { networkHash: sha256(bytes) }),
+      source: table.source,
+    },
     force,
   );
+  if (bytes) writeWhole(runPaths(out).network, bytes);
   storeInputs(out, spec, prepared.preprocessing, prepared.data);
   await createPosteriorStore(loadRun(out), prepared.data);
-  const network = networkOf(spec, prepared.preprocessing);
   note(
     `${network.model.name}, ${network.likelihood.name} likelihood, ${network.dim} parameters, ${spec.chains} chains`,
   );
@@ -66,15 +77,23 @@ export async function prepareRun(options: FitOptions): Promise<FitSpec> {
   return spec;
 }
 
+/** A network that comes trained gets its features as they are, and is not trained further unless asked. */
+function withNetwork(spec: FitSpec, config: FitConfig): FitSpec {
+  if (spec.model.network === undefined) return spec;
+  const epochs = config.warmStart?.epochs ?? 0;
+  return { ...spec, data: { ...spec.data, standardise: 'none' }, warmStart: { ...spec.warmStart, epochs } };
+}
+
 /** Splits and encodes the table, and settles what the configuration left to the data. */
-function prepare(table: Table, asked: FitSpec) {
+function prepare(table: Table, asked: FitSpec, brought: OnnxNetwork | undefined) {
   const { target, task, categorical, exclude, standardise, valid, test } = asked.data;
   const schema = readSchema(table, { target, task, categorical, exclude });
   const split = splitRows(schema.rows.length, { seed: asked.seed, valid, test });
   const rowsOf = (part: Int32Array) => Array.from(part, (i) => schema.rows[i]);
   const { preprocessing, notes } = learnPreprocessing(table, schema, Int32Array.from(rowsOf(split.train)), standardise);
   const regression = schema.task === 'regression';
-  const likelihood = asked.model.likelihood === 'auto' ? (regression ? 'gaussian' : 'softmax') : asked.model.likelihood;
+  const gaussian = brought?.outputs === 2 ? 'gaussian-per-input' : 'gaussian';
+  const likelihood = asked.model.likelihood === 'auto' ? (regression ? gaussian : 'softmax') : asked.model.likelihood;
   if ((likelihood === 'softmax') === regression) {
     throw specError(
       `model.likelihood: expected one for ${schema.task}, got ${likelihood}. Leave it out, or set data.task.`,

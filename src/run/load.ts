@@ -2,12 +2,11 @@
 import { parse, stringify } from 'yaml';
 import type { BatchSource } from '../data/batches.ts';
 import type { Preprocessing } from '../data/preprocess.ts';
-import { type LikelihoodName, likelihood } from '../models/likelihood.ts';
-import { mlp } from '../models/mlp.ts';
-import { type BayesianNetwork, bayesianNetwork } from '../models/posterior.ts';
+import type { BayesianNetwork } from '../models/posterior.ts';
 import { readJson, readWhole, writeJson, writeWhole } from '../store/files.ts';
 import { type Manifest, openRun, runPaths } from '../store/rundir.ts';
 import { readTensors, type StoredTensor, writeTensors } from '../store/safetensors.ts';
+import { networkOf, storedNetwork } from './network.ts';
 import { type FitSpec, resolveSpec } from './spec.ts';
 
 export const SPLITS = ['train', 'valid', 'test'] as const;
@@ -24,23 +23,14 @@ export interface LoadedRun {
   readonly network: BayesianNetwork;
 }
 
-/** The network of a configuration on preprocessed data. */
-export function networkOf(spec: FitSpec, preprocessing: Preprocessing): BayesianNetwork {
-  const { target, inputNames } = preprocessing;
-  const classes = 'classes' in target ? target.classes.length : 1;
-  const chosen = likelihood(spec.model.likelihood as LikelihoodName, classes);
-  const { hidden, activation } = spec.model;
-  const inputs = inputNames.length;
-  return bayesianNetwork(mlp({ inputs, hidden, outputs: chosen.outputs, activation }), chosen, inputs);
-}
-
 /** Opens a run for reading. Throws a `StoreError` for anything missing, damaged or of another version. */
 export function loadRun(dir: string): LoadedRun {
   const manifest = openRun(dir);
   const paths = runPaths(dir);
   const spec = resolveSpec(parse(new TextDecoder().decode(readWhole(paths.config))), paths.config);
   const preprocessing = readJson(paths.preprocessing) as Preprocessing;
-  return { dir, manifest, spec, preprocessing, network: networkOf(spec, preprocessing) };
+  const network = networkOf(spec, preprocessing, () => storedNetwork(dir, manifest, spec));
+  return { dir, manifest, spec, preprocessing, network };
 }
 
 /** Writes what `loadRun` and `loadData` read. */

@@ -2,7 +2,7 @@
  * Whether step size and batch size show in the predictions: the run is sampled again from the same warm start, with half the step
  * and with twice the batch, and the predictions are compared with their Monte Carlo error.
  */
-import { cpSync, mkdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { specError } from '../errors.ts';
@@ -86,8 +86,8 @@ function prepareVariation(run: LoadedRun, folder: string, spec: FitSpec): void {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const [from, to] = [runPaths(run.dir), runPaths(folder)];
-  for (const key of ['manifest', 'preprocessing', 'data', 'members'] as const)
-    cpSync(from[key], to[key], { recursive: true });
+  for (const key of ['manifest', 'preprocessing', 'data', 'network', 'members'] as const)
+    if (existsSync(from[key])) cpSync(from[key], to[key], { recursive: true });
   writeWhole(to.config, stringify(spec));
 }
 

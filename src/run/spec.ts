@@ -27,9 +27,11 @@ const data = z
       .describe('Columns to be read as categories although they look numeric.'),
     exclude: z.array(z.string()).default([]).describe('Columns to leave out.'),
     standardise: z
-      .enum(['train', 'all'])
+      .enum(['train', 'all', 'none'])
       .default('train')
-      .describe("Rows that give mean and deviation; 'all' is the paper's protocol and lets the test rows in."),
+      .describe(
+        "Rows that give mean and deviation; 'all' is the paper's protocol and lets the test rows in; 'none' leaves the features as they are.",
+      ),
     valid: fraction().default(0.1).describe('Fraction of the rows for early stopping and the choice of σ.'),
     test: fraction().default(0.2).describe('Fraction of the rows held out.'),
   })
@@ -39,6 +41,16 @@ const model = z
   .strictObject({
     hidden: z.array(count()).min(1).max(20).default([16, 16, 16]),
     activation: z.enum(['relu', 'tanh', 'gelu', 'silu']).default('relu'),
+    network: z
+      .string()
+      .optional()
+      .describe(
+        'ONNX file of a trained network to use instead; its weights are the warm start, features are not scaled.',
+      ),
+    parameters: z
+      .union([z.enum(['all', 'last']), z.array(z.string()).min(1)])
+      .default('all')
+      .describe("Which of the network's tensors are sampled: all, those of the last layer, or these; the rest stay."),
     likelihood: z
       .enum(['auto', 'gaussian', 'gaussian-per-input', 'softmax'])
       .default('auto')
@@ -52,7 +64,11 @@ const warmStart = z
     learningRate: positive().default(0.01),
     weightDecay: z.number().nonnegative().default(0.005),
     batchSize: count().default(64),
-    epochs: count().default(200),
+    epochs: z
+      .int()
+      .nonnegative()
+      .default(200)
+      .describe('Longest warm start; 0 where model.network is given and this is not.'),
     patience: count().default(10).describe('Epochs without a better validation loss before a member stops.'),
     schedule: z.enum(['constant', 'cosine']).default('cosine'),
   })

@@ -14,7 +14,7 @@ import {
 } from '../models/posterior.ts';
 import { runPaths } from '../store/rundir.ts';
 import { writeTensors } from '../store/safetensors.ts';
-import { untrained, warmStart } from '../train/warm-start.ts';
+import { type TrainState, untrained, warmStart } from '../train/warm-start.ts';
 import { CHECKPOINT_SECONDS, type ClaimedBlock, chainKey } from './block-options.ts';
 import type { LoadedRun, SplitData } from './load.ts';
 import { progressReporter } from './progress.ts';
@@ -44,6 +44,7 @@ export async function trainBlock(
   const validation = await validationLoss(network, data, chains.length);
   const { noise, decay } = parameterMasks(network, w.weightDecay);
   const state = standing ?? untrained(starts(network, keys), chains.length);
+  if (w.epochs === 0) await keepAsBrought(state, network, validation.loss);
   const report = progressReporter(chains, onProgress);
   const due = timer(checkpointSeconds);
   let interrupted = false;
@@ -84,6 +85,27 @@ function starts(network: BayesianNetwork, keys: readonly (readonly [number, numb
   });
   return start;
 }
+
+/**
+ * Members that are not trained: their loss, and a learned log σ where σ² is the mean squared residual of the validation
+ * rows, which follows from the loss at σ = 1: ½ mean r² + ½ log 2π.
+ */
+async function keepAsBrought(
+  state: TrainState,
+  { parameters, dim }: BayesianNetwork,
+  lossAt: (theta: Float64Array) => Promise<Float64Array>,
+): Promise<void> {
+  const loss = await lossAt(state.best);
+  if (parameters.at(-1)!.name === LOG_SIGMA) {
+    loss.forEach((value, c) => {
+      state.best[(c + 1) * dim - 1] = 0.5 * Math.log(Math.max(2 * value - Math.log(2 * Math.PI), LEAST_VARIANCE));
+    });
+  }
+  state.loss.set(await lossAt(state.best));
+}
+
+/** Of a network that hits every validation target: σ = 10⁻³ of the target's deviation. */
+const LEAST_VARIANCE = 1e-6;
 
 /** Mean negative log likelihood of every member on all validation rows. */
 async function validationLoss(network: BayesianNetwork, { valid }: SplitData, chains: number) {

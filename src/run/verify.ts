@@ -88,7 +88,9 @@ function killed(dir: string, chains: readonly number[], milliseconds: number): P
 /** The same configuration and data, with no more steps than the first block of draws needs. */
 function prepareCopy({ dir, spec }: LoadedRun, copy: string): void {
   const [from, to] = [runPaths(dir), runPaths(copy)];
-  for (const key of ['manifest', 'preprocessing', 'data'] as const) cpSync(from[key], to[key]);
+  for (const key of ['manifest', 'preprocessing', 'data', 'network'] as const) {
+    if (existsSync(from[key])) cpSync(from[key], to[key]);
+  }
   const steps = Math.min(spec.sampler.steps, DRAWS_PER_BLOCK * spec.sampler.thin);
   writeWhole(to.config, stringify({ ...spec, sampler: { ...spec.sampler, steps } }));
 }

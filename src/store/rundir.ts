@@ -5,6 +5,7 @@
  *   config.yaml              the resolved configuration
  *   preprocessing.json       what the training rows taught
  *   data.safetensors         encoded rows of the three splits
+ *   network.onnx             the user's network, where there is one
  *   members/K.safetensors    warm start of member K, float64
  *   chains/K/draws-N.safetensors, chains/K/summary.json, trace.json, watched.json
  *   chains/K/checkpoint-E-N.safetensors   where chain K stands: the last two of them
@@ -36,6 +37,8 @@ export interface Manifest {
   /** sha256 of the resolved configuration and of the data file. */
   readonly configHash: string;
   readonly dataHash: string;
+  /** sha256 of the network, where the user brought one. */
+  readonly networkHash?: string | undefined;
   /** The data file as it was named. */
   readonly source: string;
 }
@@ -45,6 +48,7 @@ export const runPaths = (dir: string) => ({
   config: join(dir, 'config.yaml'),
   preprocessing: join(dir, 'preprocessing.json'),
   data: join(dir, 'data.safetensors'),
+  network: join(dir, 'network.onnx'),
   result: join(dir, 'result.json'),
   calibration: join(dir, 'calibration'),
   conformal: (method: string, level: number, group?: string) => {
@@ -68,7 +72,7 @@ export const runPaths = (dir: string) => ({
 /** Starts a run in an empty or new folder. With `force`, the files of an earlier run there are removed first. */
 export function createRun(
   dir: string,
-  facts: Pick<Manifest, 'software' | 'configHash' | 'dataHash' | 'source'>,
+  facts: Pick<Manifest, 'software' | 'configHash' | 'dataHash' | 'networkHash' | 'source'>,
   force = false,
 ): Manifest {
   const paths = runPaths(dir);
@@ -78,10 +82,10 @@ export function createRun(
     if (!existsSync(paths.manifest)) {
       throw storeError(`${dir}: expected an earlier run to replace, got a folder that is none. Choose another --out.`);
     }
-    const { manifest, config, preprocessing, data, result } = paths;
+    const { manifest, config, preprocessing, data, network, result } = paths;
     const { calibration, posterior, stop, progressFolder, members, chains } = paths;
     const earlier = [calibration, posterior, stop, progressFolder, members, chains];
-    const files = [manifest, config, preprocessing, data, result, ...earlier];
+    const files = [manifest, config, preprocessing, data, network, result, ...earlier];
     for (const path of files) rmSync(path, { recursive: true, force: true });
   }
   const now = new Date().toISOString();

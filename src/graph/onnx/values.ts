@@ -35,6 +35,13 @@ export function numbersOf(where: string, tensor: OnnxTensor, external: (file: st
   return values;
 }
 
+/** A stored tensor with its numbers inside, wherever they lay. */
+export function inlined(where: string, tensor: OnnxTensor, external: (file: string) => Uint8Array): OnnxTensor {
+  if (tensor.dataLocation !== 1) return tensor;
+  const { name, dims, dataType } = tensor;
+  return { name, dims, dataType, rawData: externalBytes(where, tensor, external) };
+}
+
 function externalBytes(where: string, { externalData = [] }: OnnxTensor, external: (file: string) => Uint8Array) {
   const entry = Object.fromEntries(externalData.map(({ key, value }) => [key, value]));
   const bytes = external(entry.location);
