@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { DEVICES, type DeviceReport, inspectDevice, TOLERABLE } from '../src/engine/devices.ts';
 import { type Check, checkRedis } from '../src/queue/doctor.ts';
 import { writeWhole } from '../src/store/files.ts';
 import { bytes } from './units.ts';
@@ -10,13 +11,15 @@ import { bytes } from './units.ts';
 export function doctorCommand(): Command {
   return new Command('doctor')
     .description(
-      'Check this machine: cores, memory, disk, and the Redis of a queue. Exit code 2 where something is not fine.',
+      'Check this machine: cores, memory, disk, devices for gradients and how exact they are, and the Redis of a queue. Exit code 2 where something is not fine.',
     )
     .option('--redis <url>', 'also check that this Redis keeps its jobs')
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExamples:\n  $ smile doctor\n  $ smile doctor --redis redis://queue-host:6379')
     .action(async ({ redis, json }: { redis?: string; json?: boolean }) => {
-      const checks = [...machine(), disk('.'), ...(redis ? await checkRedis(redis) : [])];
+      const devices: Check[] = [];
+      for (const device of DEVICES) devices.push(judged(await inspectDevice(device)));
+      const checks = [...machine(), disk('.'), ...devices, ...(redis ? await checkRedis(redis) : [])];
       if (json) console.log(JSON.stringify(checks, null, 2));
       else
         for (const { name, fine, finding } of checks) console.log(`${fine ? 'fine' : 'NOT FINE'}  ${name}: ${finding}`);
@@ -31,6 +34,21 @@ function machine(): Check[] {
     { name: 'cores', fine: true, finding: `${cores}, so ${cores} worker threads unless told otherwise` },
     { name: 'memory', fine: true, finding: `${bytes(freemem())} free of ${bytes(totalmem())}` },
   ];
+}
+
+/** A device that is not there is no fault, one that computes wrongly is. */
+function judged({ device, fault, errors }: DeviceReport): Check {
+  const name = `device ${device}`;
+  if (fault) return { name, fine: device !== 'cpu', finding: fault };
+  const listed = Object.entries(errors);
+  const wrong = listed.filter(([, error]) => !(error < TOLERABLE));
+  const shown = listed.map(([of, error]) => `${of} ${error.toExponential(0)}`).join(', ');
+  if (wrong.length === 0) return { name, fine: true, finding: `relative errors: ${shown}` };
+  return {
+    name,
+    fine: false,
+    finding: `wrong: ${wrong.map(([of]) => of).join(', ')} (errors: ${shown}). Use another.`,
+  };
 }
 
 /** Writes a file the way a run does. */

@@ -60,6 +60,9 @@ export interface FitFlags extends EngineFlags {
   chains?: number;
   seed?: number;
   drawsType?: 'float32' | 'float16';
+  device?: 'cpu' | 'webgpu';
+  threads?: number;
+  chainsPerGraph?: number;
   maxGradients?: number;
   maxTime?: number;
   plateau?: number | true;
@@ -126,6 +129,10 @@ export function withModelOptions(command: Command): Command {
         'float16',
       ]),
     )
+    .optionsGroup('Computing:')
+    .addOption(new Option('--device <name>', 'where gradients are computed (default: cpu)').choices(['cpu', 'webgpu']))
+    .option('--threads <n>', 'threads of a worker (default: by trial)', number)
+    .option('--chains-per-graph <n>', 'chains evaluated in one call (default: by trial)', number)
     .optionsGroup('Stopping early (smile resume goes on beyond):')
     .option('--max-gradients <n>', 'end when every chain has spent so many gradients', number)
     .option('--max-time <time>', 'end after a time such as 90s, 15m or 2h', time)
@@ -166,6 +173,7 @@ export function configOf(flags: FitFlags): FitConfig {
       ...(sampler && { name: sampler }),
     },
     stop: stopOf(flags),
+    compute: chosen(flags, ['device', 'threads', 'chainsPerGraph']),
     storage: flags.drawsType === undefined ? {} : { draws: flags.drawsType },
     ...chosen(flags, ['chains', 'seed']),
   } as FitConfig;

@@ -1,21 +1,29 @@
-/** Compiles graphs with ONNX Runtime on the CPU. The only file that imports it. */
+/** Compiles graphs with ONNX Runtime, for the processor or the GPU. The only file that imports it. */
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { engineError, shapeError } from '../errors.ts';
-import { type Tensor, type WriteOptions, writeOnnx } from '../graph/index.ts';
+import { type Tensor, writeOnnx } from '../graph/index.ts';
 import type { CompiledGraph, TensorData } from '../types.ts';
 
-export interface CompileOptions extends WriteOptions {
-  /** Threads of one session. One per worker, with a block of chains each, is faster than many here. Default 1. */
+/** Where graphs run: ONNX Runtime's own kernels, or WebGPU through Vulkan, Metal or Direct3D. */
+export type Device = 'cpu' | 'webgpu';
+
+export interface CompileOptions {
+  /** Default: the processor. */
+  readonly device?: Device;
+  /** Use only operators of the standard, so that any runtime takes the model. */
+  readonly portable?: boolean;
+  /** Threads of one session on the processor. One per worker, with a block of chains each, is fastest. Default 1. */
   readonly threads?: number;
 }
 
-/** Compiles a graph for the CPU. Throws an `EngineError` with the runtime's reason when it refuses the graph. */
+/** Compiles a graph. Throws an `EngineError` with the runtime's reason when it refuses the graph or has no such device. */
 export async function compile(
   graph: { readonly inputs: Readonly<Record<string, Tensor>>; readonly outputs: Readonly<Record<string, Tensor>> },
   options: CompileOptions = {},
 ): Promise<CompiledGraph> {
-  const { threads = 1 } = options;
-  const session = await create(writeOnnx(graph.inputs, graph.outputs, options), threads);
+  const { device = 'cpu', portable = false, threads = 1 } = options;
+  const model = writeOnnx(graph.inputs, graph.outputs, { runtime: portable ? 'portable' : device });
+  const session = await create(model, device, threads);
   const inputs = Object.entries(graph.inputs).filter(([name]) => session.inputNames.includes(name));
   const feeds: Record<string, OrtTensor> = {};
   const fetches: Record<string, OrtTensor | null> = {};
@@ -39,19 +47,29 @@ export async function compile(
   };
 }
 
-async function create(model: Uint8Array, threads: number): Promise<InferenceSession> {
+/** The default layout of WebGPU's convolutions gives wrong numbers for some channel counts (6 to 16, for one). */
+const PROVIDERS = { cpu: ['cpu'], webgpu: [{ name: 'webgpu', preferredLayout: 'NCHW' }] } as const;
+
+async function create(model: Uint8Array, device: Device, threads: number): Promise<InferenceSession> {
   try {
     return await InferenceSession.create(model, {
-      executionProviders: ['cpu'],
+      executionProviders: PROVIDERS[device] as unknown as InferenceSession.ExecutionProviderConfig[],
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       executionMode: 'sequential',
       graphOptimizationLevel: 'all',
       logSeverityLevel: 3,
-      ...(process.env.PROF && { enableProfiling: true, profileFilePrefix: process.env.PROF }),
       ...(threads > 1 && { extra: { session: { intra_op: { allow_spinning: '0' } } } }),
     });
   } catch (cause) {
+    const { message } = cause as Error;
+    if (/adapter|webgpu/i.test(message) && device === 'webgpu') {
+      throw engineError(
+        `compile: expected a GPU that WebGPU can reach, got none (${message.split('\n')[0]}). ` +
+          'Use --device cpu, or install a Vulkan driver; see smile doctor.',
+        { cause },
+      );
+    }
     throw engineError(
       `compile: expected a graph that the runtime accepts, got its refusal: ${(cause as Error).message}`,
       {

@@ -39,6 +39,7 @@ export {
 export { gather, oneHot } from './gather.ts';
 export { gradient } from './gradient.ts';
 export { matmul } from './linear.ts';
+export { peakBytes } from './memory.ts';
 export { batchNorm, type FrnParameters, frn, groupNorm, layerNorm, rmsNorm } from './norm.ts';
 export { describeNode, importGraph, opsetOf, unsupported } from './onnx/import.ts';
 export { decodeModel, encodeModel, type OnnxModel, type OnnxNode } from './onnx/schema.ts';

@@ -1,6 +1,6 @@
 /** Reductions: sum, mean, largest, log-sum-exp. */
 import { equal } from './compare.ts';
-import { cast, div, exp, mul, sub } from './elementwise.ts';
+import { add, cast, div, exp, log, mul, sub } from './elementwise.ts';
 import { matmul } from './linear.ts';
 import { expand, reshape } from './shape.ts';
 import {
@@ -80,6 +80,13 @@ const logSumExpOp: Op = {
     const [x] = node.inputs;
     const shape = x.shape.with(Number(node.attributes.axis), 1);
     return [dy && mul(dy, exp(sub(x, outputOf(node, shape))))];
+  },
+  // WebGPU's kernel does not subtract the maximum and overflows beyond 88.
+  lower: ({ inputs: [x], attributes }, { runtime }) => {
+    if (runtime !== 'webgpu') return;
+    const axis = Number(attributes.axis);
+    const largest = reduceMax(x, axis);
+    return [add(largest, log(reduceSum(exp(sub(x, largest)), [axis], true)))];
   },
   emit: ({ attributes }, [x], emitter) =>
     emitter.node('ReduceLogSumExp', [x, emitter.integers([Number(attributes.axis)])], { keepdims: 1 }),

@@ -105,21 +105,38 @@ export function posteriorGraph(
   return { inputs: { theta, x, y }, outputs: { logLikelihood, gradient: cast(pulled, 'float64') } };
 }
 
-/** The log density over a compiled `posteriorGraph` of the same scaling. */
+/**
+ * The log density over a compiled `posteriorGraph` of the same scaling. A block of more chains than the graph has is
+ * evaluated group by group; the last group may overlap the one before.
+ */
 export function networkLogDensity(
   compiled: CompiledGraph,
   dim: number,
   { priorScale, factor }: Scaling,
+  chainsPerGraph = Number.POSITIVE_INFINITY,
 ): LogDensity<NetworkBatch> {
   const precision = 1 / priorScale ** 2;
   return {
     dim,
     async evaluate(theta, { x, y }, value, grad) {
-      const { logLikelihood } = await compiled.run({ theta, x, y }, { gradient: grad });
-      const rows = logLikelihood.length / value.length;
-      for (let c = 0; c < value.length; c++) {
-        const prior = -0.5 * precision * sumOfSquares(theta, c * dim, (c + 1) * dim);
-        value[c] = prior + factor * sumOf(logLikelihood, c * rows, (c + 1) * rows);
+      const chains = value.length;
+      const group = Math.min(chainsPerGraph, chains);
+      for (let next = 0; next < chains; next += group) {
+        const from = Math.min(next, chains - group);
+        const part = <A extends Float32Array | Float64Array>(all: A): A =>
+          group === chains
+            ? all
+            : (all.subarray((from * all.length) / chains, ((from + group) * all.length) / chains) as A);
+        const { logLikelihood } = await compiled.run(
+          { theta: part(theta), x: part(x), y: part(y) },
+          { gradient: part(grad) },
+        );
+        const rows = logLikelihood.length / group;
+        for (let c = 0; c < group; c++) {
+          const at = (from + c) * dim;
+          const prior = -0.5 * precision * sumOfSquares(theta, at, at + dim);
+          value[from + c] = prior + factor * sumOf(logLikelihood, c * rows, (c + 1) * rows);
+        }
       }
     },
   };

@@ -1,20 +1,23 @@
 /** Predictions of members: what each network of an ensemble says about given rows. */
 import { existsSync } from 'node:fs';
 import { featuresFirst } from '../data/batches.ts';
-import { compile } from '../engine/session.ts';
 import { storeError } from '../errors.ts';
-import { predictionGraph } from '../models/posterior.ts';
+import { peakBytes } from '../graph/index.ts';
+import { type BayesianNetwork, predictionGraph } from '../models/posterior.ts';
 import { readDraws } from '../store/draws.ts';
 import { readJson } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
 import { readTensors } from '../store/safetensors.ts';
+import { compileFor } from './compute.ts';
 import type { ChainSummary } from './events.ts';
 import type { LoadedRun } from './load.ts';
 
-/** Networks evaluated in one call of the graph. */
+/** Networks evaluated in one call of the graph, where it is small. */
 const GROUP = 20;
 /** Rows of one call. */
 const CHUNK = 1024;
+/** Bytes that a call may hold. */
+const CALL_BYTES = 256e6;
 
 /** One member's prediction of all rows. */
 export interface MemberPrediction {
@@ -73,14 +76,15 @@ export interface MemberPredictor {
 }
 
 /** A predictor of the rows `x` `[n × p]`. */
-export async function memberPredictor({ network }: LoadedRun, x: Float32Array): Promise<MemberPredictor> {
+export async function memberPredictor(run: LoadedRun, x: Float32Array): Promise<MemberPredictor> {
+  const { network } = run;
   const { dim: d, inputs } = network;
   const n = x.length / inputs;
-  const rows = Math.min(n, CHUNK);
+  const { group, rows } = portion(network, n);
   const classes = network.likelihood.name === 'softmax' ? network.likelihood.outputs : 0;
-  const graph = await compile(predictionGraph(network, GROUP, rows));
+  const graph = await compileFor(run, predictionGraph(network, group, rows));
   const chunks = chunked(x, inputs, rows);
-  const theta = new Float64Array(GROUP * d);
+  const theta = new Float64Array(group * d);
   return {
     async *of(thetas) {
       for (const count of groups(thetas, theta, d)) {
@@ -114,13 +118,22 @@ export async function* predictMembers(
   }
 }
 
-/** Fills `theta` with up to GROUP members at a time and yields how many; the rest keeps members of before. */
+/** How many members and rows share a call: as many as memory bounds, members going first. */
+function portion(network: BayesianNetwork, n: number): { group: number; rows: number } {
+  let [group, rows] = [GROUP, Math.min(n, CHUNK)];
+  const large = () => peakBytes(Object.values(predictionGraph(network, group, rows).outputs)) > CALL_BYTES;
+  while (group > 1 && large()) group = Math.ceil(group / 2);
+  while (rows > 1 && large()) rows = Math.ceil(rows / 2);
+  return { group, rows };
+}
+
+/** Fills `theta` with up to a group of members at a time and yields how many; the rest keeps members of before. */
 function* groups(thetas: Thetas, theta: Float64Array, d: number): Generator<number> {
   let held = 0;
   for (const piece of thetas) {
     for (let at = 0; at < piece.length; at += d) {
       theta.set(piece.subarray(at, at + d), held * d);
-      if (++held < GROUP) continue;
+      if (++held < theta.length / d) continue;
       yield held;
       held = 0;
     }
@@ -158,7 +171,7 @@ function copyChunk(
     }
     return;
   }
-  const shared = out.logSigma.length === GROUP;
+  const shared = out.logSigma.length * rows === out.mean.length;
   for (let i = 0; i < count; i++) {
     member.mean[at + i] = out.mean[m * rows + i];
     member.sd[at + i] = Math.exp(out.logSigma[shared ? m : m * rows + i]);

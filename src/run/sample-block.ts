@@ -1,15 +1,15 @@
 /** Warm-up and sampling of a block, from the start or from where its chains stand. */
 import { batchStream } from '../data/batches.ts';
-import { compile } from '../engine/session.ts';
 import { squaredDistance } from '../math/sums.ts';
 import { stream } from '../math/threefry.ts';
-import { type NetworkBatch, networkLogDensity, posteriorGraph } from '../models/posterior.ts';
+import type { NetworkBatch } from '../models/posterior.ts';
 import { stepAsync } from '../samplers/drive.ts';
 import { SAMPLERS, usualStepSize } from '../samplers/registry.ts';
 import { drawWriter } from '../store/draws.ts';
 import { writeJson } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
 import { CHECKPOINT_SECONDS, type ClaimedBlock, chainKey } from './block-options.ts';
+import { blockDensity } from './compute.ts';
 import type { ChainSummary, ChainTrace } from './events.ts';
 import { liveMonitor } from './live-monitor.ts';
 import type { LoadedRun, SplitData } from './load.ts';
@@ -31,7 +31,7 @@ export async function sampleBlock(
   run: LoadedRun,
   data: SplitData,
   start: Float64Array,
-  { chains, claims, stopped, onProgress, checkpointSeconds = CHECKPOINT_SECONDS }: ClaimedBlock,
+  { chains, claims, stopped, onProgress, threads, checkpointSeconds = CHECKPOINT_SECONDS }: ClaimedBlock,
   standing: readonly SamplingStanding[] | undefined,
 ): Promise<void> {
   const { dir, spec, network } = run;
@@ -47,8 +47,7 @@ export async function sampleBlock(
     order,
   );
   const scaling = { priorScale: spec.model.priorScale, factor: batches.scale };
-  const graph = await compile(posteriorGraph(network, chains.length, s.batchSize, scaling));
-  const density = networkLogDensity(graph, d, scaling);
+  const { density, release } = await blockDensity(run, { chains: chains.length, rows: s.batchSize, threads }, scaling);
   const sampler = samplerOf(spec);
   const state = mergedState(sampler, start, keys, standing);
   const each = <T>(make: (from: SamplingStanding | undefined, c: number) => T) =>
@@ -155,7 +154,7 @@ export async function sampleBlock(
     writeJson(paths.summary(chain), summary, claims[c].check);
   });
   await watch.release();
-  await graph.release();
+  await release();
 }
 
 function samplerOf({ sampler: { name, decoherence, steps, ...options } }: FitSpec) {

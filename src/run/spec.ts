@@ -116,6 +116,23 @@ const storage = z
   })
   .prefault({});
 
+const compute = z
+  .strictObject({
+    device: z
+      .enum(['cpu', 'webgpu'])
+      .default('cpu')
+      .describe('Where gradients are computed; draws of different devices differ in the last digits.'),
+    threads: z
+      .union([count(), z.literal('auto')])
+      .default('auto')
+      .describe('Threads of a worker; auto: by trial, up to its share of the cores. Draws do not depend on it.'),
+    chainsPerGraph: z
+      .union([count(), z.literal('auto')])
+      .default('auto')
+      .describe("Chains evaluated in one call; auto: by trial, all of a worker's or one. Draws do not depend on it."),
+  })
+  .prefault({});
+
 const stop = z
   .strictObject({
     gradients: count().optional().describe('End when every chain has spent so many gradient evaluations.'),
@@ -134,6 +151,7 @@ export const fitSchema = z.strictObject({
   warmStart,
   sampler,
   storage,
+  compute,
   stop,
   chains: count().max(10_000).default(10).describe('K: members of the ensemble, one chain from each.'),
   seed: z.int().nonnegative().default(0),

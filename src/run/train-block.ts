@@ -1,21 +1,15 @@
 /** The warm start of a block: trains its members, or trains them on, and stores them. */
 import { batchStream, featuresFirst, gather } from '../data/batches.ts';
-import { compile } from '../engine/session.ts';
 import { sumOf } from '../math/sums.ts';
 import { stream } from '../math/threefry.ts';
 import { LOG_SIGMA } from '../models/likelihood.ts';
 import { sizeOf } from '../models/model.ts';
-import {
-  type BayesianNetwork,
-  initial,
-  likelihoodGraph,
-  networkLogDensity,
-  posteriorGraph,
-} from '../models/posterior.ts';
+import { type BayesianNetwork, initial, likelihoodGraph } from '../models/posterior.ts';
 import { runPaths } from '../store/rundir.ts';
 import { writeTensors } from '../store/safetensors.ts';
 import { type TrainState, untrained, warmStart } from '../train/warm-start.ts';
 import { CHECKPOINT_SECONDS, type ClaimedBlock, chainKey } from './block-options.ts';
+import { blockDensity, compileFor } from './compute.ts';
 import type { LoadedRun, SplitData } from './load.ts';
 import { progressReporter } from './progress.ts';
 import { type Standings, saveTraining, timer } from './standing.ts';
@@ -27,7 +21,7 @@ import { type Standings, saveTraining, timer } from './standing.ts';
 export async function trainBlock(
   run: LoadedRun,
   data: SplitData,
-  { chains, claims, stopped, onProgress, checkpointSeconds = CHECKPOINT_SECONDS }: ClaimedBlock,
+  { chains, claims, stopped, onProgress, threads, checkpointSeconds = CHECKPOINT_SECONDS }: ClaimedBlock,
   standing: Standings['training'],
 ): Promise<Float64Array | undefined> {
   const { dir, spec, network } = run;
@@ -40,8 +34,8 @@ export async function trainBlock(
     w.batchSize,
   );
   const flat = { priorScale: Number.POSITIVE_INFINITY, factor: batches.scale };
-  const graph = await compile(posteriorGraph(network, chains.length, w.batchSize, flat));
-  const validation = await validationLoss(network, data, chains.length);
+  const posterior = await blockDensity(run, { chains: chains.length, rows: w.batchSize, threads }, flat);
+  const validation = await validationLoss(run, data, chains.length);
   const { noise, decay } = parameterMasks(network, w.weightDecay);
   const state = standing ?? untrained(starts(network, keys), chains.length);
   if (w.epochs === 0) await keepAsBrought(state, network, validation.loss);
@@ -49,7 +43,7 @@ export async function trainBlock(
   const due = timer(checkpointSeconds);
   let interrupted = false;
   await warmStart(state, {
-    logLikelihood: networkLogDensity(graph, d, flat),
+    logLikelihood: posterior.density,
     rows: data.train.y.length,
     batchAt: batches.at,
     batchSize: w.batchSize,
@@ -68,7 +62,7 @@ export async function trainBlock(
       return interrupted;
     },
   });
-  await graph.release();
+  await posterior.release();
   await validation.release();
   chains.forEach((chain, c) => {
     const tensors = { theta: { shape: [d], data: state.best.slice(c * d, (c + 1) * d) } };
@@ -107,21 +101,36 @@ async function keepAsBrought(
 /** Of a network that hits every validation target: σ = 10⁻³ of the target's deviation. */
 const LEAST_VARIANCE = 1e-6;
 
+/** Rows of one call, so that networks with many activations stay within memory. */
+const VALIDATION_ROWS = 2048;
+
 /** Mean negative log likelihood of every member on all validation rows. */
-async function validationLoss(network: BayesianNetwork, { valid }: SplitData, chains: number) {
+async function validationLoss(run: LoadedRun, { valid }: SplitData, chains: number) {
+  const { network } = run;
   const rows = valid.y.length;
-  const graph = await compile(likelihoodGraph(network, chains, rows));
-  const batch = {
-    x: new Float32Array(chains * network.inputs * rows),
-    y: new Float32Array(chains * network.likelihood.targets * rows),
-  };
-  const all = Int32Array.from({ length: rows }, (_, i) => i);
   const columns = featuresFirst(valid.x, network.inputs);
-  for (let c = 0; c < chains; c++) gather(columns, valid.y, all, batch, c, network.likelihood.targets);
+  const { targets } = network.likelihood;
+  const size = Math.min(rows, VALIDATION_ROWS);
+  const graph = await compileFor(run, likelihoodGraph(network, chains, size));
+  // The last part overlaps the one before it; what was counted there is left out.
+  const parts = Array.from({ length: Math.ceil(rows / size) }, (_, k) => {
+    const from = Math.min(k * size, rows - size);
+    const batch = {
+      x: new Float32Array(chains * network.inputs * size),
+      y: new Float32Array(chains * targets * size),
+    };
+    const picked = Int32Array.from({ length: size }, (_, i) => from + i);
+    for (let c = 0; c < chains; c++) gather(columns, valid.y, picked, batch, c, targets);
+    return { batch, skip: k * size - from };
+  });
   return {
     async loss(theta: Float64Array): Promise<Float64Array> {
-      const { logLikelihood } = await graph.run({ theta, ...batch });
-      return Float64Array.from({ length: chains }, (_, c) => -sumOf(logLikelihood, c * rows, (c + 1) * rows) / rows);
+      const sums = new Float64Array(chains);
+      for (const { batch, skip } of parts) {
+        const { logLikelihood } = await graph.run({ theta, ...batch });
+        for (let c = 0; c < chains; c++) sums[c] += sumOf(logLikelihood, c * size + skip, (c + 1) * size);
+      }
+      return sums.map((sum) => -sum / rows);
     },
     release: graph.release,
   };

@@ -334,8 +334,8 @@ describe('runtimes', () => {
     const model = g.buildOnnx({ x, w }, outputs, { runtime: 'portable' });
     expect(model.graph.node.every(({ domain }) => !domain)).toBe(true);
     const results: Awaited<ReturnType<typeof evaluate>>[] = [];
-    for (const runtime of ['cpu', 'portable'] as const) {
-      const compiled = await compile({ inputs: { x, w }, outputs }, { runtime });
+    for (const portable of [false, true]) {
+      const compiled = await compile({ inputs: { x, w }, outputs }, { portable });
       results.push(await compiled.run(feeds));
     }
     for (const name of Object.keys(outputs))

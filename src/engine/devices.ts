@@ -1,0 +1,111 @@
+/** What devices there are, and how exact their elementary functions are. */
+import erfc from '@stdlib/math-base-special-erfc';
+import * as g from '../graph/index.ts';
+import { compile, type Device } from './session.ts';
+
+export interface DeviceReport {
+  readonly device: Device;
+  /** Absent: it works. Otherwise why it does not. */
+  readonly fault?: string;
+  /** Largest relative error of each function over its test points, against float64. */
+  readonly errors: Readonly<Record<string, number>>;
+}
+
+export const DEVICES: readonly Device[] = ['cpu', 'webgpu'];
+
+/** Relative error that float32 networks bear. */
+export const TOLERABLE = 1e-4;
+
+const POINTS = Float32Array.from({ length: 400 }, (_, i) => (i - 199.5) / 25);
+const UPWARD = POINTS.map((x) => Math.abs(x) + 0.05);
+
+interface Probe {
+  readonly build: (x: g.Tensor) => g.Tensor;
+  readonly truth: (x: number) => number;
+  readonly points?: Float32Array;
+}
+
+const gelu = (x: number) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
+
+const FUNCTIONS: Readonly<Record<string, Probe>> = {
+  exp: { build: g.exp, truth: Math.exp },
+  log: { build: g.log, truth: Math.log, points: UPWARD },
+  sqrt: { build: g.sqrt, truth: Math.sqrt, points: UPWARD },
+  tanh: { build: g.tanh, truth: Math.tanh },
+  sigmoid: { build: g.sigmoid, truth: (x) => 1 / (1 + Math.exp(-x)) },
+  erf: { build: g.erf, truth: (x) => 1 - erfc(x) },
+  gelu: { build: g.gelu, truth: gelu },
+  sin: { build: g.sin, truth: Math.sin },
+};
+
+/** Products and convolutions, against loops in float64: a device that gets one wrong must not be used. */
+function sums(): { readonly name: string; readonly y: g.Tensor; readonly truth: Float64Array }[] {
+  const [n, channels, size, filters, k] = [2, 6, 9, 16, 5];
+  const wave = (count: number, step: number) => Float32Array.from({ length: count }, (_, i) => Math.sin(i * step));
+  const x = wave(n * channels * size * size, 0.7);
+  const w = wave(filters * channels * k * k, 0.3);
+  const out = size - k + 1;
+  const truth = new Float64Array(n * filters * out * out);
+  for (let b = 0, at = 0; b < n; b++)
+    for (let f = 0; f < filters; f++)
+      for (let i = 0; i < out; i++)
+        for (let j = 0; j < out; j++, at++)
+          for (let c = 0; c < channels; c++)
+            for (let p = 0; p < k; p++)
+              for (let q = 0; q < k; q++)
+                truth[at] +=
+                  x[((b * channels + c) * size + i + p) * size + j + q] * w[((f * channels + c) * k + p) * k + q];
+  const product = new Float64Array(channels * channels);
+  const inner = x.length / channels;
+  for (let i = 0; i < channels; i++)
+    for (let j = 0; j < channels; j++)
+      for (let t = 0; t < inner; t++) product[i * channels + j] += x[i * inner + t] * x[j * inner + t];
+  // Through an input of one, so that nothing is folded while the graph is compiled.
+  const open = (values: Float32Array, shape: g.Shape) => g.mul(g.data(values, shape, 'float32'), g.input('one', []));
+  const rows = open(x, [channels, inner]);
+  return [
+    { name: 'matmul', y: g.matmul(rows, rows, { transposeB: true }), truth: product },
+    { name: 'conv', y: g.conv(open(x, [n, channels, size, size]), open(w, [filters, channels, k, k])), truth },
+  ];
+}
+
+/** Largest error, relative to the value or to `floor` times the largest value, whichever is larger. */
+function relativeError(got: ArrayLike<number>, truth: ArrayLike<number>, floor: number): number {
+  const scale = Math.max(...Array.from(truth, Math.abs));
+  return Math.max(
+    ...Array.from(truth, (t, i) => {
+      const error = Math.abs(got[i] - t) / Math.max(Math.abs(t), scale * floor);
+      return Number.isNaN(error) ? Number.POSITIVE_INFINITY : error;
+    }),
+  );
+}
+
+/** Tries a device on functions, a product and a convolution. */
+export async function inspectDevice(device: Device): Promise<DeviceReport> {
+  const probes = Object.entries(FUNCTIONS);
+  const inputs: Record<string, g.Tensor> = { one: g.input('one', []) };
+  const outputs: Record<string, g.Tensor> = {};
+  const feeds: Record<string, Float32Array> = { one: Float32Array.of(1) };
+  for (const [name, { build, points = POINTS }] of probes) {
+    inputs[`${name}In`] = g.input(`${name}In`, [points.length]);
+    feeds[`${name}In`] = points;
+    outputs[name] = build(inputs[`${name}In`]);
+  }
+  const heavy = sums();
+  for (const { name, y } of heavy) outputs[name] = y;
+  try {
+    const compiled = await compile({ inputs, outputs }, { device });
+    const got = await compiled.run(feeds);
+    await compiled.release();
+    const errors = Object.fromEntries([
+      ...probes.map(([name, { truth, points = POINTS }]) => [
+        name,
+        relativeError(got[name], Array.from(points, truth), 0.01),
+      ]),
+      ...heavy.map(({ name, truth }) => [name, relativeError(got[name], truth, 1)]),
+    ]);
+    return { device, errors };
+  } catch (error) {
+    return { device, fault: (error as Error).message, errors: {} };
+  }
+}

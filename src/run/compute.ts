@@ -1,0 +1,38 @@
+/** Graphs of a run, compiled for the device and in the layout that its configuration asks for. */
+import { chooseLayout } from '../engine/layout.ts';
+import { compile } from '../engine/session.ts';
+import {
+  type GraphSpec,
+  type NetworkBatch,
+  networkLogDensity,
+  posteriorGraph,
+  type Scaling,
+} from '../models/posterior.ts';
+import type { CompiledGraph, LogDensity } from '../types.ts';
+import type { LoadedRun } from './load.ts';
+
+/** Compiles a graph for the run's device. */
+export const compileFor = ({ spec }: LoadedRun, graph: GraphSpec): Promise<CompiledGraph> =>
+  compile(graph, { device: spec.compute.device });
+
+export interface BlockDensity {
+  readonly density: LogDensity<NetworkBatch>;
+  release(): Promise<void>;
+}
+
+/** The log density of a block of chains on batches of so many rows. `threads` is what the block may use at most. */
+export async function blockDensity(
+  { network, spec }: LoadedRun,
+  { chains, rows, threads = 1 }: { chains: number; rows: number; threads?: number | undefined },
+  scaling: Scaling,
+): Promise<BlockDensity> {
+  const { device, threads: asked, chainsPerGraph: wanted } = spec.compute;
+  const graphOf = (count: number) => posteriorGraph(network, count, rows, scaling);
+  const fixed = {
+    ...(asked !== 'auto' && { threads: asked }),
+    ...(wanted !== 'auto' && { chainsPerGraph: wanted }),
+  };
+  const layout = await chooseLayout(graphOf, { chains, threads, device, fixed });
+  const graph = await compile(graphOf(layout.chainsPerGraph), { device, threads: layout.threads });
+  return { density: networkLogDensity(graph, network.dim, scaling, layout.chainsPerGraph), release: graph.release };
+}
