@@ -1,0 +1,55 @@
+/**
+ * Float64 arrays side by side in one WebAssembly memory, where the kernels of `kernels/index.ts` reach them. They do to the bit
+ * what the plain functions do, which stay the truth and serve all other arrays, and all where WebAssembly has no SIMD.
+ */
+import { KERNELS } from './kernels.ts';
+
+/** Arrays are given by their `byteOffset`, 0 for none. */
+export interface Kernels {
+  products(u: number, g: number, m: number, out: number, chains: number, d: number): void;
+  turn(u: number, g: number, m: number, theta: number, turns: number, chains: number, d: number): void;
+  squaredDistances(a: number, b: number, out: number, chains: number, d: number): void;
+  sumOfSquares(v: number, n: number): number;
+  absorbMoments(mean: number, square: number, g: number, d: number, w: number, v: number): void;
+}
+
+/** The part of WebAssembly that is used here: Node's types leave it out. */
+interface Wasm {
+  validate(code: Uint8Array): boolean;
+  Module: new (code: Uint8Array) => object;
+  Memory: new (pages: { initial: number; maximum: number }) => { buffer: ArrayBuffer };
+  Instance: new (module: object, imports: object) => { exports: unknown };
+}
+
+const wasm = (globalThis as unknown as { WebAssembly?: Wasm }).WebAssembly;
+const code = Uint8Array.from(atob(KERNELS), (letter) => letter.charCodeAt(0));
+const module = wasm?.validate(code) ? new wasm.Module(code) : undefined;
+
+const PAGE = 2 ** 16;
+const MOST_PAGES = 2 ** 15;
+/** Arrays start at whole cache lines. */
+const LINE = 64;
+
+const instances = new WeakMap<ArrayBufferLike, Kernels>();
+
+/** Zeroed arrays of these lengths that kernels reach; plain ones where there are no kernels, or beyond 2 GB. */
+export function sideBySide(lengths: readonly number[]): Float64Array[] {
+  const starts: number[] = [];
+  let bytes = LINE;
+  for (const length of lengths) {
+    starts.push(bytes);
+    bytes += Math.ceil((8 * length) / LINE) * LINE;
+  }
+  const pages = Math.ceil(bytes / PAGE);
+  if (!wasm || !module || pages > MOST_PAGES) return lengths.map((length) => new Float64Array(length));
+  const memory = new wasm.Memory({ initial: pages, maximum: pages });
+  instances.set(memory.buffer, new wasm.Instance(module, { env: { memory } }).exports as Kernels);
+  return lengths.map((length, i) => new Float64Array(memory.buffer, starts[i], length));
+}
+
+/** The kernels that reach all of these arrays. */
+export function kernelsOf(first: Float64Array, ...others: readonly Float64Array[]): Kernels | undefined {
+  const { buffer } = first;
+  const kernels = instances.get(buffer);
+  return kernels && others.every((array) => array.buffer === buffer) ? kernels : undefined;
+}
