@@ -131,3 +131,23 @@ export function absorbMoments(mean: usize, square: usize, g: usize, d: i32, w: f
     store<f64>(at(square, i), s + w * ((a - mu) * (a - mu) - s));
   }
 }
+
+/** `out[i·size + j]` = `columns[i·rows + picked[j]]`, float32, for `count` columns. */
+export function gather(columns: usize, rows: i32, picked: usize, size: i32, out: usize, count: i32): void {
+  for (let i = 0; i < count; i++) {
+    let j = 0;
+    for (; j + 3 < size; j += 4) {
+      const four = picked + ((<usize>j) << 2);
+      const a = f32x4.splat(load<f32>(columns + ((<usize>load<i32>(four)) << 2)));
+      const b = v128.load32_lane(columns + ((<usize>load<i32>(four, 4)) << 2), a, 1);
+      const c = v128.load32_lane(columns + ((<usize>load<i32>(four, 8)) << 2), b, 2);
+      v128.store(out, v128.load32_lane(columns + ((<usize>load<i32>(four, 12)) << 2), c, 3));
+      out += 16;
+    }
+    for (; j < size; j++) {
+      store<f32>(out, load<f32>(columns + ((<usize>load<i32>(picked + ((<usize>j) << 2))) << 2)));
+      out += 4;
+    }
+    columns += (<usize>rows) << 2;
+  }
+}

@@ -1,5 +1,5 @@
 /**
- * Float64 arrays side by side in one WebAssembly memory, where the kernels of `kernels/index.ts` reach them. They do to the bit
+ * Arrays side by side in one WebAssembly memory, where the kernels of `kernels/index.ts` reach them. They do to the bit
  * what the plain functions do, which stay the truth and serve all other arrays, and all where WebAssembly has no SIMD.
  */
 import { KERNELS } from './kernels.ts';
@@ -10,6 +10,7 @@ export interface Kernels {
   turn(u: number, g: number, m: number, theta: number, turns: number, chains: number, d: number): void;
   squaredDistances(a: number, b: number, out: number, chains: number, d: number): void;
   sumOfSquares(v: number, n: number): number;
+  gather(columns: number, rows: number, picked: number, size: number, out: number, count: number): void;
   absorbMoments(mean: number, square: number, g: number, d: number, w: number, v: number): void;
 }
 
@@ -32,23 +33,30 @@ const LINE = 64;
 
 const instances = new WeakMap<ArrayBufferLike, Kernels>();
 
+/** A kind of typed array. */
+interface Kind<T> {
+  readonly BYTES_PER_ELEMENT: number;
+  new (length: number): T;
+  new (buffer: ArrayBuffer, at: number, length: number): T;
+}
+
 /** Zeroed arrays of these lengths that kernels reach; plain ones where there are no kernels, or beyond 2 GB. */
-export function sideBySide(lengths: readonly number[]): Float64Array[] {
+export function sideBySide<T extends Float64Array | Float32Array>(kind: Kind<T>, lengths: readonly number[]): T[] {
   const starts: number[] = [];
   let bytes = LINE;
   for (const length of lengths) {
     starts.push(bytes);
-    bytes += Math.ceil((8 * length) / LINE) * LINE;
+    bytes += Math.ceil((kind.BYTES_PER_ELEMENT * length) / LINE) * LINE;
   }
   const pages = Math.ceil(bytes / PAGE);
-  if (!wasm || !module || pages > MOST_PAGES) return lengths.map((length) => new Float64Array(length));
+  if (!wasm || !module || pages > MOST_PAGES) return lengths.map((length) => new kind(length));
   const memory = new wasm.Memory({ initial: pages, maximum: pages });
   instances.set(memory.buffer, new wasm.Instance(module, { env: { memory } }).exports as Kernels);
-  return lengths.map((length, i) => new Float64Array(memory.buffer, starts[i], length));
+  return lengths.map((length, i) => new kind(memory.buffer, starts[i], length));
 }
 
 /** The kernels that reach all of these arrays. */
-export function kernelsOf(first: Float64Array, ...others: readonly Float64Array[]): Kernels | undefined {
+export function kernelsOf(first: ArrayBufferView, ...others: readonly ArrayBufferView[]): Kernels | undefined {
   const { buffer } = first;
   const kernels = instances.get(buffer);
   return kernels && others.every((array) => array.buffer === buffer) ? kernels : undefined;

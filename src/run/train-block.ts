@@ -117,7 +117,8 @@ async function validationLoss(network: BayesianNetwork, { valid }: SplitData, ch
   };
   const all = Int32Array.from({ length: rows }, (_, i) => i);
   const columns = featuresFirst(valid.x, network.inputs);
-  for (let c = 0; c < chains; c++) gather(columns, valid.y, all, batch, c, network.likelihood.targets);
+  const labels = Float32Array.from(valid.y);
+  for (let c = 0; c < chains; c++) gather(columns, labels, all, batch, c, network.likelihood.targets);
   return {
     async loss(theta: Float64Array): Promise<Float64Array> {
       const { logLikelihood } = await graph.run({ theta, ...batch });

@@ -95,7 +95,7 @@ export class Workspace {
     this.chains = chains;
     this.d = size / chains;
     const blocks = Object.keys(state).filter((name) => state[name].length === size);
-    const arrays = sideBySide([size, size, size, size, 3 * chains, ...blocks.map(() => size)]);
+    const arrays = sideBySide(Float64Array, [size, size, size, size, 3 * chains, ...blocks.map(() => size)]);
     [this.theta, this.gradient, this.mapped, this.spare, this.turns] = arrays;
     for (const [i, name] of blocks.entries()) {
       const moved = arrays[i + 5];

@@ -17,7 +17,7 @@ const sizes = fc.record({
 
 /** The same random numbers twice: in plain arrays, and where kernels reach them. */
 function twice(seed: number, lengths: readonly number[]): { plain: Float64Array[]; near: Float64Array[] } {
-  const near = sideBySide(lengths);
+  const near = sideBySide(Float64Array, lengths);
   for (const [i, array] of near.entries()) normals([seed, i], array);
   return { plain: near.map((array) => array.slice()), near };
 }
