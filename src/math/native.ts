@@ -7,10 +7,33 @@ import { KERNELS } from './kernels.ts';
 /** Arrays are given by their `byteOffset`, 0 for none. */
 export interface Kernels {
   products(u: number, g: number, m: number, out: number, chains: number, d: number): void;
-  turn(u: number, g: number, m: number, theta: number, turns: number, chains: number, d: number): void;
+  turnShortly(
+    turns: number,
+    stepSize: number,
+    kinetic: number,
+    kick: number,
+    first: number,
+    chains: number,
+    d: number,
+  ): number;
+  combine(
+    u: number,
+    g: number,
+    m: number,
+    theta: number,
+    turns: number,
+    stepSize: number,
+    drift: number,
+    chains: number,
+    d: number,
+  ): void;
   squaredDistances(a: number, b: number, out: number, chains: number, d: number): void;
   sumOfSquares(v: number, n: number): number;
   gather(columns: number, rows: number, picked: number, size: number, out: number, count: number): void;
+  multiply(columns: number, v: number, out: number, alpha: number, chains: number, d: number): void;
+  dots(a: number, b: number, out: number, alpha: number, chains: number, d: number): void;
+  add(a: number, b: number, n: number): void;
+  normals(streams: number, low: number, high: number, out: number, chains: number, d: number): void;
   absorbMoments(mean: number, square: number, g: number, d: number, w: number, v: number): void;
 }
 
@@ -51,7 +74,10 @@ export function sideBySide<T extends Float64Array | Float32Array>(kind: Kind<T>,
   const pages = Math.ceil(bytes / PAGE);
   if (!wasm || !module || pages > MOST_PAGES) return lengths.map((length) => new kind(length));
   const memory = new wasm.Memory({ initial: pages, maximum: pages });
-  instances.set(memory.buffer, new wasm.Instance(module, { env: { memory } }).exports as Kernels);
+  instances.set(
+    memory.buffer,
+    new wasm.Instance(module, { env: { memory }, index: { log: Math.log } }).exports as Kernels,
+  );
   return lengths.map((length, i) => new kind(memory.buffer, starts[i], length));
 }
 

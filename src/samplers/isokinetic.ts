@@ -27,7 +27,7 @@ const NEARLY_OPPOSITE = 1e-12;
  */
 export function kick(u: Float64Array, g: Float64Array, at: number, d: number, h: number, m?: Float64Array): number {
   products(u, g, at, at + d, m);
-  const energy = turn(three, three, 0, d, h);
+  const energy = turn(three, 0, 1, d, h);
   const [ofGradient, ofVelocity] = three;
   if (m) for (let i = at; i < at + d; i++) u[i] = ofGradient * m[i] * g[i] + ofVelocity * u[i];
   else for (let i = at; i < at + d; i++) u[i] = ofGradient * g[i] + ofVelocity * u[i];
@@ -41,7 +41,7 @@ export interface Kicked {
   readonly theta: Float64Array;
   /** ε `[C]`. */
   readonly stepSize: Float64Array;
-  /** Room `[C × 3]`. */
+  /** Room `[3 × C]`. */
   readonly turns: Float64Array;
   /** Receives the sum of the kinetic energy changes `[C]`. */
   readonly kinetic: Float64Array;
@@ -55,7 +55,7 @@ export function kickAll(block: Kicked, coefficient: number, length: number, m?: 
   const { velocity, gradient, theta, stepSize, turns, kinetic } = block;
   const chains = kinetic.length;
   const d = theta.length / chains;
-  const kernels = kernelsOf(velocity, gradient, theta, turns, m ?? theta);
+  const kernels = kernelsOf(velocity, gradient, theta, turns, stepSize, kinetic, m ?? theta);
   if (!kernels) {
     for (let c = 0; c < chains; c++) {
       kinetic[c] += kick(velocity, gradient, c * d, d, coefficient * stepSize[c], m);
@@ -65,28 +65,31 @@ export function kickAll(block: Kicked, coefficient: number, length: number, m?: 
   }
   const [u, g, by, scale] = [velocity.byteOffset, gradient.byteOffset, turns.byteOffset, m?.byteOffset ?? 0];
   kernels.products(u, g, scale, by, chains, d);
-  for (let c = 0; c < chains; c++) {
-    kinetic[c] += turn(turns, turns, 3 * c, d, coefficient * stepSize[c]);
-    turns[3 * c + 2] = length * stepSize[c];
+  const [sizes, energies] = [stepSize.byteOffset, kinetic.byteOffset];
+  for (let c = 0; c < chains; ) {
+    c = kernels.turnShortly(by, sizes, energies, coefficient, c, chains, d);
+    for (const end = Math.min(c + 2, chains); c < end; c++) {
+      kinetic[c] += turn(turns, c, chains, d, coefficient * stepSize[c]);
+    }
   }
-  kernels.turn(u, g, scale, length !== 0 ? theta.byteOffset : 0, by, chains, d);
+  kernels.combine(u, g, scale, length !== 0 ? theta.byteOffset : 0, by, sizes, length, chains, d);
 }
 
 /** The products of a kick, then its turn. */
 const three = new Float64Array(3);
 
 /**
- * The kick as a combination ofGradient · g + ofVelocity · u: the products ‖g‖², u·g and ‖u‖² at `from[at …]` are all it
- * needs. Writes the two factors to `to[at]` and `to[at + 1]`, and returns the energy change.
+ * The kick as a combination ofGradient · g + ofVelocity · u: the products ‖g‖², u·g and ‖u‖² in rows of `turns`
+ * `[3 × C]` are all it needs. Puts the two factors in the place of the first two, and returns the energy change.
  */
-function turn(from: Float64Array, to: Float64Array, at: number, d: number, h: number): number {
-  const square = from[at];
-  const along = from[at + 1];
-  const length = from[at + 2];
+function turn(turns: Float64Array, c: number, chains: number, d: number, h: number): number {
+  const square = turns[c];
+  const along = turns[chains + c];
+  const length = turns[2 * chains + c];
   const norm = Math.sqrt(square);
   if (norm <= NO_GRADIENT) {
-    to[at] = 0;
-    to[at + 1] = 1;
+    turns[c] = 0;
+    turns[chains + c] = 1;
     return 0;
   }
   const p = along / norm;
@@ -99,8 +102,8 @@ function turn(from: Float64Array, to: Float64Array, at: number, d: number, h: nu
   const raw = Math.sqrt(toGradient * toGradient * square + 2 * toGradient * kept * along + kept * kept * length);
   // u = −e is the flow's unstable fixed point.
   const opposite = raw < NEARLY_OPPOSITE && p < 0;
-  to[at] = opposite ? -1 / norm : toGradient / raw;
-  to[at + 1] = opposite ? 0 : kept / raw;
+  turns[c] = opposite ? -1 / norm : toGradient / raw;
+  turns[chains + c] = opposite ? 0 : kept / raw;
   // cosh δ + p sinh δ ≥ e^{−δ}: the bound keeps u = −e exact when e^{−2δ} is below the rounding of 1.
   return (d - 1) * Math.max(delta + Math.log1p(0.5 * (1 - p) * Math.expm1(-2 * delta)), -delta);
 }

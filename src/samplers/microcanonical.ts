@@ -81,7 +81,7 @@ export class Workspace {
   readonly logDensity: Float64Array;
   /** Kinetic energy change of the step so far `[C]`. */
   readonly kinetic: Float64Array;
-  /** Scratch `[C × 3]`. */
+  /** Scratch `[3 × C]`. */
   readonly turns: Float64Array;
   /** Scratch `[C × d]`. */
   readonly mapped: Float64Array;
@@ -94,17 +94,16 @@ export class Workspace {
     const size = state.theta.length;
     this.chains = chains;
     this.d = size / chains;
-    const blocks = Object.keys(state).filter((name) => state[name].length === size);
-    const arrays = sideBySide(Float64Array, [size, size, size, size, 3 * chains, ...blocks.map(() => size)]);
+    const moving = Object.keys(state).filter((name) => state[name].length <= size);
+    const own = [size, size, size, size, 3 * chains, chains, chains, chains];
+    const arrays = sideBySide(Float64Array, [...own, ...moving.map((name) => state[name].length)]);
     [this.theta, this.gradient, this.mapped, this.spare, this.turns] = arrays;
-    for (const [i, name] of blocks.entries()) {
-      const moved = arrays[i + 5];
+    [this.logDensity, this.kinetic, this.spareValue] = arrays.slice(5);
+    for (const [i, name] of moving.entries()) {
+      const moved = arrays[own.length + i];
       moved.set(state[name]);
       state[name] = moved;
     }
-    this.logDensity = new Float64Array(chains);
-    this.kinetic = new Float64Array(chains);
-    this.spareValue = new Float64Array(chains);
     this.info = emptyInfo(chains);
   }
 

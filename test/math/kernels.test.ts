@@ -2,8 +2,10 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { compiledKernels } from '../../scripts/write-kernels.ts';
+import { batchStream, featuresFirst, gather } from '../../src/data/batches.ts';
+import { add, dots, multiply } from '../../src/math/linear.ts';
 import { kernelsOf, sideBySide } from '../../src/math/native.ts';
-import { normals } from '../../src/math/random.ts';
+import { blockNormals, normals } from '../../src/math/random.ts';
 import { squaredDistances, sumOfSquares } from '../../src/math/sums.ts';
 import { fold, rootKey } from '../../src/math/threefry.ts';
 import { kickAll } from '../../src/samplers/isokinetic.ts';
@@ -36,24 +38,60 @@ describe('the kernels', () => {
     expect(readFileSync('src/math/kernels.ts', 'utf8')).toBe(await compiledKernels());
   });
 
-  it('kick and drift as the plain functions do, with a multiplier and without, on vanishing gradients too', () => {
+  it('kick and drift as the plain functions do: short kicks and long ones, with a multiplier and without', () => {
+    const lengths = fc.constantFrom(1e-12, 1e-3, 0.1, 3);
     fc.assert(
-      fc.property(sizes, fc.boolean(), fc.boolean(), fc.boolean(), ({ seed, chains, d }, scaled, moving, vanishing) => {
+      fc.property(sizes, lengths, fc.boolean(), fc.boolean(), fc.boolean(), ({ seed, chains, d }, h, ...flags) => {
+        const [scaled, moving, vanishing] = flags;
         const block = chains * d;
         same(seed, [block, block, block, block, 3 * chains, chains, chains], (arrays) => {
           const [theta, velocity, gradient, m, turns, stepSize, kinetic] = arrays;
-          turns.fill(0);
           if (vanishing) gradient.fill(0, 0, d);
-          kickAll(
-            { theta, velocity, gradient, turns, stepSize, kinetic },
-            0.2,
-            moving ? 0.5 : 0,
-            scaled ? m : undefined,
-          );
+          for (let c = 0; c < chains; c++) stepSize[c] = Math.abs(stepSize[c]);
+          kickAll({ theta, velocity, gradient, turns, stepSize, kinetic }, h, moving ? 0.5 : 0, scaled ? m : undefined);
           turns.fill(0);
         });
       }),
-      { seed: 1, numRuns: 300 },
+      { seed: 1, numRuns: 600 },
+    );
+  });
+
+  it('draw the normals of the plain function', () => {
+    fc.assert(
+      fc.property(sizes, fc.integer({ min: 0, max: 2 ** 45 }), ({ seed, chains, d }, t) => {
+        const draw = ([words, out]: Float64Array[]) => {
+          const streams = new Uint32Array(words.buffer, words.byteOffset, 2 * chains);
+          blockNormals(streams, t, out);
+        };
+        same(seed, [chains, chains * d], draw);
+        same(seed, [chains, chains], draw);
+      }),
+      { seed: 3, numRuns: 300 },
+    );
+    // So many that the rare branch of the logarithm is taken, too.
+    same(1, [1, 3_000_000], ([words, out]) => blockNormals(new Uint32Array(words.buffer, words.byteOffset, 2), 5, out));
+  });
+
+  it('gather as the plain function does', () => {
+    const source = (rows: number, inputs: number) => ({
+      x: Float32Array.from({ length: rows * inputs }, (_, i) => Math.sin(i)),
+      y: Float64Array.from({ length: rows }, (_, i) => i),
+      inputs,
+      targets: 1,
+    });
+    fc.assert(
+      fc.property(sizes, fc.integer({ min: 1, max: 9 }), ({ seed, chains, d }, inputs) => {
+        const { x, ...data } = source(2 * d, inputs);
+        const keys = Array.from({ length: chains }, (_, c) => fold(rootKey(seed), c));
+        const batch = batchStream({ x, ...data }, keys, d).at(3);
+        const plain = { x: new Float32Array(d * inputs), y: new Float32Array(d) };
+        for (let c = 0; c < chains; c++) {
+          const picked = Int32Array.from(batch.y.subarray(c * d, (c + 1) * d));
+          gather(featuresFirst(x, inputs), Float32Array.from(data.y), picked, plain, 0, 1);
+          expect(batch.x.slice(c * d * inputs, (c + 1) * d * inputs)).toEqual(plain.x);
+        }
+      }),
+      { seed: 4, numRuns: 100 },
     );
   });
 
@@ -62,6 +100,9 @@ describe('the kernels', () => {
       fc.property(sizes, ({ seed, chains, d }) => {
         const block = chains * d;
         same(seed, [block, block, chains], ([a, b, out]) => squaredDistances(a, b, out, chains));
+        same(seed, [block, block, chains], ([a, b, out]) => dots(a, b, out, -0.3, d));
+        same(seed, [block, block], ([a, b]) => add(a, b));
+        same(seed, [d * d, block, block], ([m, v, out]) => multiply(m, v, out, -0.3));
         same(seed, [block], ([a]) => sumOfSquares(a, d, block));
         same(seed, [block, block, block], ([mean, square, g]) =>
           absorbMoments(mean, square, g, block - d, d, 0.1, 0.3),
