@@ -3,7 +3,7 @@
  * perm_e[p mod N] of epoch e = ⌊p/N⌋: every row is used once an epoch, every batch has B rows, and step t needs no
  * history. The paper's way permutes the first ⌊N/B⌋B rows only and leaves the rest of the data out.
  */
-import { kernelsOf, sideBySide } from '../math/native.ts';
+import { kernelsOf, seenAs, sideBySide } from '../math/native.ts';
 import { permutation } from '../math/random.ts';
 import { fold } from '../math/threefry.ts';
 import type { Key } from '../types.ts';
@@ -49,7 +49,7 @@ export function batchStream(
     };
   });
   // Signed: an unsigned index would be turned into a double at every access.
-  const picked = new Int32Array(indices.buffer, indices.byteOffset, size);
+  const picked = seenAs(Int32Array, indices, size);
   return {
     scale: order === 'paper' ? Math.max(1, Math.floor(rows / size)) : rows / size,
     at(t) {

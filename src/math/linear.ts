@@ -10,10 +10,23 @@ export function multiply(columns: Float64Array, v: Float64Array, out: Float64Arr
     return;
   }
   for (let at = 0; at < v.length; at += d) {
-    for (let i = 0; i < d; i++) {
-      let sum = 0;
-      for (let k = 0; k < d; k++) sum += columns[k * d + i] * v[at + k];
-      out[at + i] = alpha * sum;
+    // Two rows at a time: one sum alone would wait for the latency of every addition.
+    let i = 0;
+    for (; i + 1 < d; i += 2) {
+      let first = 0;
+      let second = 0;
+      for (let k = 0; k < d; k++) {
+        const x = v[at + k];
+        first += columns[k * d + i] * x;
+        second += columns[k * d + i + 1] * x;
+      }
+      out[at + i] = alpha * first;
+      out[at + i + 1] = alpha * second;
+    }
+    if (i < d) {
+      let last = 0;
+      for (let k = 0; k < d; k++) last += columns[k * d + i] * v[at + k];
+      out[at + i] = alpha * last;
     }
   }
 }
@@ -28,6 +41,10 @@ export function linearMap(
     if (from.length !== v.length) {
       [held, from, to] = sideBySide(Float64Array, [columns.length, v.length, v.length]);
       held.set(columns);
+    }
+    if (!kernelsOf(held)) {
+      multiply(columns, v, out, alpha);
+      return;
     }
     from.set(v);
     multiply(held, from, to, alpha);
@@ -56,9 +73,9 @@ export function dots(a: Float64Array, b: Float64Array, out: Float64Array, alpha:
   }
 }
 
-/** a ← a + b. */
+/** a ← a + b, over the length of b. */
 export function add(a: Float64Array, b: Float64Array): void {
   const kernels = kernelsOf(a, b);
-  if (kernels) kernels.add(a.byteOffset, b.byteOffset, a.length);
-  else for (let i = 0; i < a.length; i++) a[i] += b[i];
+  if (kernels) kernels.add(a.byteOffset, b.byteOffset, b.length);
+  else for (let i = 0; i < b.length; i++) a[i] += b[i];
 }

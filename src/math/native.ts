@@ -53,8 +53,11 @@ const PAGE = 2 ** 16;
 const MOST_PAGES = 2 ** 15;
 /** Arrays start at whole cache lines. */
 const LINE = 64;
+/** So few bytes that calling the kernels costs more than they save. */
+const FEW = 2048;
 
-const instances = new WeakMap<ArrayBufferLike, Kernels>();
+/** The kernels that reach an array: an own instance for each memory. */
+const reached = new WeakMap<ArrayBufferView, Kernels>();
 
 /** A kind of typed array. */
 interface Kind<T> {
@@ -63,7 +66,7 @@ interface Kind<T> {
   new (buffer: ArrayBuffer, at: number, length: number): T;
 }
 
-/** Zeroed arrays of these lengths that kernels reach; plain ones where there are no kernels, or beyond 2 GB. */
+/** Zeroed arrays of these lengths that kernels reach; plain ones where there are no kernels, below 2 KB and beyond 2 GB. */
 export function sideBySide<T extends Float64Array | Float32Array>(kind: Kind<T>, lengths: readonly number[]): T[] {
   const starts: number[] = [];
   let bytes = LINE;
@@ -72,18 +75,31 @@ export function sideBySide<T extends Float64Array | Float32Array>(kind: Kind<T>,
     bytes += Math.ceil((kind.BYTES_PER_ELEMENT * length) / LINE) * LINE;
   }
   const pages = Math.ceil(bytes / PAGE);
-  if (!wasm || !module || pages > MOST_PAGES) return lengths.map((length) => new kind(length));
+  if (!wasm || !module || bytes < FEW || pages > MOST_PAGES) return lengths.map((length) => new kind(length));
   const memory = new wasm.Memory({ initial: pages, maximum: pages });
-  instances.set(
-    memory.buffer,
-    new wasm.Instance(module, { env: { memory }, index: { log: Math.log } }).exports as Kernels,
-  );
-  return lengths.map((length, i) => new kind(memory.buffer, starts[i], length));
+  const kernels = new wasm.Instance(module, { env: { memory }, index: { log: Math.log } }).exports as Kernels;
+  return lengths.map((length, i) => {
+    const array = new kind(memory.buffer, starts[i], length);
+    reached.set(array, kernels);
+    return array;
+  });
+}
+
+/** The same memory as an array of another kind. */
+export function seenAs<T extends ArrayBufferView>(
+  kind: Kind<T>,
+  array: Float64Array | Float32Array,
+  length: number,
+): T {
+  const seen = new kind(array.buffer as ArrayBuffer, array.byteOffset, length);
+  const kernels = reached.get(array);
+  if (kernels) reached.set(seen, kernels);
+  return seen;
 }
 
 /** The kernels that reach all of these arrays. */
 export function kernelsOf(first: ArrayBufferView, ...others: readonly ArrayBufferView[]): Kernels | undefined {
-  const { buffer } = first;
-  const kernels = instances.get(buffer);
-  return kernels && others.every((array) => array.buffer === buffer) ? kernels : undefined;
+  const kernels = reached.get(first);
+  if (kernels) for (const other of others) if (reached.get(other) !== kernels) return undefined;
+  return kernels;
 }

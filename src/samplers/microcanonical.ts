@@ -154,26 +154,37 @@ export function* mclachlan<B>(
   batch: B,
   cached: 'raw' | 'whitened',
 ): Generator<Promise<void>, void, void> {
-  const { preconditioner } = parts;
-  const { theta, velocity, gradient, logDensity, stepSize } = state;
-  const { chains, d, kinetic, turns, mapped } = room;
-  const block = { theta, velocity, gradient, stepSize, turns, kinetic };
-  const m = preconditioner.multiplier?.(state);
-  const advance = (coefficient: number, length: number, first: 'raw' | 'whitened') => {
-    if (preconditioner.multiplier && first === 'raw') return kickAll(block, coefficient, length, m);
-    for (let c = 0; c < chains; c++) {
-      const g = first === 'raw' ? preconditioner.whiten(state, c, d, gradient, mapped) : gradient;
-      kinetic[c] += kick(velocity, g, c * d, d, coefficient * stepSize[c]);
-      if (length === 0) continue;
-      drift(theta, preconditioner.colour(state, c, d, velocity, mapped), c * d, d, length * stepSize[c]);
-    }
-  };
-  advance(OUTER_KICK, 0.5, cached);
+  const { theta, gradient, logDensity } = state;
+  kickAndDrift(parts, state, room, OUTER_KICK, 0.5, cached);
   yield* evaluate(density, theta, batch, logDensity, gradient);
-  advance(INNER_KICK, 0.5, 'raw');
+  kickAndDrift(parts, state, room, INNER_KICK, 0.5, 'raw');
   yield* evaluate(density, theta, batch, logDensity, gradient);
-  advance(OUTER_KICK, 0, 'raw');
+  kickAndDrift(parts, state, room, OUTER_KICK, 0, 'raw');
   room.info.gradients += 2;
+}
+
+/** Kicks every chain over `coefficient` ε, then lets it drift over `length` ε. */
+function kickAndDrift(
+  { preconditioner }: MicrocanonicalParts,
+  state: MicrocanonicalState,
+  room: Workspace,
+  coefficient: number,
+  length: number,
+  cached: 'raw' | 'whitened',
+): void {
+  const { theta, velocity, gradient, stepSize } = state;
+  const { chains, d, kinetic, turns, mapped } = room;
+  if (preconditioner.multiplier && cached === 'raw') {
+    const block = { theta, velocity, gradient, stepSize, turns, kinetic };
+    kickAll(block, coefficient, length, preconditioner.multiplier(state));
+    return;
+  }
+  for (let c = 0; c < chains; c++) {
+    const g = cached === 'raw' ? preconditioner.whiten(state, c, d, gradient, mapped) : gradient;
+    kinetic[c] += kick(velocity, g, c * d, d, coefficient * stepSize[c]);
+    if (length === 0) continue;
+    drift(theta, preconditioner.colour(state, c, d, velocity, mapped), c * d, d, length * stepSize[c]);
+  }
 }
 
 /** Refreshes every chain's velocity over half a step; `half` (0 or 1) separates the two streams of a step. */

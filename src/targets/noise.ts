@@ -4,7 +4,7 @@
  */
 import cos from '@stdlib/math-base-special-cos';
 import { add, dots, linearMap } from '../math/linear.ts';
-import { sideBySide } from '../math/native.ts';
+import { kernelsOf, seenAs, sideBySide } from '../math/native.ts';
 import { blockNormals, normals, uniforms } from '../math/random.ts';
 import { fold, stream } from '../math/threefry.ts';
 import type { Key, LogDensity } from '../types.ts';
@@ -43,7 +43,7 @@ export function injectedForce(
       held = keys;
       const [block, words] = sideBySide(Float64Array, [out.length, keys.length]);
       components = block;
-      streams = new Uint32Array(words.buffer, words.byteOffset, 2 * keys.length);
+      streams = seenAs(Uint32Array, words, 2 * keys.length);
       streams.set(keys.flatMap((key) => stream(key, 'noise')));
     }
     draw(streams, t, components);
@@ -132,14 +132,20 @@ function evenlyNoisy(target: LogDensity<void>): LogDensity<Float64Array> {
         const [block, chains] = [theta.length, value.length];
         [at, pull, slope, height, work] = sideBySide(Float64Array, [block, block, block, chains, chains]);
       }
-      at.set(theta);
-      pull.set(force);
-      target.evaluate(at, undefined, height, slope);
-      dots(pull, at, work, 1, target.dim);
-      add(height, work);
-      add(slope, pull);
-      value.set(height);
-      grad.set(slope);
+      const near = kernelsOf(at) !== undefined;
+      if (near) {
+        at.set(theta);
+        pull.set(force);
+      }
+      const [x, f, v, g] = near ? [at, pull, height, slope] : [theta, force, value, grad];
+      target.evaluate(x, undefined, v, g);
+      dots(f, x, work, 1, target.dim);
+      add(v, work);
+      add(g, f);
+      if (near) {
+        value.set(v);
+        grad.set(g);
+      }
     },
   };
 }

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { compiledKernels } from '../../scripts/write-kernels.ts';
 import { batchStream, featuresFirst, gather } from '../../src/data/batches.ts';
 import { add, dots, multiply } from '../../src/math/linear.ts';
-import { kernelsOf, sideBySide } from '../../src/math/native.ts';
+import { kernelsOf, seenAs, sideBySide } from '../../src/math/native.ts';
 import { blockNormals, normals } from '../../src/math/random.ts';
 import { squaredDistances, sumOfSquares } from '../../src/math/sums.ts';
 import { fold, rootKey } from '../../src/math/threefry.ts';
@@ -17,9 +17,12 @@ const sizes = fc.record({
   d: fc.integer({ min: 2, max: 70 }),
 });
 
+/** Numbers beside which any arrays are many enough for kernels. */
+const ENOUGH = 1000;
+
 /** The same random numbers twice: in plain arrays, and where kernels reach them. */
 function twice(seed: number, lengths: readonly number[]): { plain: Float64Array[]; near: Float64Array[] } {
-  const near = sideBySide(Float64Array, lengths);
+  const near = sideBySide(Float64Array, [...lengths, ENOUGH]).slice(0, -1);
   for (const [i, array] of near.entries()) normals([seed, i], array);
   return { plain: near.map((array) => array.slice()), near };
 }
@@ -60,7 +63,7 @@ describe('the kernels', () => {
     fc.assert(
       fc.property(sizes, fc.integer({ min: 0, max: 2 ** 45 }), ({ seed, chains, d }, t) => {
         const draw = ([words, out]: Float64Array[]) => {
-          const streams = new Uint32Array(words.buffer, words.byteOffset, 2 * chains);
+          const streams = seenAs(Uint32Array, words, 2 * chains);
           blockNormals(streams, t, out);
         };
         same(seed, [chains, chains * d], draw);
@@ -69,7 +72,7 @@ describe('the kernels', () => {
       { seed: 3, numRuns: 300 },
     );
     // So many that the rare branch of the logarithm is taken, too.
-    same(1, [1, 3_000_000], ([words, out]) => blockNormals(new Uint32Array(words.buffer, words.byteOffset, 2), 5, out));
+    same(1, [1, 3_000_000], ([words, out]) => blockNormals(seenAs(Uint32Array, words, 2), 5, out));
   });
 
   it('gather as the plain function does', () => {
@@ -124,7 +127,7 @@ describe('samplers without WebAssembly', () => {
     const { standardNormal } = await import('../../src/targets/gaussian.ts');
     const { noisy } = await import('../../src/targets/noise.ts');
     const { kernelsOf } = await import('../../src/math/native.ts');
-    const [chains, d] = [3, 7];
+    const [chains, d] = [5, 17];
     const keys = Array.from({ length: chains }, (_, c) => fold(rootKey(5), c));
     const force = new Float64Array(chains * d);
     return SMILE_NAMES.flatMap((name) =>
