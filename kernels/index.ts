@@ -2,6 +2,7 @@
  * The passes over a block of chains that cost the most, in AssemblyScript with SIMD: `npm run kernels` compiles them into
  * `src/math/kernels.ts`. Each does what a plain TypeScript function does, in the same order, so to the same bits; the
  * two lanes of a vector are the plain function's two partial sums. Arrays are addresses of float64, 0 for none.
+ * Logarithms and exponentials are fdlibm's, as `Math`'s are (© 1993 Sun Microsystems, Inc., free to use with this notice).
  */
 
 function at(array: usize, i: i32): usize {

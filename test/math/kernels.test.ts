@@ -33,7 +33,9 @@ function same(seed: number, lengths: readonly number[], work: (arrays: Float64Ar
   expect(kernelsOf(plain[0])).toBeUndefined();
   expect(kernelsOf(near[0], ...near)).toBeDefined();
   expect(work(near)).toBe(work(plain));
-  for (const [i, array] of plain.entries()) expect(near[i]).toEqual(array);
+  for (const [i, array] of plain.entries()) {
+    expect(near[i].findIndex((x, k) => !Object.is(x, array[k]))).toBe(-1);
+  }
 }
 
 describe('the kernels', () => {
