@@ -5,7 +5,7 @@ import { compiledKernels } from '../../scripts/write-kernels.ts';
 import { batchStream, featuresFirst, gather } from '../../src/data/batches.ts';
 import { add, dots, multiply } from '../../src/math/linear.ts';
 import { kernelsOf, seenAs, sideBySide } from '../../src/math/native.ts';
-import { blockNormals, normals } from '../../src/math/random.ts';
+import { blockNormals, normals, permutation } from '../../src/math/random.ts';
 import { squaredDistances, sumOfSquares } from '../../src/math/sums.ts';
 import { fold, rootKey } from '../../src/math/threefry.ts';
 import { kickAll } from '../../src/samplers/isokinetic.ts';
@@ -77,23 +77,20 @@ describe('the kernels', () => {
     same(1, [1, 3_000_000], ([words, out]) => blockNormals(seenAs(Uint32Array, words, 2), 5, out));
   });
 
-  it('gather as the plain function does', () => {
-    const source = (rows: number, inputs: number) => ({
-      x: Float32Array.from({ length: rows * inputs }, (_, i) => Math.sin(i)),
-      y: Float64Array.from({ length: rows }, (_, i) => i),
-      inputs,
-      targets: 1,
-    });
+  it('gather the rows that the permutation says', () => {
     fc.assert(
       fc.property(sizes, fc.integer({ min: 1, max: 9 }), ({ seed, chains, d }, inputs) => {
-        const { x, ...data } = source(2 * d, inputs);
+        const rows = 2 * d;
+        const x = Float32Array.from({ length: rows * inputs }, (_, i) => Math.sin(i));
+        const y = Float64Array.from({ length: rows }, (_, i) => Math.cos(i));
         const keys = Array.from({ length: chains }, (_, c) => fold(rootKey(seed), c));
-        const batch = batchStream({ x, ...data }, keys, d).at(3);
-        const plain = { x: new Float32Array(d * inputs), y: new Float32Array(d) };
-        for (let c = 0; c < chains; c++) {
-          const picked = Int32Array.from(batch.y.subarray(c * d, (c + 1) * d));
-          gather(featuresFirst(x, inputs), Float32Array.from(data.y), picked, plain, 0, 1);
+        const batch = batchStream({ x, y, inputs, targets: 1 }, keys, d).at(3);
+        for (const [c, key] of keys.entries()) {
+          const picked = permutation(fold(key, 1), rows).subarray(d);
+          const plain = { x: new Float32Array(d * inputs), y: new Float32Array(d) };
+          gather(featuresFirst(x, inputs), Float32Array.from(y), picked, plain, 0, 1);
           expect(batch.x.slice(c * d * inputs, (c + 1) * d * inputs)).toEqual(plain.x);
+          expect(batch.y.slice(c * d, (c + 1) * d)).toEqual(plain.y);
         }
       }),
       { seed: 4, numRuns: 100 },
