@@ -3,6 +3,7 @@
  * perm_e[p mod N] of epoch e = ⌊p/N⌋: every row is used once an epoch, every batch has B rows, and step t needs no
  * history. The paper's way permutes the first ⌊N/B⌋B rows only and leaves the rest of the data out.
  */
+import { kernelsOf, seenAs, sideBySide } from '../math/native.ts';
 import { permutation } from '../math/random.ts';
 import { fold } from '../math/threefry.ts';
 import type { Key } from '../types.ts';
@@ -32,14 +33,14 @@ export function batchStream(
   size: number,
   order: 'all' | 'paper' = 'all',
 ): BatchStream {
-  const { inputs, targets, y } = source;
-  const columns = featuresFirst(source.x, inputs);
+  const { inputs, targets } = source;
   const rows = source.y.length;
   const used = order === 'paper' ? Math.floor(rows / size) * size : rows;
-  const batch = {
-    x: new Float32Array(keys.length * inputs * size),
-    y: new Float32Array(keys.length * targets * size),
-  };
+  const lengths = [inputs * rows, rows, size, keys.length * inputs * size, keys.length * targets * size];
+  const [columns, labels, indices, x, y] = sideBySide(Float32Array, lengths);
+  featuresFirst(source.x, inputs, columns);
+  labels.set(source.y);
+  const batch = { x, y };
   const epochs = keys.map((key) => {
     let held: { epoch: number; order: Int32Array } = { epoch: -1, order: new Int32Array(0) };
     return (epoch: number) => {
@@ -48,7 +49,7 @@ export function batchStream(
     };
   });
   // Signed: an unsigned index would be turned into a double at every access.
-  const picked = new Int32Array(size);
+  const picked = seenAs(Int32Array, indices, size);
   return {
     scale: order === 'paper' ? Math.max(1, Math.floor(rows / size)) : rows / size,
     at(t) {
@@ -60,7 +61,7 @@ export function batchStream(
           picked.set(part, j);
           j += part.length;
         }
-        gather(columns, y, picked, batch, c, targets);
+        gather(columns, labels, picked, batch, c, targets);
       }
       return batch;
     },
@@ -68,9 +69,8 @@ export function batchStream(
 }
 
 /** The transpose of rows `[N × p]`: columns `[p × N]`, from which a batch is gathered in half the time. */
-export function featuresFirst(x: Float32Array, inputs: number): Float32Array {
+export function featuresFirst(x: Float32Array, inputs: number, columns = new Float32Array(x.length)): Float32Array {
   const rows = x.length / inputs;
-  const columns = new Float32Array(x.length);
   for (let i = 0; i < inputs; i++) for (let n = 0; n < rows; n++) columns[i * rows + n] = x[n * inputs + i];
   return columns;
 }
@@ -78,38 +78,33 @@ export function featuresFirst(x: Float32Array, inputs: number): Float32Array {
 /** Writes the picked rows as chain c's block of a batch, features before rows, classes one-hot. */
 export function gather(
   columns: Float32Array,
-  y: Float64Array,
+  labels: Float32Array,
   picked: Int32Array,
-  batch: { readonly x: Float32Array; readonly y: Float32Array },
+  { x, y }: { readonly x: Float32Array; readonly y: Float32Array },
   c: number,
   targets: number,
 ): void {
   const size = picked.length;
-  const rows = y.length;
-  const inputs = columns.length / rows;
-  const { x: target } = batch;
-  for (let i = 0; i < inputs; i++) {
-    const to = (c * inputs + i) * size;
-    const from = i * rows;
-    let j = 0;
-    // Four at a time: the loop itself costs as much as a copy.
-    for (; j + 3 < size; j += 4) {
-      const a = columns[from + picked[j]];
-      const b = columns[from + picked[j + 1]];
-      const c = columns[from + picked[j + 2]];
-      const d = columns[from + picked[j + 3]];
-      target[to + j] = a;
-      target[to + j + 1] = b;
-      target[to + j + 2] = c;
-      target[to + j + 3] = d;
-    }
-    for (; j < size; j++) target[to + j] = columns[from + picked[j]];
-  }
-  const yAt = c * targets * size;
+  pick(columns, labels.length, picked, x, c * (columns.length / labels.length) * size);
+  const at = c * targets * size;
   if (targets === 1) {
-    for (let j = 0; j < size; j++) batch.y[yAt + j] = y[picked[j]];
+    pick(labels, labels.length, picked, y, at);
     return;
   }
-  batch.y.fill(0, yAt, yAt + targets * size);
-  for (let j = 0; j < size; j++) batch.y[yAt + y[picked[j]] * size + j] = 1;
+  y.fill(0, at, at + targets * size);
+  for (let j = 0; j < size; j++) y[at + labels[picked[j]] * size + j] = 1;
+}
+
+/** The picked elements of every column, column by column, to `out[at …]`. */
+function pick(columns: Float32Array, rows: number, picked: Int32Array, out: Float32Array, at: number): void {
+  const count = columns.length / rows;
+  const size = picked.length;
+  const kernels = kernelsOf(columns, picked, out);
+  if (kernels) {
+    kernels.gather(columns.byteOffset, rows, picked.byteOffset, size, out.byteOffset + 4 * at, count);
+    return;
+  }
+  for (let i = 0; i < count; i++) {
+    for (let j = 0; j < size; j++) out[at + i * size + j] = columns[i * rows + picked[j]];
+  }
 }

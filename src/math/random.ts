@@ -1,6 +1,7 @@
 /** Bulk random numbers from a key: uniforms, normals, directions and permutations. */
 import type { Key } from '../types.ts';
-import { threefry } from './threefry.ts';
+import { kernelsOf } from './native.ts';
+import { fold, threefry } from './threefry.ts';
 
 const TWO_POW_MINUS_31 = 2 ** -31;
 const TWO_POW_MINUS_32 = 2 ** -32;
@@ -53,6 +54,21 @@ export function normals(key: Key, out: Float64Array, at = 0, count = out.length 
     if (i + 1 < at + count) out[i + 1] = scale * y;
     i += 2;
   }
+}
+
+/**
+ * Standard normals of step t for a block `[C × d]`: chain c's are those of `fold(streams[c], t)`, where `streams` holds the two
+ * words of every key.
+ */
+export function blockNormals(streams: Uint32Array, t: number, out: Float64Array): void {
+  const chains = streams.length / 2;
+  const d = out.length / chains;
+  const kernels = kernelsOf(streams, out);
+  if (kernels) {
+    kernels.normals(streams.byteOffset, t, Math.floor(t / 0x100000000), out.byteOffset, chains, d);
+    return;
+  }
+  for (let c = 0; c < chains; c++) normals(fold([streams[2 * c], streams[2 * c + 1]], t), out, c * d, d);
 }
 
 /** Fills `out[at … at + count)` with a direction uniform on the unit sphere of that dimension. */

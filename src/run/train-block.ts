@@ -109,6 +109,7 @@ async function validationLoss(run: LoadedRun, { valid }: SplitData, chains: numb
   const { network } = run;
   const rows = valid.y.length;
   const columns = featuresFirst(valid.x, network.inputs);
+  const labels = Float32Array.from(valid.y);
   const { targets } = network.likelihood;
   const size = Math.min(rows, VALIDATION_ROWS);
   const graph = await compileFor(run, likelihoodGraph(network, chains, size));
@@ -120,7 +121,7 @@ async function validationLoss(run: LoadedRun, { valid }: SplitData, chains: numb
       y: new Float32Array(chains * targets * size),
     };
     const picked = Int32Array.from({ length: size }, (_, i) => from + i);
-    for (let c = 0; c < chains; c++) gather(columns, valid.y, picked, batch, c, targets);
+    for (let c = 0; c < chains; c++) gather(columns, labels, picked, batch, c, targets);
     return { batch, skip: k * size - from };
   });
   return {

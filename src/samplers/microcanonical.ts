@@ -3,13 +3,14 @@
  * McLachlan step. `sound.ts` and `paper.ts` put their own semantics around it.
  */
 import { shapeError } from '../errors.ts';
+import { sideBySide } from '../math/native.ts';
 import { normals } from '../math/random.ts';
-import { squaredDistance } from '../math/sums.ts';
+import { squaredDistances } from '../math/sums.ts';
 import type { Info, Key, LogDensity, State } from '../types.ts';
 import { chainKey, emptyInfo } from './chain.ts';
 import type { Controller } from './controller.ts';
 import { evaluate } from './drive.ts';
-import { drift, INNER_KICK, kick, kickAndDrift, OUTER_KICK, refresh, refreshStrength } from './isokinetic.ts';
+import { drift, INNER_KICK, kick, kickAll, OUTER_KICK, refresh, refreshStrength } from './isokinetic.ts';
 import type { Preconditioner } from './preconditioner.ts';
 
 export interface MicrocanonicalParts {
@@ -70,7 +71,7 @@ export function initialState(
   };
 }
 
-/** Room for one step of a block, allocated once. */
+/** Room for the steps of a block. It moves the state's own arrays beside its own, where kernels reach them all. */
 export class Workspace {
   readonly chains: number;
   readonly d: number;
@@ -80,24 +81,29 @@ export class Workspace {
   readonly logDensity: Float64Array;
   /** Kinetic energy change of the step so far `[C]`. */
   readonly kinetic: Float64Array;
+  /** Scratch `[3 × C]`. */
+  readonly turns: Float64Array;
   /** Scratch `[C × d]`. */
   readonly mapped: Float64Array;
   readonly spare: Float64Array;
   readonly spareValue: Float64Array;
   readonly info: Info & { gradients: number };
 
-  constructor(chains: number, d: number) {
-    const block = () => new Float64Array(chains * d);
-    const perChain = () => new Float64Array(chains);
+  constructor(state: MicrocanonicalState) {
+    const chains = state.logDensity.length;
+    const size = state.theta.length;
     this.chains = chains;
-    this.d = d;
-    this.theta = block();
-    this.gradient = block();
-    this.logDensity = perChain();
-    this.kinetic = perChain();
-    this.mapped = block();
-    this.spare = block();
-    this.spareValue = perChain();
+    this.d = size / chains;
+    const moving = Object.keys(state).filter((name) => state[name].length <= size);
+    const own = [size, size, size, size, 3 * chains, chains, chains, chains];
+    const arrays = sideBySide(Float64Array, [...own, ...moving.map((name) => state[name].length)]);
+    [this.theta, this.gradient, this.mapped, this.spare, this.turns] = arrays;
+    [this.logDensity, this.kinetic, this.spareValue] = arrays.slice(5);
+    for (const [i, name] of moving.entries()) {
+      const moved = arrays[own.length + i];
+      moved.set(state[name]);
+      state[name] = moved;
+    }
     this.info = emptyInfo(chains);
   }
 
@@ -115,23 +121,23 @@ export class Workspace {
 
   /** Writes what everybody wants to know of the finished step. */
   finish(state: MicrocanonicalState): Info {
-    const { chains, d, theta, info } = this;
+    const { chains, theta, turns, info } = this;
     info.logDensity.set(state.logDensity);
-    for (let c = 0; c < chains; c++) {
-      info.moved[c] = Math.sqrt(squaredDistance(state.theta, theta, c * d, (c + 1) * d));
-    }
+    squaredDistances(state.theta, theta, turns, chains);
+    for (let c = 0; c < chains; c++) info.moved[c] = Math.sqrt(turns[c]);
     return info;
   }
 }
 
-/** A workspace that is made anew only when a block of another size comes. */
+/** The workspace of every state: made when a state is, or is first seen. */
 export function workspaces(): (state: MicrocanonicalState) => Workspace {
-  let held = new Workspace(0, 0);
+  const rooms = new WeakMap<MicrocanonicalState, Workspace>();
   return (state) => {
-    const chains = state.logDensity.length;
-    const d = state.theta.length / chains;
-    if (held.chains !== chains || held.d !== d) held = new Workspace(chains, d);
-    return held;
+    const held = rooms.get(state);
+    if (held) return held;
+    const made = new Workspace(state);
+    rooms.set(state, made);
+    return made;
   };
 }
 
@@ -148,33 +154,37 @@ export function* mclachlan<B>(
   batch: B,
   cached: 'raw' | 'whitened',
 ): Generator<Promise<void>, void, void> {
-  const { preconditioner } = parts;
-  const { theta, velocity, gradient, logDensity, stepSize } = state;
-  const { chains, d, kinetic, mapped } = room;
-  const m = preconditioner.multiplier?.(state);
-  const kickAndDriftAll = (coefficient: number, first: 'raw' | 'whitened') => {
-    for (let c = 0; c < chains; c++) {
-      const at = c * d;
-      const h = coefficient * stepSize[c];
-      const length = 0.5 * stepSize[c];
-      if (preconditioner.multiplier && first === 'raw') {
-        kinetic[c] += kickAndDrift(velocity, gradient, theta, at, d, h, length, m);
-      } else {
-        const g = first === 'raw' ? preconditioner.whiten(state, c, d, gradient, mapped) : gradient;
-        kinetic[c] += kick(velocity, g, at, d, h);
-        drift(theta, preconditioner.colour(state, c, d, velocity, mapped), at, d, length);
-      }
-    }
-  };
-  kickAndDriftAll(OUTER_KICK, cached);
+  const { theta, gradient, logDensity } = state;
+  kickAndDrift(parts, state, room, OUTER_KICK, 0.5, cached);
   yield* evaluate(density, theta, batch, logDensity, gradient);
-  kickAndDriftAll(INNER_KICK, 'raw');
+  kickAndDrift(parts, state, room, INNER_KICK, 0.5, 'raw');
   yield* evaluate(density, theta, batch, logDensity, gradient);
-  for (let c = 0; c < chains; c++) {
-    const g = preconditioner.multiplier ? gradient : preconditioner.whiten(state, c, d, gradient, mapped);
-    kinetic[c] += kick(velocity, g, c * d, d, OUTER_KICK * stepSize[c], m);
-  }
+  kickAndDrift(parts, state, room, OUTER_KICK, 0, 'raw');
   room.info.gradients += 2;
+}
+
+/** Kicks every chain over `coefficient` ε, then lets it drift over `length` ε. */
+function kickAndDrift(
+  { preconditioner }: MicrocanonicalParts,
+  state: MicrocanonicalState,
+  room: Workspace,
+  coefficient: number,
+  length: number,
+  cached: 'raw' | 'whitened',
+): void {
+  const { theta, velocity, gradient, stepSize } = state;
+  const { chains, d, kinetic, turns, mapped } = room;
+  if (preconditioner.multiplier && cached === 'raw') {
+    const block = { theta, velocity, gradient, stepSize, turns, kinetic };
+    kickAll(block, coefficient, length, preconditioner.multiplier(state));
+    return;
+  }
+  for (let c = 0; c < chains; c++) {
+    const g = cached === 'raw' ? preconditioner.whiten(state, c, d, gradient, mapped) : gradient;
+    kinetic[c] += kick(velocity, g, c * d, d, coefficient * stepSize[c]);
+    if (length === 0) continue;
+    drift(theta, preconditioner.colour(state, c, d, velocity, mapped), c * d, d, length * stepSize[c]);
+  }
 }
 
 /** Refreshes every chain's velocity over half a step; `half` (0 or 1) separates the two streams of a step. */

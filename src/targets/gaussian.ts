@@ -1,4 +1,5 @@
 /** Gaussian targets: the standard normal and the ill-conditioned Gaussian (ICG) of the paper. */
+import { dots, linearMap } from '../math/linear.ts';
 import { TARGET_AXES } from './rotations.ts';
 import { eachChain, normalMoments, type Target } from './target.ts';
 
@@ -22,29 +23,16 @@ export function standardNormal(d: number): Target {
 /** Normal with mean 0 and the given symmetric precision matrix; `variance` is the diagonal of its inverse. */
 export function gaussian(name: string, precision: readonly (readonly number[])[], variance: Float64Array): Target {
   const d = precision.length;
-  const flat = Float64Array.from(precision.flat());
+  const times = linearMap(precision);
   return {
     name,
     start: new Float64Array(d),
     truth: normalMoments(variance),
-    ...eachChain(d, (theta, at, grad) => {
-      let value = 0;
-      for (let i = 0; i < d; i++) {
-        // Two partial sums: a single one would wait for the latency of every addition.
-        let even = 0;
-        let odd = 0;
-        const row = i * d;
-        for (let j = 0; j + 1 < d; j += 2) {
-          even += flat[row + j] * theta[at + j];
-          odd += flat[row + j + 1] * theta[at + j + 1];
-        }
-        if (d % 2 === 1) even += flat[row + d - 1] * theta[at + d - 1];
-        const force = -(even + odd);
-        grad[at + i] = force;
-        value += force * theta[at + i];
-      }
-      return 0.5 * value;
-    }),
+    dim: d,
+    evaluate(theta, _batch, value, grad) {
+      times(theta, grad, -1);
+      dots(grad, theta, value, 0.5, d);
+    },
   };
 }
 

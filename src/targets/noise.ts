@@ -3,7 +3,9 @@
  * f(θ) ξ·θ, where f = 1, or exp(−θ₃/s) for noise that varies in space.
  */
 import cos from '@stdlib/math-base-special-cos';
-import { normals, uniforms } from '../math/random.ts';
+import { add, dots, linearMap } from '../math/linear.ts';
+import { kernelsOf, seenAs, sideBySide } from '../math/native.ts';
+import { blockNormals, normals, uniforms } from '../math/random.ts';
 import { fold, stream } from '../math/threefry.ts';
 import type { Key, LogDensity } from '../types.ts';
 import { SPECTRUM } from './gaussian.ts';
@@ -31,47 +33,51 @@ export function injectedForce(
   structure: NoiseStructure,
   { scale = SUM_DEVIATION, law = 'normal' as NoiseLaw, shape = 5, injected = false } = {},
 ): Force {
-  const draw = standardised(law, shape);
+  const draw = blockDraw(law, shape);
   const map = forceMap(structure, injected);
-  let b = new Float64Array(0);
   let held: readonly Key[] = [];
-  let streams: Key[] = [];
+  let components = new Float64Array(0);
+  let streams = new Uint32Array(0);
   return (keys, t, out) => {
-    const d = out.length / keys.length;
-    if (b.length !== d) b = new Float64Array(d);
-    if (held !== keys) {
+    if (held !== keys || components.length !== out.length) {
       held = keys;
-      streams = keys.map((key) => stream(key, 'noise'));
+      const [block, words] = sideBySide(Float64Array, [out.length, keys.length]);
+      components = block;
+      streams = seenAs(Uint32Array, words, 2 * keys.length);
+      streams.set(keys.flatMap((key) => stream(key, 'noise')));
     }
-    for (let c = 0; c < keys.length; c++) {
-      draw(fold(streams[c], t), b);
-      map(b, out, c * d, scale);
-    }
+    draw(streams, t, components);
+    map(components, out, scale);
   };
 }
 
-/** Writes scale · A b to `out[at …]`. */
-type ForceMap = (b: Float64Array, out: Float64Array, at: number, scale: number) => void;
+/** Writes scale · A b to `out` for every chain's components b of a block. */
+type ForceMap = (b: Float64Array, out: Float64Array, scale: number) => void;
 
-export function forceMap(structure: NoiseStructure, injected = false): ForceMap {
+function forceMap(structure: NoiseStructure, injected = false): ForceMap {
   if (structure === 'isotropic') {
-    return (b, out, at, scale) => {
-      for (let i = 0; i < b.length; i++) out[at + i] = scale * b[i];
+    return (b, out, scale) => {
+      for (let i = 0; i < b.length; i++) out[i] = scale * b[i];
     };
   }
+  const d = SPECTRUM.length;
   if (structure === 'diagonal') {
-    return (b, out, at, scale) => {
-      for (let i = 0; i < b.length; i++) out[at + i] = scale * SPECTRUM[i] * b[i];
+    return (b, out, scale) => {
+      for (let i = 0; i < b.length; i++) out[i] = scale * SPECTRUM[i % d] * b[i];
     };
   }
   const axes = injected ? INJECTED_AXES : TARGET_AXES;
-  const factor = Float64Array.from(axes.flatMap((row) => row.map((x, k) => x * SPECTRUM[k])));
-  const d = SPECTRUM.length;
-  return (b, out, at, scale) => {
-    for (let i = 0; i < d; i++) {
-      let sum = 0;
-      for (let k = 0; k < d; k++) sum += factor[i * d + k] * b[k];
-      out[at + i] = scale * sum;
+  return linearMap(axes.map((row) => row.map((x, k) => x * SPECTRUM[k])));
+}
+
+/** The standardised components of step t for a block, chain c's from its own stream. */
+function blockDraw(law: NoiseLaw, shape: number): (streams: Uint32Array, t: number, out: Float64Array) => void {
+  if (law === 'normal') return blockNormals;
+  const draw = standardised(law, shape);
+  return (streams, t, out) => {
+    const d = (2 * out.length) / streams.length;
+    for (let c = 0; 2 * c < streams.length; c++) {
+      draw(fold([streams[2 * c], streams[2 * c + 1]], t), out.subarray(c * d, (c + 1) * d));
     }
   };
 }
@@ -114,6 +120,37 @@ const VARYING = 2;
 
 /** A target under noise. `spread` is s of f(θ) = exp(−θ₃/s); Infinity for f = 1. */
 export function noisy(target: LogDensity<void>, spread = Number.POSITIVE_INFINITY): LogDensity<Float64Array> {
+  return spread === Number.POSITIVE_INFINITY ? evenlyNoisy(target) : spatiallyNoisy(target, spread);
+}
+
+function evenlyNoisy(target: LogDensity<void>): LogDensity<Float64Array> {
+  let [at, pull, slope, height, work] = sideBySide(Float64Array, [0, 0, 0, 0, 0]);
+  return {
+    dim: target.dim,
+    evaluate(theta, force, value, grad) {
+      if (at.length !== theta.length) {
+        const [block, chains] = [theta.length, value.length];
+        [at, pull, slope, height, work] = sideBySide(Float64Array, [block, block, block, chains, chains]);
+      }
+      const near = kernelsOf(at) !== undefined;
+      if (near) {
+        at.set(theta);
+        pull.set(force);
+      }
+      const [x, f, v, g] = near ? [at, pull, height, slope] : [theta, force, value, grad];
+      target.evaluate(x, undefined, v, g);
+      dots(f, x, work, 1, target.dim);
+      add(v, work);
+      add(g, f);
+      if (near) {
+        value.set(v);
+        grad.set(g);
+      }
+    },
+  };
+}
+
+function spatiallyNoisy(target: LogDensity<void>, spread: number): LogDensity<Float64Array> {
   const d = target.dim;
   return {
     dim: d,
@@ -121,14 +158,14 @@ export function noisy(target: LogDensity<void>, spread = Number.POSITIVE_INFINIT
       target.evaluate(theta, undefined, value, grad);
       for (let c = 0; c < value.length; c++) {
         const at = c * d;
-        const f = spread === Number.POSITIVE_INFINITY ? 1 : Math.exp(-theta[at + VARYING] / spread);
+        const f = Math.exp(-theta[at + VARYING] / spread);
         let work = 0;
         for (let i = at; i < at + d; i++) {
           work += force[i] * theta[i];
           grad[i] += f * force[i];
         }
         value[c] += f * work;
-        if (f !== 1) grad[at + VARYING] -= (f * work) / spread;
+        grad[at + VARYING] -= (f * work) / spread;
       }
     },
   };
@@ -141,12 +178,8 @@ export function noisy(target: LogDensity<void>, spread = Number.POSITIVE_INFINIT
 export function batchForce(structure: NoiseStructure, seed: number, { vectors = VECTORS, batch = BATCH } = {}): Force {
   const d = SPECTRUM.length;
   const data = new Float64Array(vectors * d);
-  const b = new Float64Array(d);
-  const map = forceMap(structure);
-  for (let n = 0; n < vectors; n++) {
-    normals(fold([seed >>> 0, 0xda7a], n), b);
-    map(b, data, n * d, 1);
-  }
+  for (let n = 0; n < vectors; n++) normals(fold([seed >>> 0, 0xda7a], n), data, n * d, d);
+  forceMap(structure)(data.slice(), data, 1);
   for (let i = 0; i < d; i++) {
     let mean = 0;
     for (let n = 0; n < vectors; n++) mean += data[n * d + i] / vectors;

@@ -26,7 +26,7 @@ addEventListener('message', ({ data }: MessageEvent<Request>) => {
     } else if (sampler) {
       sampler.advance(data.gradients);
     }
-    if (sampler) reply({ type: 'frame', run, frame: frame(sampler, chains), theta: sampler.state.theta });
+    if (sampler) reply({ type: 'frame', run, frame: frame(sampler, chains), theta: sampler.state.theta.slice() });
   } catch (error) {
     reply({ type: 'error', run, message: (error as Error).message });
   }
