@@ -1,6 +1,9 @@
 /** smile: Bayesian ensembles of networks by stochastic microcanonical Langevin dynamics. The public names. */
 export { demoCsv, demoTruth } from './data/demo.ts';
+export { type DeviceReport, inspectDevice } from './engine/devices.ts';
+export { type CompileOptions, compile, type Device } from './engine/session.ts';
 export { type ErrorTag, SmileError } from './errors.ts';
+export * as graph from './graph/index.ts';
 export { adaptiveCalibrationError, reliability } from './infer/calibration.ts';
 export * as conformal from './infer/conformal.ts';
 export { mixtureCrps } from './infer/crps.ts';
@@ -20,12 +23,29 @@ export { type Agreement, agreement, functionSpace } from './infer/function-space
 export { confidenceFaults, intervalFaults } from './infer/miscalibration.ts';
 export { aurc, auroc, strangerAuroc } from './infer/rejection.ts';
 export { fold, rootKey } from './math/threefry.ts';
+export { type GptOptions, gpt } from './models/gpt.ts';
+export { type ImageOptions, lenet } from './models/lenet.ts';
+export { type Likelihood, likelihood, tokens } from './models/likelihood.ts';
+export { type MlpOptions, mlp } from './models/mlp.ts';
+export { eachChain, type Model, type Parameter } from './models/model.ts';
+export { type OnnxModelOptions, type OnnxNetwork, onnxModel, readOnnx } from './models/onnx.ts';
+export {
+  type BayesianNetwork,
+  bayesianNetwork,
+  initial,
+  type NetworkBatch,
+  networkLogDensity,
+  posteriorGraph,
+} from './models/posterior.ts';
+export { type ResnetOptions, resnet, resnet7 } from './models/resnet.ts';
+export { type VitOptions, vit } from './models/vit.ts';
 export { type QueueOptions, queueEngine } from './queue/coordinator.ts';
 export { type WorkerOptions, work } from './queue/worker.ts';
 export type { Calibration, ConformalMethod } from './run/conformal.ts';
 export { type Evaluation, evaluate, type Scores } from './run/evaluate.ts';
 export type { BlockProgress, ChainSummary, FitEvent } from './run/events.ts';
 export { type FitOptions, fit } from './run/fit.ts';
+export { readNetwork } from './run/network.ts';
 export { type Plan, plan } from './run/plan.ts';
 export type { Engine, EngineOptions } from './run/pool.ts';
 export { type PredictedRow, type Predictions, type PredictOptions, predict } from './run/predict.ts';

@@ -1,8 +1,8 @@
 /** The examples of the documentation, run as a reader would: against the built package. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 const blocks = (path: string, language: string) =>
@@ -10,8 +10,9 @@ const blocks = (path: string, language: string) =>
     ([, code]) => code,
   );
 
-function runExample(code: string): string {
+function runExample(code: string, ...files: string[]): string {
   const folder = mkdtempSync(join(tmpdir(), 'smile-docs-'));
+  for (const file of files) copyFileSync(file, join(folder, basename(file)));
   symlinkSync(resolve('node_modules'), join(folder, 'node_modules'));
   writeFileSync(join(folder, 'example.mts'), code.replaceAll("'smile-bayes'", `'${resolve('dist/index.js')}'`));
   return execFileSync(process.execPath, ['--import', 'tsx', 'example.mts'], { cwd: folder, encoding: 'utf8' });
@@ -49,7 +50,14 @@ describe('docs/runs.md', () => {
   });
 });
 
-describe.each(['README.md', 'docs/runs.md'])('%s', (page) => {
+describe('docs/networks.md', () => {
+  it('samples the last layer of a network that came as ONNX', () => {
+    const [code] = blocks('docs/networks.md', 'ts');
+    expect(runExample(code, 'test/fixtures/onnx/mlp.onnx').trim()).toBe('10 true true');
+  });
+});
+
+describe.each(['README.md', 'docs/runs.md', 'docs/networks.md'])('%s', (page) => {
   it('shows commands that exist, with flags that exist', () => {
     const help = (command: string) =>
       execFileSync(process.execPath, ['dist/cli.js', command, '--help'], { encoding: 'utf8' });

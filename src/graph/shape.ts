@@ -97,8 +97,27 @@ const concatOp: Op = {
         )
       : [];
   },
+  lower: ({ inputs, attributes }, { runtime }) => {
+    if (runtime !== 'webgpu' || inputs.length <= MOST_BUFFERS) return;
+    const axis = Number(attributes.axis);
+    return [
+      concat(
+        grouped(inputs).map((part) => concat(part, axis)),
+        axis,
+      ),
+    ];
+  },
   emit: ({ attributes }, inputs, emitter) => emitter.node('Concat', inputs, { axis: attributes.axis }),
 };
+
+/** WebGPU lets a kernel see 16 tensors in all. */
+const MOST_BUFFERS = 12;
+
+/** At most MOST_BUFFERS neighbouring groups. */
+function grouped<T>(list: readonly T[]): T[][] {
+  const size = Math.max(MOST_BUFFERS, Math.ceil(list.length / MOST_BUFFERS));
+  return Array.from({ length: Math.ceil(list.length / size) }, (_, i) => list.slice(i * size, (i + 1) * size));
+}
 
 /** Joins tensors along an axis; all other axes must agree. */
 export function concat(parts: readonly Tensor[], axis: number): Tensor {
@@ -126,6 +145,14 @@ const splitOp: Op = {
         axis,
       ),
     ];
+  },
+  lower: ({ inputs: [x], attributes }, { runtime }) => {
+    const sizes = attributes.sizes as readonly number[];
+    if (runtime !== 'webgpu' || sizes.length <= MOST_BUFFERS) return;
+    const axis = Number(attributes.axis);
+    const groups = grouped(sizes);
+    const totals = groups.map((part) => part.reduce((sum, n) => sum + n, 0));
+    return split(x, axis, totals).flatMap((part, i) => split(part, axis, groups[i]));
   },
   emit: ({ attributes }, [x], emitter) => {
     const sizes = attributes.sizes as readonly number[];

@@ -1,0 +1,237 @@
+/**
+ * Value and gradient of the networks beside PyTorch on the same processor, interleaved in one run: milliseconds with one
+ * and with two threads, and of two processes with a chain each; floating-point operations, as a share of what this
+ * processor does in a matrix product; memory; nodes of the emitted graph.
+ *
+ * Command:  npx tsx bench/throughput.ts [--rows mlp,lenet,resnet7,vit,gpt-small,gpt] [--rounds 7] [--python python3]
+ * PyTorch:  any Python with torch; without one, ours alone is measured. `pip install torch`, or Debian's python3-torch.
+ * Cost:     about five minutes. Result: docs/reproduction.md, "Throughput".
+ */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import { compile } from '../src/engine/session.ts';
+import { topological } from '../src/graph/gradient.ts';
+import * as g from '../src/graph/index.ts';
+import { lowered } from '../src/graph/lower.ts';
+import { gpt } from '../src/models/gpt.ts';
+import { lenet } from '../src/models/lenet.ts';
+import { type Likelihood, likelihood, tokens } from '../src/models/likelihood.ts';
+import { mlp } from '../src/models/mlp.ts';
+import type { Model } from '../src/models/model.ts';
+import { bayesianNetwork, initial, posteriorGraph } from '../src/models/posterior.ts';
+import { resnet7 } from '../src/models/resnet.ts';
+import { vit } from '../src/models/vit.ts';
+
+interface Row {
+  readonly model: Model;
+  readonly likelihood: Likelihood;
+  readonly inputs: number;
+  readonly batch: number;
+  readonly chains: number;
+  /** Calls that make one measurement. */
+  readonly repeats: number;
+}
+
+const image = (model: Model, inputs: number, batch: number): Row => {
+  return { model, likelihood: likelihood('softmax', 10), inputs, batch, chains: 1, repeats: 1 };
+};
+const text = (length: number, batch: number, size: object): Row => {
+  const model = gpt({ vocabulary: 65, length, ...size });
+  return { model, likelihood: tokens(65, length), inputs: length, batch, chains: 1, repeats: 1 };
+};
+const ROWS: Readonly<Record<string, () => Row>> = {
+  mlp: () => ({
+    model: mlp({ inputs: 8, hidden: [16, 16, 16], outputs: 2, activation: 'relu' }),
+    likelihood: likelihood('gaussian-per-input', 1),
+    inputs: 8,
+    batch: 256,
+    chains: 10,
+    repeats: 100,
+  }),
+  lenet: () => image(lenet({ input: [1, 28, 28], classes: 10 }), 784, 512),
+  resnet7: () => image(resnet7({ input: [3, 32, 32], classes: 10 }), 3072, 64),
+  vit: () => image(vit({ input: [3, 160, 160], classes: 10 }), 76_800, 8),
+  'gpt-small': () => text(64, 16, { width: 128, depth: 2, heads: 4 }),
+  gpt: () => text(256, 4, {}),
+};
+
+const graphOf = ({ model, likelihood: chosen, inputs, batch, chains }: Row) => {
+  const network = bayesianNetwork(model, chosen, inputs);
+  return { network, graph: posteriorGraph(network, chains, batch, { priorScale: 1, factor: 1 }) };
+};
+
+/** One measurement of a row, as often as asked for. */
+async function measurer(row: Row, threads: number): Promise<() => Promise<number>> {
+  const { network, graph } = graphOf(row);
+  const compiled = await compile(graph, { threads });
+  const { chains, inputs, batch, likelihood: chosen } = row;
+  const starts = Array.from({ length: chains }, (_, c) => initial(network, [c, 1]));
+  const theta = new Float64Array(chains * network.dim);
+  starts.forEach((start, c) => {
+    theta.set(start, c * network.dim);
+  });
+  const isText = chosen.targets === inputs;
+  const x = Float32Array.from({ length: chains * inputs * batch }, (_, i) =>
+    isText ? (i * 7) % 65 : Math.sin(i * 1.7),
+  );
+  const y = Float32Array.from({ length: chains * chosen.targets * batch }, (_, i) =>
+    isText ? (i * 11) % 65 : Number(Math.floor(i / batch) === (i % batch) % chosen.targets),
+  );
+  const gradient = new Float64Array(theta.length);
+  const call = () => compiled.run({ theta, x, y }, { gradient });
+  for (let i = 0; i < 2; i++) await call();
+  return async () => {
+    const began = performance.now();
+    for (let i = 0; i < row.repeats; i++) await call();
+    return (performance.now() - began) / row.repeats;
+  };
+}
+
+/** Floating-point operations of the products and convolutions of a graph. */
+function operations(outputs: readonly g.Tensor[]): number {
+  const size = (shape: g.Shape) => shape.reduce((product, n) => product * n, 1);
+  const results = lowered(outputs, { runtime: 'cpu' });
+  const shapes = new Map(results.map((tensor) => [tensor.node, tensor.shape]));
+  const order = topological(...results.map(({ node }) => node));
+  for (const { inputs } of order) for (const tensor of inputs) shapes.set(tensor.node, tensor.shape);
+  return order.reduce((total, node) => {
+    const [a, b] = node.inputs;
+    const out = size(shapes.get(node) ?? []);
+    if (node.op.name === 'matmul') {
+      const inner = a.shape.at(node.attributes.transposeA ? -2 : -1)!;
+      return total + 2 * out * inner;
+    }
+    if (node.op.name === 'conv') return total + 2 * out * size(b.shape.slice(1));
+    return node.op.name === 'convTranspose' ? total + 2 * size(a.shape) * size(b.shape.slice(1)) : total;
+  }, 0);
+}
+
+/** GFLOP/s of one thread in a product of 1536 × 1536 matrices, the best of five. */
+async function productRate(): Promise<number> {
+  const n = 1536;
+  const a = g.input('a', [n, n]);
+  const compiled = await compile({ inputs: { a }, outputs: { sum: g.reduceSum(g.matmul(a, a), [0, 1]) } });
+  const feeds = { a: new Float32Array(n * n).fill(0.5) };
+  const times: number[] = [];
+  for (let i = 0; i < 6; i++) {
+    const began = performance.now();
+    await compiled.run(feeds);
+    times.push(performance.now() - began);
+  }
+  await compiled.release();
+  return (2 * n ** 3) / Math.min(...times.slice(1)) / 1e6;
+}
+
+const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1];
+const { values: flags } = parseArgs({
+  options: {
+    rows: { type: 'string', default: Object.keys(ROWS).join(',') },
+    rounds: { type: 'string', default: '7' },
+    python: { type: 'string', default: 'python3' },
+    serve: { type: 'boolean', default: false },
+    memory: { type: 'string' },
+  },
+});
+
+/** A process that answers `row threads` with the milliseconds of one evaluation. */
+class Server {
+  readonly #child: ChildProcess;
+  readonly #answers: AsyncIterator<string>;
+
+  constructor(command: string, args: readonly string[]) {
+    this.#child = spawn(command, args, { stdio: ['pipe', 'pipe', 'ignore'] });
+    this.#answers = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
+  }
+
+  async ask(row: string, threads: number): Promise<number> {
+    this.#child.stdin!.write(`${row} ${threads}\n`);
+    const { value } = await this.#answers.next();
+    return value === undefined ? Number.NaN : ((JSON.parse(value) as { ms?: number }).ms ?? Number.NaN);
+  }
+
+  end(): void {
+    this.#child.kill();
+  }
+}
+
+async function serve(): Promise<void> {
+  const known = new Map<string, () => Promise<number>>();
+  for await (const line of createInterface({ input: process.stdin })) {
+    const [row, threads] = line.split(' ');
+    const measure = known.get(line) ?? (await measurer(ROWS[row](), Number(threads)));
+    known.set(line, measure);
+    console.log(JSON.stringify({ row, ms: await measure() }));
+  }
+}
+
+/** MiB that a row takes beyond the process that holds nothing, at its peak and after 200 more evaluations. */
+async function memory(row: string): Promise<void> {
+  await compile({ inputs: {}, outputs: { one: g.filled(1, [], 'float32') } });
+  const before = process.resourceUsage().maxRSS;
+  const measure = await measurer(ROWS[row](), 1);
+  await measure();
+  const peak = process.resourceUsage().maxRSS;
+  console.log(JSON.stringify({ peakMiB: (peak - before) / 1024 }));
+}
+
+async function compare(): Promise<void> {
+  const self = [join(import.meta.dirname, '..', 'node_modules/tsx/dist/cli.mjs'), import.meta.filename];
+  const script = join(import.meta.dirname, 'throughput.py');
+  const probe = spawnSync(flags.python, ['-c', 'import torch; print(torch.__version__)'], { encoding: 'utf8' });
+  const torch = probe.status === 0 ? probe.stdout.trim() : undefined;
+  console.log(
+    torch ? `PyTorch ${torch}, eager` : `no torch in ${flags.python}: ours alone (pip install torch, or --python PATH)`,
+  );
+  const rate = await productRate();
+  console.log(`matrix product, one thread: ${rate.toFixed(1)} GFLOP/s`);
+  const rounds = Number(flags.rounds);
+  for (const name of flags.rows.split(',')) {
+    const { graph } = graphOf(ROWS[name]());
+    const flops = operations(Object.values(graph.outputs)) / 1e6;
+    const nodes = g.buildOnnx(graph.inputs, graph.outputs).graph.node.length;
+    const ours = [0, 1].map(() => new Server(process.execPath, [...self, '--serve']));
+    const theirs = torch ? [0, 1].map(() => new Server(flags.python, [script, '--serve'])) : [];
+    const times: Record<string, number[]> = {};
+    const note = (key: string, ms: number) => {
+      times[key] = [...(times[key] ?? []), ms];
+    };
+    for (let round = -1; round < rounds; round++) {
+      for (const [who, servers] of [
+        ['smile', ours],
+        ['torch', theirs],
+      ] as const) {
+        if (servers.length === 0) continue;
+        const one = await servers[0].ask(name, 1);
+        const two = await servers[0].ask(name, 2);
+        const both = Math.max(...(await Promise.all(servers.map((server) => server.ask(name, 1)))));
+        if (round < 0) continue;
+        note(`${who} 1`, one);
+        note(`${who} 2`, two);
+        note(`${who} both`, both / 2);
+      }
+    }
+    for (const server of [...ours, ...theirs]) server.end();
+    const held = spawnSync(process.execPath, [...self, '--memory', name], { encoding: 'utf8' });
+    const heldThere =
+      torch &&
+      spawnSync(flags.python, [script, '--threads', '1', '--rows', name, '--rounds', '1'], { encoding: 'utf8' });
+    const mib = (run: typeof held | undefined | '') =>
+      run ? (JSON.parse(run.stdout.trim().split('\n').at(-1) || '{}') as { peakMiB?: number }).peakMiB : undefined;
+    const of = (key: string) => (times[key] ? median(times[key]) : Number.NaN);
+    const columns = ['1', '2', 'both'].map((kind) => {
+      const [a, b] = [of(`smile ${kind}`), of(`torch ${kind}`)];
+      return `${kind === 'both' ? 'two processes, each' : `${kind} thread${kind === '2' ? 's' : ''}`} ${a.toPrecision(3)} / ${b.toPrecision(3)} ms (× ${(b / a).toFixed(2)})`;
+    });
+    const share = (flops / of('smile 1') / rate) * 100;
+    console.log(
+      `${name.padEnd(9)} ${columns.join(', ')}; ${(flops / 1000).toPrecision(3)} GFLOP, ${share.toFixed(0)} % of the product's rate; ` +
+        `peak ${mib(held)?.toFixed(0)} / ${mib(heldThere)?.toFixed(0) ?? '–'} MiB; ${nodes} nodes`,
+    );
+  }
+}
+
+if (flags.serve) await serve();
+else if (flags.memory) await memory(flags.memory);
+else await compare();
