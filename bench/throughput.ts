@@ -20,7 +20,15 @@ import { lenet } from '../src/models/lenet.ts';
 import { type Likelihood, likelihood, tokens } from '../src/models/likelihood.ts';
 import { mlp } from '../src/models/mlp.ts';
 import type { Model } from '../src/models/model.ts';
-import { bayesianNetwork, initial, posteriorGraph } from '../src/models/posterior.ts';
+import {
+  bayesianNetwork,
+  initial,
+  networkLogDensity,
+  posteriorGraph,
+  SEPARATE,
+  separateGraph,
+  separateLogDensity,
+} from '../src/models/posterior.ts';
 import { resnet7 } from '../src/models/resnet.ts';
 import { vit } from '../src/models/vit.ts';
 
@@ -57,21 +65,25 @@ const ROWS: Readonly<Record<string, () => Row>> = {
   gpt: () => text(256, 4, {}),
 };
 
+const SCALING = { priorScale: 1, factor: 1 };
+
 const graphOf = ({ model, likelihood: chosen, inputs, batch, chains }: Row) => {
   const network = bayesianNetwork(model, chosen, inputs);
-  return { network, graph: posteriorGraph(network, chains, batch, { priorScale: 1, factor: 1 }) };
+  const large = network.dim >= SEPARATE;
+  return { network, graph: large ? separateGraph(network, batch, 1) : posteriorGraph(network, chains, batch, SCALING) };
 };
 
-/** One measurement of a row, as often as asked for. */
+/** One measurement of a row, as often as asked for: the log density as samplers see it. */
 async function measurer(row: Row, threads: number): Promise<() => Promise<number>> {
   const { network, graph } = graphOf(row);
   const compiled = await compile(graph, { threads });
+  const density =
+    network.dim < SEPARATE
+      ? networkLogDensity(compiled, network.dim, SCALING)
+      : separateLogDensity(compiled, network, SCALING);
   const { chains, inputs, batch, likelihood: chosen } = row;
-  const starts = Array.from({ length: chains }, (_, c) => initial(network, [c, 1]));
   const theta = new Float64Array(chains * network.dim);
-  starts.forEach((start, c) => {
-    theta.set(start, c * network.dim);
-  });
+  for (let c = 0; c < chains; c++) theta.set(initial(network, [c, 1]), c * network.dim);
   const isText = chosen.targets === inputs;
   const x = Float32Array.from({ length: chains * inputs * batch }, (_, i) =>
     isText ? (i * 7) % 65 : Math.sin(i * 1.7),
@@ -79,8 +91,8 @@ async function measurer(row: Row, threads: number): Promise<() => Promise<number
   const y = Float32Array.from({ length: chains * chosen.targets * batch }, (_, i) =>
     isText ? (i * 11) % 65 : Number(Math.floor(i / batch) === (i % batch) % chosen.targets),
   );
-  const gradient = new Float64Array(theta.length);
-  const call = () => compiled.run({ theta, x, y }, { gradient });
+  const [value, gradient] = [new Float64Array(chains), new Float64Array(theta.length)];
+  const call = () => density.evaluate(theta, { x, y }, value, gradient);
   for (let i = 0; i < 2; i++) await call();
   return async () => {
     const began = performance.now();

@@ -36,6 +36,8 @@ export {
   type NetworkBatch,
   networkLogDensity,
   posteriorGraph,
+  separateGraph,
+  separateLogDensity,
 } from './models/posterior.ts';
 export { type ResnetOptions, resnet, resnet7 } from './models/resnet.ts';
 export { type VitOptions, vit } from './models/vit.ts';

@@ -24,7 +24,7 @@ export interface LayoutOptions {
   readonly fixed: Partial<Layout>;
 }
 
-/** Numbers below which one graph for all chains wins without a trial: the cost of a call is all that counts. */
+/** Numbers that go into a graph, below which one graph for all chains wins without a trial: the cost of a call is all that counts. */
 const SMALL = 50_000;
 /** Milliseconds of the whole trial, compilation apart. */
 const TRIAL = 2000;
@@ -44,7 +44,7 @@ export async function chooseLayout(
   const fitting = sizes.filter((size) => fits(graphOf(size)));
   if (fitting.length === 0) throw tooLarge(graphOf(sizes.at(-1)!), sizes.at(-1)!);
   const whole = { chainsPerGraph: fitting[0], threads: counts[0] };
-  const numbers = sizeOfShape(graphOf(fitting[0]).inputs.theta.shape);
+  const numbers = Object.values(graphOf(fitting[0]).inputs).reduce((sum, { shape }) => sum + sizeOfShape(shape), 0);
   if (fitting.length * counts.length === 1 || (numbers < SMALL && fitting[0] === chains)) return whole;
 
   let best = { layout: whole, time: Number.POSITIVE_INFINITY };

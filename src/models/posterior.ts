@@ -3,7 +3,7 @@ import { add, cast, constant, type Dtype, gradient, input, mul, type Tensor } fr
 import { sumOf, sumOfSquares } from '../math/sums.ts';
 import type { CompiledGraph, Key, LogDensity } from '../types.ts';
 import type { Likelihood } from './likelihood.ts';
-import { dimensionOf, type Model, type Parameter, startValues, unflatten } from './model.ts';
+import { dimensionOf, type Model, type Parameter, sizeOf, startValues, unflatten } from './model.ts';
 
 /** A mini-batch for a block of C chains, features before rows. */
 export interface NetworkBatch {
@@ -103,6 +103,68 @@ export function posteriorGraph(
   const [slope] = gradient(mul(constant(factor, logLikelihood), logLikelihood), [narrow]);
   const pulled = add(slope, mul(narrow, constant(-1 / priorScale ** 2, narrow)));
   return { inputs: { theta, x, y }, outputs: { logLikelihood, gradient: cast(pulled, 'float64') } };
+}
+
+/** d from which a network's parameters are fed one by one: joining and cutting them would take more than they bring. */
+export const SEPARATE = 100_000;
+
+const slopeOf = (name: string) => `slope of ${name}`;
+
+/**
+ * `posteriorGraph` for one chain of a large network: parameters and their gradients are inputs and outputs of their own,
+ * so that the runtime reads and writes slices of two flat arrays and copies neither. The prior is left to the caller.
+ */
+export function separateGraph(network: BayesianNetwork, rows: number, factor: number): GraphSpec {
+  const { parameters, inputs, model, likelihood } = network;
+  const named = Object.fromEntries(parameters.map(({ name, shape }) => [name, input(name, [1, ...shape])]));
+  const x = input('x', [1, inputs, rows]);
+  const y = input('y', [1, likelihood.targets, rows]);
+  const logLikelihood = likelihood.logLikelihood(model.forward(named, x), named, y);
+  const scaled = mul(constant(factor, logLikelihood), logLikelihood);
+  const slopes = gradient(scaled, Object.values(named));
+  return {
+    inputs: { ...named, x, y },
+    outputs: {
+      logLikelihood,
+      ...Object.fromEntries(parameters.map(({ name }, i) => [slopeOf(name), slopes[i]])),
+    },
+  };
+}
+
+/** The log density over a compiled `separateGraph`: chain by chain, the prior in float64. */
+export function separateLogDensity(
+  compiled: CompiledGraph,
+  { parameters, dim }: BayesianNetwork,
+  { priorScale, factor }: Scaling,
+): LogDensity<NetworkBatch> {
+  const precision = 1 / priorScale ** 2;
+  const narrow = new Float32Array(dim);
+  const slope = new Float32Array(dim);
+  const feeds: Record<string, Float32Array> = {};
+  const into: Record<string, Float32Array> = {};
+  let next = 0;
+  for (const { name, shape } of parameters) {
+    const end = next + sizeOf(shape);
+    feeds[name] = narrow.subarray(next, end);
+    into[slopeOf(name)] = slope.subarray(next, end);
+    next = end;
+  }
+  return {
+    dim,
+    async evaluate(theta, { x, y }, value, grad) {
+      const chains = value.length;
+      const part = (all: Float32Array, c: number) =>
+        all.subarray((c * all.length) / chains, ((c + 1) * all.length) / chains);
+      for (let c = 0; c < chains; c++) {
+        const at = c * dim;
+        narrow.set(theta.subarray(at, at + dim));
+        const { logLikelihood } = await compiled.run({ ...feeds, x: part(x, c), y: part(y, c) }, into);
+        for (let i = 0; i < dim; i++) grad[at + i] = slope[i] - precision * theta[at + i];
+        const prior = -0.5 * precision * sumOfSquares(theta, at, at + dim);
+        value[c] = prior + factor * sumOf(logLikelihood, 0, logLikelihood.length);
+      }
+    },
+  };
 }
 
 /**

@@ -7,6 +7,9 @@ import {
   networkLogDensity,
   posteriorGraph,
   type Scaling,
+  SEPARATE,
+  separateGraph,
+  separateLogDensity,
 } from '../models/posterior.ts';
 import type { CompiledGraph, LogDensity } from '../types.ts';
 import type { LoadedRun } from './load.ts';
@@ -27,12 +30,18 @@ export async function blockDensity(
   scaling: Scaling,
 ): Promise<BlockDensity> {
   const { device, threads: asked, chainsPerGraph: wanted } = spec.compute;
-  const graphOf = (count: number) => posteriorGraph(network, count, rows, scaling);
+  const large = network.dim >= SEPARATE;
+  const graphOf = (count: number) =>
+    large ? separateGraph(network, rows, scaling.factor) : posteriorGraph(network, count, rows, scaling);
   const fixed = {
     ...(asked !== 'auto' && { threads: asked }),
     ...(wanted !== 'auto' && { chainsPerGraph: wanted }),
+    ...(large && { chainsPerGraph: 1 }),
   };
   const layout = await chooseLayout(graphOf, { chains, threads, device, fixed });
   const graph = await compile(graphOf(layout.chainsPerGraph), { device, threads: layout.threads });
-  return { density: networkLogDensity(graph, network.dim, scaling, layout.chainsPerGraph), release: graph.release };
+  const density = large
+    ? separateLogDensity(graph, network, scaling)
+    : networkLogDensity(graph, network.dim, scaling, layout.chainsPerGraph);
+  return { density, release: graph.release };
 }

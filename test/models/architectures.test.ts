@@ -7,7 +7,14 @@ import { gpt } from '../../src/models/gpt.ts';
 import { lenet } from '../../src/models/lenet.ts';
 import { type Likelihood, likelihood, tokens } from '../../src/models/likelihood.ts';
 import { dimensionOf, type Model, unflatten } from '../../src/models/model.ts';
-import { bayesianNetwork, initial, posteriorGraph } from '../../src/models/posterior.ts';
+import {
+  bayesianNetwork,
+  initial,
+  networkLogDensity,
+  posteriorGraph,
+  separateGraph,
+  separateLogDensity,
+} from '../../src/models/posterior.ts';
 import { resnet, resnet7 } from '../../src/models/resnet.ts';
 import { vit } from '../../src/models/vit.ts';
 
@@ -107,6 +114,29 @@ describe.each(small)('$name', (model, chosen, inputs) => {
     }
     await block.release();
     await alone.release();
+  });
+
+  it('has the same density fed parameter by parameter', async () => {
+    const [chains, rows] = [2, 3];
+    const theta = start(chains);
+    const batch = batchFor(chosen, inputs, chains, rows);
+    const [x, y] = [Float32Array.from(batch.x), Float32Array.from(batch.y)];
+    const results = [];
+    for (const separate of [false, true]) {
+      const graph = separate ? separateGraph(network, rows, scaling.factor) : posteriorGraph(network, 1, rows, scaling);
+      const compiled = await compile(graph);
+      const density = separate
+        ? separateLogDensity(compiled, network, scaling)
+        : networkLogDensity(compiled, network.dim, scaling, 1);
+      const [value, gradient] = [new Float64Array(chains), new Float64Array(theta.length)];
+      await density.evaluate(theta, { x, y }, value, gradient);
+      results.push({ value, gradient });
+      await compiled.release();
+    }
+    const [joint, own] = results;
+    for (let c = 0; c < chains; c++)
+      expect(Math.abs(own.value[c] - joint.value[c])).toBeLessThan(1e-4 * Math.abs(joint.value[c]));
+    expect(norm(own.gradient.map((v, i) => v - joint.gradient[i]))).toBeLessThan(1e-5 * norm(joint.gradient));
   });
 
   it('computes in float32 what it computes in float64', async () => {
