@@ -114,6 +114,25 @@ describe('networks exported by PyTorch', () => {
   });
 });
 
+it('brings outputs in the units of the file to those of the standardised target', async () => {
+  const x = g.input('x', [2, 3]);
+  const weights = g.data(Float32Array.of(1, 0.1, 2, 0.2, 3, 0.3), [3, 2], 'float32');
+  const bytes = g.encodeModel(g.buildOnnx({ x }, { y: g.matmul(x, weights) }));
+  const network = readOnnx(bytes, 'net.onnx', beside);
+  const model = onnxModel(network, { parameters: 'all', classes: 0, target: { mean: 10, sd: 4 } });
+  const theta = g.input('theta', [1, 6]);
+  const rows = g.input('rows', [1, 3, 2]);
+  const y = model.forward(unflatten(theta, model.parameters), rows);
+  const graph = await compile({ inputs: { theta, rows }, outputs: { y } });
+  const feeds = { theta: Float32Array.from(model.initial!([0, 0])), rows: Float32Array.of(1, 2, 3, 4, 5, 6) };
+  const got = (await graph.run(feeds)).y;
+  // Rows (1, 3, 5) and (2, 4, 6): means 22 and 28, log deviations 2.2 and 2.8.
+  const expected = [(22 - 10) / 4, (28 - 10) / 4, 2.2 - Math.log(4), 2.8 - Math.log(4)];
+  expected.forEach((value, i) => {
+    expect(got[i]).toBeCloseTo(value, 5);
+  });
+});
+
 describe('errors', () => {
   const small = (build: (x: g.Tensor) => g.Tensor, shape = [2, 3]) => {
     const x = g.input('x', shape);
