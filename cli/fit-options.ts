@@ -131,7 +131,7 @@ export function withModelOptions(command: Command): Command {
     )
     .optionsGroup('Computing:')
     .addOption(new Option('--device <name>', 'where gradients are computed (default: cpu)').choices(['cpu', 'webgpu']))
-    .option('--threads <n>', 'threads of a worker (default: by trial)', number)
+    .option('--threads <n>', 'threads of a worker (default: 1; chains use cores better)', number)
     .option('--chains-per-graph <n>', 'chains evaluated in one call (default: by trial)', number)
     .optionsGroup('Stopping early (smile resume goes on beyond):')
     .option('--max-gradients <n>', 'end when every chain has spent so many gradients', number)

@@ -1,14 +1,9 @@
-/** How a block of chains is best evaluated: how many share a graph, and with how many threads. */
+/** How a block of chains is best evaluated: all in one call, or one after another. */
 import { freemem } from 'node:os';
 import { engineError } from '../errors.ts';
 import { peakBytes, sizeOfShape, type Tensor } from '../graph/index.ts';
 import type { TensorData } from '../types.ts';
 import { compile, type Device } from './session.ts';
-
-export interface Layout {
-  readonly chainsPerGraph: number;
-  readonly threads: number;
-}
 
 interface Graph {
   readonly inputs: Readonly<Record<string, Tensor>>;
@@ -17,11 +12,10 @@ interface Graph {
 
 export interface LayoutOptions {
   readonly chains: number;
-  /** Threads that the block may use. */
   readonly threads: number;
   readonly device: Device;
   /** What the user settled. */
-  readonly fixed: Partial<Layout>;
+  readonly wanted?: number | undefined;
 }
 
 /** Numbers that go into a graph, below which one graph for all chains wins without a trial: the cost of a call is all that counts. */
@@ -32,32 +26,24 @@ const TRIAL = 2000;
 const SHARE = 0.8;
 
 /**
- * Tries one graph for all chains against one for each, with one thread and with all it may use, and returns the
- * fastest. `graphOf` builds the graph of so many chains. Throws an `EngineError` where not even one chain fits in memory.
+ * How many chains of a block are evaluated in one call: what is wanted, or the faster of all and one. Each chain's numbers
+ * are the same to the bit. `graphOf` builds the graph of so many chains. Throws an `EngineError` where not even the
+ * smallest fits in memory.
  */
-export async function chooseLayout(
+export async function chainsPerGraph(
   graphOf: (chains: number) => Graph,
-  { chains, threads, device, fixed }: LayoutOptions,
-): Promise<Layout> {
-  const sizes = unique(fixed.chainsPerGraph ? [Math.min(fixed.chainsPerGraph, chains)] : [chains, 1]);
-  const counts = device === 'cpu' ? unique(fixed.threads ? [fixed.threads] : [1, threads]) : [1];
+  { chains, threads, device, wanted }: LayoutOptions,
+): Promise<number> {
+  const sizes = [...new Set(wanted ? [Math.min(wanted, chains)] : [chains, 1])];
   const fitting = sizes.filter((size) => fits(graphOf(size)));
-  if (fitting.length === 0) throw tooLarge(graphOf(sizes.at(-1)!), sizes.at(-1)!);
-  const whole = { chainsPerGraph: fitting[0], threads: counts[0] };
-  const numbers = Object.values(graphOf(fitting[0]).inputs).reduce((sum, { shape }) => sum + sizeOfShape(shape), 0);
-  if (fitting.length * counts.length === 1 || (numbers < SMALL && fitting[0] === chains)) return whole;
-
-  let best = { layout: whole, time: Number.POSITIVE_INFINITY };
-  const candidates = fitting.flatMap((chainsPerGraph) => counts.map((count) => ({ chainsPerGraph, threads: count })));
-  for (const layout of candidates) {
-    const each = await callTime(graphOf(layout.chainsPerGraph), layout.threads, device, TRIAL / candidates.length);
-    const time = each * Math.ceil(chains / layout.chainsPerGraph);
-    if (time < best.time) best = { layout, time };
-  }
-  return best.layout;
+  const [first, second] = fitting;
+  if (first === undefined) throw tooLarge(graphOf(sizes.at(-1)!), sizes.at(-1)!);
+  const numbers = Object.values(graphOf(first).inputs).reduce((sum, { shape }) => sum + sizeOfShape(shape), 0);
+  if (second === undefined || numbers < SMALL) return first;
+  const all = await callTime(graphOf(first), threads, device, TRIAL / 2);
+  const one = await callTime(graphOf(second), threads, device, TRIAL / 2);
+  return all <= chains * one ? first : second;
 }
-
-const unique = (values: readonly number[]) => [...new Set(values)];
 
 const fits = (graph: Graph) => peakBytes(Object.values(graph.outputs)) < SHARE * freemem();
 

@@ -73,7 +73,7 @@ async function create(model: Uint8Array, device: Device, threads: number, planne
     const { message } = cause as Error;
     if (/adapter|webgpu/i.test(message) && device === 'webgpu') {
       throw engineError(
-        `compile: expected a GPU that WebGPU can reach, got none (${message.split('\n')[0]}). ` +
+        `compile: expected a GPU that WebGPU can reach, got none (${/Failed to [^\n]*/.exec(message)?.[0] ?? message}). ` +
           'Use --device cpu, or install a Vulkan driver; see smile doctor.',
         { cause },
       );

@@ -41,7 +41,7 @@ export { gradient } from './gradient.ts';
 export { matmul } from './linear.ts';
 export { peakBytes } from './memory.ts';
 export { batchNorm, type FrnParameters, frn, groupNorm, layerNorm, rmsNorm } from './norm.ts';
-export { describeNode, importGraph, opsetOf, unsupported } from './onnx/import.ts';
+export { importGraph, opsetOf, unsupported } from './onnx/import.ts';
 export { decodeModel, encodeModel, type OnnxModel, type OnnxNode } from './onnx/schema.ts';
 export { dtypeOf as tensorType, inlined, numbersOf as storedNumbers } from './onnx/values.ts';
 export { buildOnnx, type WriteOptions, writeOnnx } from './onnx/write.ts';

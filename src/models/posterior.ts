@@ -108,6 +108,8 @@ export function posteriorGraph(
 /** d from which a network's parameters are fed one by one: joining and cutting them would take more than they bring. */
 export const SEPARATE = 100_000;
 
+/** Names of the graph's inputs and outputs, which no tensor of a user's file can take from the batch. */
+const numbersOf = (name: string) => `value of ${name}`;
 const slopeOf = (name: string) => `slope of ${name}`;
 
 /**
@@ -116,14 +118,14 @@ const slopeOf = (name: string) => `slope of ${name}`;
  */
 export function separateGraph(network: BayesianNetwork, rows: number, factor: number): GraphSpec {
   const { parameters, inputs, model, likelihood } = network;
-  const named = Object.fromEntries(parameters.map(({ name, shape }) => [name, input(name, [1, ...shape])]));
+  const named = Object.fromEntries(parameters.map(({ name, shape }) => [name, input(numbersOf(name), [1, ...shape])]));
   const x = input('x', [1, inputs, rows]);
   const y = input('y', [1, likelihood.targets, rows]);
   const logLikelihood = likelihood.logLikelihood(model.forward(named, x), named, y);
   const scaled = mul(constant(factor, logLikelihood), logLikelihood);
   const slopes = gradient(scaled, Object.values(named));
   return {
-    inputs: { ...named, x, y },
+    inputs: { ...Object.fromEntries(parameters.map(({ name }) => [numbersOf(name), named[name]])), x, y },
     outputs: {
       logLikelihood,
       ...Object.fromEntries(parameters.map(({ name }, i) => [slopeOf(name), slopes[i]])),
@@ -145,7 +147,7 @@ export function separateLogDensity(
   let next = 0;
   for (const { name, shape } of parameters) {
     const end = next + sizeOf(shape);
-    feeds[name] = narrow.subarray(next, end);
+    feeds[numbersOf(name)] = narrow.subarray(next, end);
     into[slopeOf(name)] = slope.subarray(next, end);
     next = end;
   }

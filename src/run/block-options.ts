@@ -10,8 +10,6 @@ export interface BlockOptions {
   /** Asked between steps; true ends the block with what it has. */
   readonly stopped: () => boolean;
   readonly onProgress: (progress: BlockProgress) => void;
-  /** Threads that the block may use; chains with few neighbours get more. Default 1. */
-  readonly threads?: number | undefined;
   /** Seconds between checkpoints; they change nothing but where a killed run goes on. Default 15. */
   readonly checkpointSeconds?: number | undefined;
 }

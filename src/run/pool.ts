@@ -33,18 +33,15 @@ export const runChains: Engine = async (
   const stop = () => Atomics.store(flag, 0, 1);
   if (signal?.aborted) stop();
   signal?.addEventListener('abort', stop, { once: true });
-  const blocks = cut(chains, workers);
-  const threads = Math.max(1, Math.floor(availableParallelism() / blocks.length));
   const guarded = (block: number[]) =>
-    runWorker(
-      { dir, chains: block, threads, checkpointSeconds, stop: flag.buffer as SharedArrayBuffer },
-      onProgress,
-    ).catch((error: unknown) => {
-      stop();
-      throw error;
-    });
+    runWorker({ dir, chains: block, checkpointSeconds, stop: flag.buffer as SharedArrayBuffer }, onProgress).catch(
+      (error: unknown) => {
+        stop();
+        throw error;
+      },
+    );
   try {
-    const ended = await Promise.allSettled(blocks.map(guarded));
+    const ended = await Promise.allSettled(cut(chains, workers).map(guarded));
     const failure = ended.find((end) => end.status === 'rejected');
     if (failure) throw failure.reason;
   } finally {

@@ -31,7 +31,7 @@ export async function sampleBlock(
   run: LoadedRun,
   data: SplitData,
   start: Float64Array,
-  { chains, claims, stopped, onProgress, threads, checkpointSeconds = CHECKPOINT_SECONDS }: ClaimedBlock,
+  { chains, claims, stopped, onProgress, checkpointSeconds = CHECKPOINT_SECONDS }: ClaimedBlock,
   standing: readonly SamplingStanding[] | undefined,
 ): Promise<void> {
   const { dir, spec, network } = run;
@@ -47,7 +47,7 @@ export async function sampleBlock(
     order,
   );
   const scaling = { priorScale: spec.model.priorScale, factor: batches.scale };
-  const { density, release } = await blockDensity(run, { chains: chains.length, rows: s.batchSize, threads }, scaling);
+  const { density, release } = await blockDensity(run, { chains: chains.length, rows: s.batchSize }, scaling);
   const sampler = samplerOf(spec);
   const state = mergedState(sampler, start, keys, standing);
   const each = <T>(make: (from: SamplingStanding | undefined, c: number) => T) =>

@@ -122,10 +122,11 @@ const compute = z
       .enum(['cpu', 'webgpu'])
       .default('cpu')
       .describe('Where gradients are computed; draws of different devices differ in the last digits.'),
-    threads: z
-      .union([count(), z.literal('auto')])
-      .default('auto')
-      .describe('Threads of a worker; auto: by trial, up to its share of the cores. Draws do not depend on it.'),
+    threads: count()
+      .default(1)
+      .describe(
+        'Threads of a worker; draws of different counts may differ in the last digits. Chains use cores better.',
+      ),
     chainsPerGraph: z
       .union([count(), z.literal('auto')])
       .default('auto')

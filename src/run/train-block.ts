@@ -21,7 +21,7 @@ import { type Standings, saveTraining, timer } from './standing.ts';
 export async function trainBlock(
   run: LoadedRun,
   data: SplitData,
-  { chains, claims, stopped, onProgress, threads, checkpointSeconds = CHECKPOINT_SECONDS }: ClaimedBlock,
+  { chains, claims, stopped, onProgress, checkpointSeconds = CHECKPOINT_SECONDS }: ClaimedBlock,
   standing: Standings['training'],
 ): Promise<Float64Array | undefined> {
   const { dir, spec, network } = run;
@@ -34,7 +34,7 @@ export async function trainBlock(
     w.batchSize,
   );
   const flat = { priorScale: Number.POSITIVE_INFINITY, factor: batches.scale };
-  const posterior = await blockDensity(run, { chains: chains.length, rows: w.batchSize, threads }, flat);
+  const posterior = await blockDensity(run, { chains: chains.length, rows: w.batchSize }, flat);
   const validation = await validationLoss(run, data, chains.length);
   const { noise, decay } = parameterMasks(network, w.weightDecay);
   const state = standing ?? untrained(starts(network, keys), chains.length);

@@ -7,17 +7,15 @@ import type { BlockProgress } from './events.ts';
 export interface WorkerJob {
   readonly dir: string;
   readonly chains: readonly number[];
-  readonly threads: number;
   readonly checkpointSeconds?: number | undefined;
   /** One Int32: not zero means stop. */
   readonly stop: SharedArrayBuffer;
 }
 
-const { dir, chains, checkpointSeconds, threads, stop } = workerData as WorkerJob;
+const { dir, chains, checkpointSeconds, stop } = workerData as WorkerJob;
 const flag = new Int32Array(stop);
 await runBlock(dir, {
   chains,
-  threads,
   checkpointSeconds,
   stopped: () => Atomics.load(flag, 0) !== 0,
   onProgress: (progress: BlockProgress) => parentPort?.postMessage(progress),

@@ -1,5 +1,5 @@
 /** Collects ONNX nodes and initializers, sharing equal ones. */
-import type { Attributes, Dtype, NumberArray, Shape, Target } from '../tensor.ts';
+import type { Attributes, Dtype, NumberArray, Shape } from '../tensor.ts';
 import { ATTRIBUTE, ELEMENT, type OnnxAttribute, type OnnxNode, type OnnxTensor } from './schema.ts';
 
 export interface NodeOptions {
@@ -18,13 +18,8 @@ const SMALL = 256;
 export class Emitter {
   readonly nodes: OnnxNode[] = [];
   readonly initializers: OnnxTensor[] = [];
-  readonly target: Target;
   readonly #arrays = new Map<NumberArray, number>();
   readonly #known = new Map<string, readonly string[]>();
-
-  constructor(target: Target) {
-    this.target = target;
-  }
 
   /** A node over named inputs; an equal node that exists already is returned instead (common subexpressions). */
   node(

@@ -3,7 +3,8 @@ import { shapeError } from '../../errors.ts';
 import { cast } from '../elementwise.ts';
 import { transpose } from '../shape.ts';
 import { constantData, data, type NumberArray, type Shape, sizeOfShape, type Tensor } from '../tensor.ts';
-import { type Call, MICROSOFT_OPERATORS, OPERATORS } from './operators.ts';
+import type { Call } from './call.ts';
+import { MICROSOFT_OPERATORS, OPERATORS } from './operators.ts';
 import type { OnnxAttribute, OnnxModel, OnnxNode } from './schema.ts';
 import { dtypeOf, numbersOf, unravel, zip } from './values.ts';
 

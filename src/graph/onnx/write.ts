@@ -21,7 +21,7 @@ export function buildOnnx(
   { runtime = 'cpu' }: WriteOptions = {},
 ): OnnxModel {
   const target: Target = { runtime };
-  const emitter = new Emitter(target);
+  const emitter = new Emitter();
   const names = new Map<Node, readonly string[]>();
   const nameOf = ({ node, index }: Tensor) => names.get(node)![index];
   const results = lowered(Object.values(outputs), target);
