@@ -1,14 +1,9 @@
 /** How a block of chains is best evaluated: all in one call, or one after another. */
 import { freemem } from 'node:os';
 import { engineError } from '../errors.ts';
-import { peakBytes, sizeOfShape, type Tensor } from '../graph/index.ts';
+import { peakBytes, sizeOfShape } from '../graph/index.ts';
 import type { TensorData } from '../types.ts';
-import { compile, type Device } from './session.ts';
-
-interface Graph {
-  readonly inputs: Readonly<Record<string, Tensor>>;
-  readonly outputs: Readonly<Record<string, Tensor>>;
-}
+import { compile, type Device, type Graph } from './session.ts';
 
 export interface LayoutOptions {
   readonly chains: number;
@@ -45,13 +40,13 @@ export async function chainsPerGraph(
   return all <= chains * one ? first : second;
 }
 
-const fits = (graph: Graph) => peakBytes(Object.values(graph.outputs)) < SHARE * freemem();
+const fits = (graph: Graph) => peakBytes(graph.outputs) < SHARE * freemem();
 
 function tooLarge(graph: Graph, chains: number) {
   const gigabytes = (bytes: number) => `${(bytes / 1e9).toPrecision(2)} GB`;
   return engineError(
     `compile: expected a graph that fits in ${gigabytes(SHARE * freemem())}, got about ` +
-      `${gigabytes(peakBytes(Object.values(graph.outputs)))} for ${chains} ${chains === 1 ? 'chain' : 'chains'}. ` +
+      `${gigabytes(peakBytes(graph.outputs))} for ${chains} ${chains === 1 ? 'chain' : 'chains'}. ` +
       'Lower the batch size, or the chains of a graph, or use fewer workers.',
   );
 }

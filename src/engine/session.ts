@@ -1,7 +1,7 @@
 /** Compiles graphs with ONNX Runtime, for the processor or the GPU. The only file that imports it. */
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { engineError, shapeError } from '../errors.ts';
-import { peakBytes, type Tensor, writeOnnx } from '../graph/index.ts';
+import { peakBytes, type Recompute, type Tensor, writeOnnx } from '../graph/index.ts';
 import type { CompiledGraph, TensorData } from '../types.ts';
 
 /** Where graphs run: ONNX Runtime's own kernels, or WebGPU through Vulkan, Metal or Direct3D. */
@@ -14,17 +14,28 @@ export interface CompileOptions {
   readonly portable?: boolean;
   /** Threads of one session on the processor. One per worker, with a block of chains each, is fastest. Default 1. */
   readonly threads?: number;
+  /**
+   * Whether the backward pass makes again what it can instead of keeping it, to the same bits: `always` up to
+   * eight passes over memory for a tensor, `never`, or `auto`: single passes in large graphs. Default `auto`.
+   */
+  readonly recompute?: 'auto' | 'always' | 'never';
+}
+
+/** A graph to compile. */
+export interface Graph {
+  readonly inputs: Readonly<Record<string, Tensor>>;
+  readonly outputs: Readonly<Record<string, Tensor>>;
+  /** The output whose making is the forward pass, where there is a backward pass. */
+  readonly forward?: string;
 }
 
 /** Compiles a graph. Throws an `EngineError` with the runtime's reason when it refuses the graph or has no such device. */
-export async function compile(
-  graph: { readonly inputs: Readonly<Record<string, Tensor>>; readonly outputs: Readonly<Record<string, Tensor>> },
-  options: CompileOptions = {},
-): Promise<CompiledGraph> {
+export async function compile(graph: Graph, options: CompileOptions = {}): Promise<CompiledGraph> {
   const { device = 'cpu', portable = false, threads = 1 } = options;
-  const model = writeOnnx(graph.inputs, graph.outputs, { runtime: portable ? 'portable' : device });
-  const planned = peakBytes(Object.values(graph.outputs)) < PLANNED;
-  const session = await create(model, device, threads, planned);
+  const recompute = recomputation(graph, options);
+  const runtime = portable ? 'portable' : device;
+  const model = writeOnnx(graph.inputs, graph.outputs, { runtime, ...(recompute && { recompute }) });
+  const session = await create(model, device, threads, isLarge(graph), recompute !== undefined);
   const inputs = Object.entries(graph.inputs).filter(([name]) => session.inputNames.includes(name));
   const feeds: Record<string, OrtTensor> = {};
   const fetches: Record<string, OrtTensor | null> = {};
@@ -56,8 +67,25 @@ const PROVIDERS = { cpu: ['cpu'], webgpu: [{ name: 'webgpu', preferredLayout: 'N
  * ones, which gain nothing by it.
  */
 const PLANNED = 64e6;
+const isLarge = (graph: Graph) => peakBytes(graph.outputs) > PLANNED;
 
-async function create(model: Uint8Array, device: Device, threads: number, planned: boolean): Promise<InferenceSession> {
+/** Most passes over memory for a tensor that is made again. */
+const PASSES = { always: 8, auto: 1 };
+
+/** What the backward pass of a graph makes again; undefined for nothing. */
+export function recomputation(graph: Graph, { recompute = 'auto' }: CompileOptions): Recompute | undefined {
+  const { forward } = graph;
+  if (forward === undefined || recompute === 'never' || (recompute === 'auto' && !isLarge(graph))) return;
+  return { forward, passes: PASSES[recompute] };
+}
+
+async function create(
+  model: Uint8Array,
+  device: Device,
+  threads: number,
+  large: boolean,
+  recomputing: boolean,
+): Promise<InferenceSession> {
   try {
     return await InferenceSession.create(model, {
       executionProviders: PROVIDERS[device] as unknown as InferenceSession.ExecutionProviderConfig[],
@@ -65,9 +93,13 @@ async function create(model: Uint8Array, device: Device, threads: number, planne
       interOpNumThreads: 1,
       executionMode: 'sequential',
       graphOptimizationLevel: 'all',
-      enableMemPattern: planned,
+      enableMemPattern: !large,
       logSeverityLevel: 3,
-      ...(threads > 1 && { extra: { session: { intra_op: { allow_spinning: '0' } } } }),
+      extra: {
+        ...(threads > 1 && { session: { intra_op: { allow_spinning: '0' } } }),
+        // It would merge what is made again with what is not to be kept; all else is shared already.
+        ...(recomputing && { optimization: { disable_specified_optimizers: 'CommonSubexpressionElimination' } }),
+      },
     });
   } catch (cause) {
     const { message } = cause as Error;

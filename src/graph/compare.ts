@@ -7,6 +7,7 @@ import { unary } from './unary.ts';
 function comparison(name: string, type: string): (a: Tensor, b: Tensor) => Tensor {
   const op: Op = {
     name,
+    elementwise: true,
     gradient: () => [],
     emit: (_node, inputs, emitter) => emitter.node(type, inputs),
   };
@@ -25,6 +26,7 @@ export const equal = comparison('equal', 'Equal');
 
 const notOp: Op = {
   name: 'not',
+  elementwise: true,
   gradient: () => [],
   emit: (_node, inputs, emitter) => emitter.node('Not', inputs),
 };
@@ -33,6 +35,7 @@ export const not = (x: Tensor): Tensor => single(notOp, [x], x.shape);
 
 const selectOp: Op = {
   name: 'select',
+  elementwise: true,
   gradient: ({ inputs: [condition, a, b] }, [dy]) => {
     if (!dy) return [];
     const zero = filled(0, [], dy.dtype);
@@ -51,6 +54,7 @@ export function select(condition: Tensor, a: Tensor, b: Tensor): Tensor {
 function extreme(name: string, type: string, wins: (a: Tensor, b: Tensor) => Tensor) {
   const op: Op = {
     name,
+    elementwise: true,
     gradient: ({ inputs: [a, b] }, [dy]) => {
       if (!dy) return [];
       const first = mul(dy, cast(wins(a, b), dy.dtype));
@@ -75,6 +79,7 @@ const STEEP = 1e30;
 
 const stepOp: Op = {
   name: 'step',
+  elementwise: true,
   gradient: () => [],
   emit: ({ inputs: [{ dtype }] }, [x], emitter) => {
     const [steep] = emitter.node('Mul', [x, emitter.filled(STEEP, [], dtype)]);

@@ -25,6 +25,7 @@ function binary(
 ): (a: Tensor, b: Tensor) => Tensor {
   const op: Op = {
     name,
+    elementwise: true,
     gradient: ({ inputs: [a, b] }, [dy]) => {
       if (!dy) return [];
       const [da, db] = partials(a, b, dy);
@@ -139,6 +140,7 @@ export function pow(a: Tensor, p: Tensor): Tensor {
 
 const castOp: Op = {
   name: 'cast',
+  elementwise: true,
   gradient: ({ inputs: [x] }, [dy]) => [dy && isReal(x.dtype) ? cast(dy, x.dtype) : undefined],
   emit: ({ attributes }, [x], emitter) => emitter.node('Cast', [x], { to: ELEMENT[attributes.to as Dtype] }),
 };

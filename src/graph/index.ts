@@ -44,7 +44,8 @@ export { batchNorm, type FrnParameters, frn, groupNorm, layerNorm, rmsNorm } fro
 export { importGraph, opsetOf, unsupported } from './onnx/import.ts';
 export { decodeModel, encodeModel, type OnnxModel, type OnnxNode } from './onnx/schema.ts';
 export { dtypeOf as tensorType, inlined, numbersOf as storedNumbers } from './onnx/values.ts';
-export { buildOnnx, type WriteOptions, writeOnnx } from './onnx/write.ts';
+export { buildOnnx, writeOnnx } from './onnx/write.ts';
+export type { Recompute, WriteOptions } from './passes.ts';
 export { averagePool, globalAveragePool, maxPool, type PoolOptions } from './pool.ts';
 export { logSumExp, reduceMax, reduceMean, reduceSum } from './reduce.ts';
 export { concat, dilate, expand, pad, reshape, reverse, slice, split, strided, transpose } from './shape.ts';

@@ -1,7 +1,7 @@
 /** What a graph will hold in memory, from its shapes alone. */
-import { topological } from './gradient.ts';
-import { lowered } from './lower.ts';
-import { type Dtype, type Node, sizeOfShape, type Target, type Tensor } from './tensor.ts';
+import { prepared, type WriteOptions } from './passes.ts';
+import { executionOrder } from './schedule.ts';
+import { type Dtype, type Node, sizeOfShape, type Tensor } from './tensor.ts';
 
 const WIDTH: Readonly<Record<Dtype, number>> = { float32: 4, float64: 8, int64: 8, bool: 1 };
 
@@ -9,12 +9,11 @@ const WIDTH: Readonly<Record<Dtype, number>> = { float32: 4, float64: 8, int64: 
 const VIEWS = ['reshape'];
 
 /**
- * Bytes at the fullest moment of a run in the order of writing: a tensor lives from its node to its last use, inputs and
- * constants throughout. An estimate: the runtime's own workspace comes on top, shared subexpressions come off.
+ * Bytes at the fullest moment of a run: a tensor lives from its node to its last use, inputs and constants throughout. An estimate: the runtime's own workspace comes on top, shared subexpressions come off.
  */
-export function peakBytes(outputs: readonly Tensor[], runtime: Target['runtime'] = 'cpu'): number {
-  const results = lowered(outputs, { runtime });
-  const order = topological(...results.map(({ node }) => node));
+export function peakBytes(outputs: Readonly<Record<string, Tensor>>, options: WriteOptions = {}): number {
+  const results = prepared(outputs, options);
+  const order = executionOrder(results.map(({ node }) => node));
   const bytes = new Map<Node, number>();
   const measured = (tensors: readonly Tensor[]) => {
     const each = new Map(tensors.map((tensor) => [tensor.index, sizeOfShape(tensor.shape) * WIDTH[tensor.dtype]]));

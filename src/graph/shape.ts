@@ -18,6 +18,7 @@ import {
 
 const reshapeOp: Op = {
   name: 'reshape',
+  elementwise: true,
   gradient: ({ inputs: [x] }, [dy]) => [dy && reshape(dy, x.shape)],
   emit: ({ attributes }, [x], emitter) => emitter.node('Reshape', [x, emitter.integers(attributes.shape as Shape)]),
 };
@@ -30,6 +31,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   }
   const value = constantValue(x);
   if (value !== undefined) return filled(value, shape, x.dtype);
+  if (x.node.op === reshapeOp) return reshape(x.node.inputs[0], shape);
   return single(reshapeOp, [x], shape, { shape });
 }
 
@@ -75,6 +77,14 @@ export function transpose(x: Tensor, order: readonly number[]): Tensor {
   ) {
     throw shapeError(
       `transpose: expected a permutation of the axes of ${showShape(x.shape)}, got ${showShape(order)}.`,
+    );
+  }
+  if (order.every((axis, i) => axis === i)) return x;
+  if (x.node.op === transposeOp) {
+    const before = x.node.attributes.order as readonly number[];
+    return transpose(
+      x.node.inputs[0],
+      order.map((axis) => before[axis]),
     );
   }
   return single(

@@ -24,6 +24,8 @@ export interface Target {
 /** What an operation is to the rest: its reverse mode and its ONNX form. Adding an op is adding one of these. */
 export interface Op {
   readonly name: string;
+  /** One pass over memory, element by element: cheap to do again. */
+  readonly elementwise?: boolean;
   /** The node's outputs in terms of other ops, where the target has no kernel for it; undefined where it has one. */
   lower?(node: Node, target: Target): readonly Tensor[] | undefined;
   /** Gradients with respect to the inputs, from those of the outputs (undefined where none arrived). */
@@ -36,6 +38,8 @@ export interface Node {
   readonly op: Op;
   readonly inputs: readonly Tensor[];
   readonly attributes: Attributes;
+  /** Computes what an equal node has computed already, and was not kept. */
+  readonly again?: boolean;
 }
 
 /** An output of a node. */

@@ -121,7 +121,7 @@ export async function* predictMembers(
 /** How many members and rows share a call: as many as memory bounds, members going first. */
 function portion(network: BayesianNetwork, n: number): { group: number; rows: number } {
   let [group, rows] = [GROUP, Math.min(n, CHUNK)];
-  const large = () => peakBytes(Object.values(predictionGraph(network, group, rows).outputs)) > CALL_BYTES;
+  const large = () => peakBytes(predictionGraph(network, group, rows).outputs) > CALL_BYTES;
   while (group > 1 && large()) group = Math.ceil(group / 2);
   while (rows > 1 && large()) rows = Math.ceil(rows / 2);
   return { group, rows };

@@ -137,7 +137,7 @@ describe('memory', () => {
     const x = g.input('x', [1000]);
     const y = g.exp(g.tanh(g.sigmoid(x)));
     // The input stays; of the chain two neighbours live at a time.
-    expect(g.peakBytes([y])).toBe(4 * 3000);
-    expect(g.peakBytes([g.add(y, g.reshape(g.tanh(x), [1000]))])).toBe(4 * 4000);
+    expect(g.peakBytes({ y })).toBe(4 * 3000);
+    expect(g.peakBytes({ z: g.add(y, g.reshape(g.tanh(x), [1000])) })).toBe(4 * 4000);
   });
 });

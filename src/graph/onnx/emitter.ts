@@ -18,6 +18,8 @@ const SMALL = 256;
 export class Emitter {
   readonly nodes: OnnxNode[] = [];
   readonly initializers: OnnxTensor[] = [];
+  /** Whether nodes are written that were written before, on purpose. */
+  again = false;
   readonly #arrays = new Map<NumberArray, number>();
   readonly #known = new Map<string, readonly string[]>();
 
@@ -28,7 +30,7 @@ export class Emitter {
     attributes: Attributes = {},
     { domain = '', outputs = 1, floats = {} }: NodeOptions = {},
   ): readonly string[] {
-    return this.#shared(JSON.stringify([domain, opType, input, attributes, outputs, floats]), () => {
+    return this.#shared(JSON.stringify([domain, opType, input, attributes, outputs, floats, this.again]), () => {
       const output = Array.from({ length: outputs }, (_, i) => `t${this.nodes.length}_${i}`);
       const attribute = [
         ...Object.entries(attributes).map(([name, value]) => encodeAttribute(name, value)),

@@ -1,7 +1,7 @@
 /** Turns the reachable part of a graph into an ONNX model. */
 import { topological } from '../gradient.ts';
-import { lowered } from '../lower.ts';
-import type { Node, Target, Tensor } from '../tensor.ts';
+import { prepared, type WriteOptions } from '../passes.ts';
+import type { Node, Tensor } from '../tensor.ts';
 import { Emitter } from './emitter.ts';
 import { ELEMENT, encodeModel, type OnnxModel, type OnnxValueInfo } from './schema.ts';
 
@@ -9,23 +9,18 @@ import { ELEMENT, encodeModel, type OnnxModel, type OnnxValueInfo } from './sche
 const OPSET = 18;
 const IR_VERSION = 9;
 
-export interface WriteOptions {
-  /** What will run the graph. Default: ONNX Runtime on the CPU. */
-  readonly runtime?: Target['runtime'];
-}
-
 /** The model of named inputs and outputs. Nodes that no output needs are not written. */
 export function buildOnnx(
   inputs: Readonly<Record<string, Tensor>>,
   outputs: Readonly<Record<string, Tensor>>,
-  { runtime = 'cpu' }: WriteOptions = {},
+  options: WriteOptions = {},
 ): OnnxModel {
-  const target: Target = { runtime };
   const emitter = new Emitter();
   const names = new Map<Node, readonly string[]>();
   const nameOf = ({ node, index }: Tensor) => names.get(node)![index];
-  const results = lowered(Object.values(outputs), target);
+  const results = prepared(outputs, options);
   for (const node of topological(...results.map(({ node }) => node))) {
+    emitter.again = node.again ?? false;
     names.set(node, node.op.emit(node, node.inputs.map(nameOf), emitter));
   }
   for (const [i, name] of Object.keys(outputs).entries()) {

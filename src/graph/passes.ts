@@ -1,0 +1,29 @@
+/** What happens to a graph before it is written. */
+import { lowered } from './lower.ts';
+import { recomputed } from './recompute.ts';
+import { shared } from './share.ts';
+import type { Target, Tensor } from './tensor.ts';
+
+export interface WriteOptions {
+  /** What will run the graph. Default: ONNX Runtime on the CPU. */
+  readonly runtime?: Target['runtime'];
+  /** Recomputation for memory: default none. */
+  readonly recompute?: Recompute;
+}
+
+export interface Recompute {
+  /** Name of the output whose making is the forward pass. */
+  readonly forward: string;
+  /** Most elementwise nodes that are run again for a tensor that is then not kept. */
+  readonly passes: number;
+}
+
+/** The outputs in the ops that the target has, nothing computed twice but what is not to be kept. */
+export function prepared(
+  outputs: Readonly<Record<string, Tensor>>,
+  { runtime = 'cpu', recompute }: WriteOptions,
+): readonly Tensor[] {
+  const names = Object.keys(outputs);
+  const results = shared(lowered(Object.values(outputs), { runtime }));
+  return recompute ? recomputed(results, results[names.indexOf(recompute.forward)], recompute.passes) : results;
+}
