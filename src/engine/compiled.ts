@@ -1,7 +1,7 @@
 /** A compiled graph over a runtime's session: the same in Node and in browsers. */
 import type * as ort from 'onnxruntime-node';
 import { engineError, type SmileError, shapeError } from '../errors.ts';
-import type { Tensor } from '../graph/index.ts';
+import { heldAs, sizeOfShape, type Target, type Tensor } from '../graph/index.ts';
 import type { CompiledGraph, TensorData } from '../types.ts';
 
 /** Named inputs and outputs. */
@@ -24,35 +24,44 @@ export interface Runtime {
   readonly Tensor: typeof ort.Tensor;
   /** Whether results land in the arrays of given tensors. */
   readonly writesInPlace: boolean;
+  /** What the session's model was written for. */
+  readonly target: Target;
 }
 
-/** The graph over its session. */
+/** The graph over its session. float64 goes in and out as such, whatever the target holds. */
 export function compiledGraph(
   session: ort.InferenceSession,
   graph: Graph,
-  { Tensor: OrtTensor, writesInPlace }: Runtime,
+  { Tensor: OrtTensor, writesInPlace, target }: Runtime,
 ): CompiledGraph {
   const inputs = Object.entries(graph.inputs).filter(([name]) => session.inputNames.includes(name));
+  const outputs = Object.entries(graph.outputs);
+  const direct = ({ dtype }: Tensor) => heldAs(dtype, target) === dtype;
+  const narrowed = Object.fromEntries(
+    inputs.flatMap(([name, tensor]) => (direct(tensor) ? [] : [[name, new Float32Array(sizeOfShape(tensor.shape))]])),
+  );
   const feeds: Record<string, ort.Tensor> = {};
   const fetches: Record<string, ort.Tensor | null> = {};
   return {
     async run(given, into = {}) {
       for (const [name, tensor] of inputs) {
         checkFeed(name, tensor, given[name]);
-        if (feeds[name]?.data !== given[name]) feeds[name] = new OrtTensor(given[name], tensor.shape);
+        narrowed[name]?.set(given[name]);
+        const data = narrowed[name] ?? given[name];
+        if (feeds[name]?.data !== data) feeds[name] = new OrtTensor(data, tensor.shape);
       }
-      for (const [name, tensor] of Object.entries(graph.outputs)) {
-        if (into[name] === undefined) fetches[name] = null;
-        else if (fetches[name]?.data !== into[name]) {
-          checkFeed(name, tensor, into[name]);
-          fetches[name] = new OrtTensor(into[name], tensor.shape);
-        }
+      for (const [name, tensor] of outputs) {
+        if (into[name]) checkFeed(name, tensor, into[name]);
+        if (!into[name] || !writesInPlace || !direct(tensor)) fetches[name] = null;
+        else if (fetches[name]?.data !== into[name]) fetches[name] = new OrtTensor(into[name], tensor.shape);
       }
-      const results = await session.run(feeds, writesInPlace ? fetches : Object.keys(fetches));
+      const results = await session.run(feeds, fetches);
       return Object.fromEntries(
-        Object.entries(results).map(([name, { data }]) => {
-          if (!writesInPlace) into[name]?.set(data as TensorData);
-          return [name, into[name] ?? (data as TensorData)];
+        outputs.map(([name, tensor]) => {
+          const data = results[name].data as TensorData;
+          const wanted = into[name] ?? (direct(tensor) ? data : new Float64Array(data.length));
+          if (!fetches[name] && wanted !== data) wanted.set(data);
+          return [name, wanted];
         }),
       );
     },
@@ -73,7 +82,7 @@ export function refusal(cause: unknown, device: string, advice: string): SmileEr
 }
 
 function checkFeed(name: string, { shape, dtype }: Tensor, data: TensorData | undefined): void {
-  const size = shape.reduce((product, n) => product * n, 1);
+  const size = sizeOfShape(shape);
   const expected = `${dtype} of ${size} elements ([${shape.join(', ')}])`;
   if (!data) throw shapeError(`run: expected the input '${name}', ${expected}, got none. Feed it.`);
   const type = data instanceof Float32Array ? 'float32' : 'float64';

@@ -13,10 +13,11 @@ export const DEVICES: readonly Device[] = ['cpu', 'webgpu'];
 /** Compiles a graph. Throws an `EngineError` with the runtime's reason when it refuses the graph or has no such device. */
 export async function compile(graph: Graph, options: CompileOptions<Device> = {}): Promise<CompiledGraph> {
   const { device = 'cpu', portable = false, threads = 1 } = options;
-  const model = writeOnnx(graph.inputs, graph.outputs, { runtime: portable ? 'portable' : device });
+  const target = { runtime: portable ? 'portable' : device } as const;
+  const model = writeOnnx(graph.inputs, graph.outputs, target);
   const planned = peakBytes(Object.values(graph.outputs)) < PLANNED;
   const session = await create(model, device, threads, planned);
-  return compiledGraph(session, graph, { Tensor, writesInPlace: true });
+  return compiledGraph(session, graph, { Tensor, writesInPlace: true, target });
 }
 
 /** Tries a device on functions, a product and a convolution. */

@@ -3,7 +3,7 @@ import { topological } from '../gradient.ts';
 import { lowered } from '../lower.ts';
 import type { Node, Target, Tensor } from '../tensor.ts';
 import { Emitter } from './emitter.ts';
-import { ELEMENT, encodeModel, type OnnxModel, type OnnxValueInfo } from './schema.ts';
+import { encodeModel, type OnnxModel, type OnnxValueInfo } from './schema.ts';
 
 /** Opset 18: axes are inputs of all reductions. IR 9 is the version that came with it. */
 const OPSET = 18;
@@ -21,9 +21,13 @@ export function buildOnnx(
   { runtime = 'cpu' }: WriteOptions = {},
 ): OnnxModel {
   const target: Target = { runtime };
-  const emitter = new Emitter();
+  const emitter = new Emitter(target);
   const names = new Map<Node, readonly string[]>();
   const nameOf = ({ node, index }: Tensor) => names.get(node)![index];
+  const valueInfo = ([name, { shape, dtype }]: [string, Tensor]): OnnxValueInfo => ({
+    name,
+    type: { tensorType: { elemType: emitter.element(dtype), shape: { dim: shape.map((dimValue) => ({ dimValue })) } } },
+  });
   const results = lowered(Object.values(outputs), target);
   for (const node of topological(...results.map(({ node }) => node))) {
     names.set(node, node.op.emit(node, node.inputs.map(nameOf), emitter));
@@ -50,8 +54,3 @@ export function buildOnnx(
 
 /** The bytes of `buildOnnx`'s model. */
 export const writeOnnx = (...build: Parameters<typeof buildOnnx>): Uint8Array => encodeModel(buildOnnx(...build));
-
-const valueInfo = ([name, { shape, dtype }]: [string, Tensor]): OnnxValueInfo => ({
-  name,
-  type: { tensorType: { elemType: ELEMENT[dtype], shape: { dim: shape.map((dimValue) => ({ dimValue })) } } },
-});
