@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { DEVICES, type DeviceReport, inspectDevice, TOLERABLE } from '../src/engine/devices.ts';
+import { type DeviceReport, TOLERABLE } from '../src/engine/devices.ts';
+import { DEVICES, type Device, inspectDevice } from '../src/engine/session.ts';
 import { type Check, checkRedis } from '../src/queue/doctor.ts';
 import { writeWhole } from '../src/store/files.ts';
 import { bytes } from './units.ts';
@@ -37,7 +38,7 @@ function machine(): Check[] {
 }
 
 /** A device that is not there is no fault, one that computes wrongly is. */
-function judged({ device, fault, errors }: DeviceReport): Check {
+function judged({ device, fault, errors }: DeviceReport<Device>): Check {
   const name = `device ${device}`;
   if (fault) return { name, fine: device !== 'cpu', finding: fault };
   const listed = Object.entries(errors);

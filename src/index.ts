@@ -1,7 +1,8 @@
 /** smile: Bayesian ensembles of networks by stochastic microcanonical Langevin dynamics. The public names. */
 export { demoCsv, demoTruth } from './data/demo.ts';
-export { type DeviceReport, inspectDevice } from './engine/devices.ts';
-export { type CompileOptions, compile, type Device } from './engine/session.ts';
+export type { CompileOptions } from './engine/compiled.ts';
+export type { DeviceReport } from './engine/devices.ts';
+export { compile, type Device, inspectDevice } from './engine/session.ts';
 export { type ErrorTag, SmileError } from './errors.ts';
 export * as graph from './graph/index.ts';
 export { adaptiveCalibrationError, reliability } from './infer/calibration.ts';

@@ -1,17 +1,16 @@
-/** What devices there are, and how exact their elementary functions are. */
+/** Whether a device is there, and how exact its elementary functions are. */
 import erfc from '@stdlib/math-base-special-erfc';
 import * as g from '../graph/index.ts';
-import { compile, type Device } from './session.ts';
+import type { CompiledGraph } from '../types.ts';
+import type { Graph } from './compiled.ts';
 
-export interface DeviceReport {
-  readonly device: Device;
+export interface DeviceReport<D extends string> {
+  readonly device: D;
   /** Absent: it works. Otherwise why it does not. */
   readonly fault?: string;
   /** Largest relative error of each function over its test points, against float64. */
   readonly errors: Readonly<Record<string, number>>;
 }
-
-export const DEVICES: readonly Device[] = ['cpu', 'webgpu'];
 
 /** Relative error that float32 networks bear. */
 export const TOLERABLE = 1e-4;
@@ -80,8 +79,11 @@ function relativeError(got: ArrayLike<number>, truth: ArrayLike<number>, floor: 
   );
 }
 
-/** Tries a device on functions, a product and a convolution. */
-export async function inspectDevice(device: Device): Promise<DeviceReport> {
+/** Tries a device on functions, a product and a convolution, each compiled by `compile`. */
+export async function inspect<D extends string>(
+  device: D,
+  compile: (graph: Graph, options: { device: D }) => Promise<CompiledGraph>,
+): Promise<DeviceReport<D>> {
   const probes = Object.entries(FUNCTIONS);
   const inputs: Record<string, g.Tensor> = { one: g.input('one', []) };
   const outputs: Record<string, g.Tensor> = {};

@@ -3,7 +3,8 @@ import { freemem } from 'node:os';
 import { engineError } from '../errors.ts';
 import { peakBytes, sizeOfShape } from '../graph/index.ts';
 import type { TensorData } from '../types.ts';
-import { compile, type Device, type Graph } from './session.ts';
+import type { Graph } from './compiled.ts';
+import { compile, type Device } from './session.ts';
 
 export interface LayoutOptions {
   readonly chains: number;

@@ -1,5 +1,4 @@
 /** Elementwise arithmetic with NumPy broadcasting. Operations on uniform constants fold as the graph is built. */
-import { ELEMENT } from './onnx/schema.ts';
 import { reduceTo } from './reduce.ts';
 import { expand } from './shape.ts';
 import {
@@ -142,7 +141,10 @@ const castOp: Op = {
   name: 'cast',
   elementwise: true,
   gradient: ({ inputs: [x] }, [dy]) => [dy && isReal(x.dtype) ? cast(dy, x.dtype) : undefined],
-  emit: ({ attributes }, [x], emitter) => emitter.node('Cast', [x], { to: ELEMENT[attributes.to as Dtype] }),
+  emit: ({ inputs: [{ dtype }], attributes }, [x], emitter) => {
+    const to = emitter.element(attributes.to as Dtype);
+    return to === emitter.element(dtype) ? [x] : emitter.node('Cast', [x], { to });
+  },
 };
 
 const isReal = (dtype: Dtype) => dtype === 'float32' || dtype === 'float64';

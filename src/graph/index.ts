@@ -58,9 +58,11 @@ export {
   type Dtype,
   data,
   filled,
+  heldAs,
   input,
   type NumberArray,
   type Shape,
   sizeOfShape,
+  type Target,
   type Tensor,
 } from './tensor.ts';

@@ -120,8 +120,8 @@ const concatOp: Op = {
   emit: ({ attributes }, inputs, emitter) => emitter.node('Concat', inputs, { axis: attributes.axis }),
 };
 
-/** WebGPU lets a kernel see 16 tensors in all. */
-const MOST_BUFFERS = 12;
+/** WebGPU promises a kernel eight tensors in all, and some devices and browsers offer no more than ten. */
+const MOST_BUFFERS = 7;
 
 /** At most MOST_BUFFERS neighbouring groups. */
 function grouped<T>(list: readonly T[]): T[][] {

@@ -21,6 +21,10 @@ export interface Target {
   readonly runtime: 'cpu' | 'webgpu' | 'portable';
 }
 
+/** The type that numbers of `dtype` have on a target: WebGPU computes float64 as float32. */
+export const heldAs = (dtype: Dtype, { runtime }: Target): Dtype =>
+  runtime === 'webgpu' && dtype === 'float64' ? 'float32' : dtype;
+
 /** What an operation is to the rest: its reverse mode and its ONNX form. Adding an op is adding one of these. */
 export interface Op {
   readonly name: string;

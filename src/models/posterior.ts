@@ -17,6 +17,8 @@ export interface NetworkBatch {
 export interface GraphSpec {
   readonly inputs: Readonly<Record<string, Tensor>>;
   readonly outputs: Readonly<Record<string, Tensor>>;
+  /** The output that ends the forward pass, where there is a backward pass. */
+  readonly forward?: string;
 }
 
 /** A network with its likelihood: everything that defines the posterior but the data. */
@@ -102,7 +104,8 @@ export function posteriorGraph(
   const { theta, narrow, x, y, logLikelihood } = withTargets(network, chains, rows, dtype);
   const [slope] = gradient(mul(constant(factor, logLikelihood), logLikelihood), [narrow]);
   const pulled = add(slope, mul(narrow, constant(-1 / priorScale ** 2, narrow)));
-  return { inputs: { theta, x, y }, outputs: { logLikelihood, gradient: cast(pulled, 'float64') } };
+  const outputs = { logLikelihood, gradient: cast(pulled, 'float64') };
+  return { inputs: { theta, x, y }, outputs, forward: 'logLikelihood' };
 }
 
 /** d from which a network's parameters are fed one by one: joining and cutting them would take more than they bring. */
@@ -130,6 +133,7 @@ export function separateGraph(network: BayesianNetwork, rows: number, factor: nu
       logLikelihood,
       ...Object.fromEntries(parameters.map(({ name }, i) => [slopeOf(name), slopes[i]])),
     },
+    forward: 'logLikelihood',
   };
 }
 

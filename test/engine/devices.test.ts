@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { DEVICES, inspectDevice, TOLERABLE } from '../../src/engine/devices.ts';
+import { TOLERABLE } from '../../src/engine/devices.ts';
 import { chainsPerGraph } from '../../src/engine/layout.ts';
-import { compile } from '../../src/engine/session.ts';
+import { compile, DEVICES, inspectDevice } from '../../src/engine/session.ts';
 import * as g from '../../src/graph/index.ts';
 import { normals } from '../../src/math/random.ts';
 import { gpt } from '../../src/models/gpt.ts';

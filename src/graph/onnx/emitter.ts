@@ -1,5 +1,5 @@
 /** Collects ONNX nodes and initializers, sharing equal ones. */
-import type { Attributes, Dtype, NumberArray, Shape } from '../tensor.ts';
+import { type Attributes, type Dtype, heldAs, type NumberArray, type Shape, type Target } from '../tensor.ts';
 import { ATTRIBUTE, ELEMENT, type OnnxAttribute, type OnnxNode, type OnnxTensor } from './schema.ts';
 
 export interface NodeOptions {
@@ -22,6 +22,16 @@ export class Emitter {
   again = false;
   readonly #arrays = new Map<NumberArray, number>();
   readonly #known = new Map<string, readonly string[]>();
+  readonly #target: Target;
+
+  constructor(target: Target) {
+    this.#target = target;
+  }
+
+  /** ONNX's number of the type that `dtype` has on the target. */
+  element(dtype: Dtype): number {
+    return ELEMENT[heldAs(dtype, this.#target)];
+  }
 
   /** A node over named inputs; an equal node that exists already is returned instead (common subexpressions). */
   node(
@@ -54,11 +64,11 @@ export class Emitter {
 
   /** A constant tensor of given numbers. */
   data(values: NumberArray, shape: Shape, dtype: Dtype): string {
-    const rawData = bytesOf(values, dtype);
+    const rawData = bytesOf(values, heldAs(dtype, this.#target));
     const content = rawData.length > SMALL ? `array ${this.#identity(values)}` : rawData;
     const [name] = this.#shared(`${dtype}:${shape}:${content}`, () => {
       const fresh = `c${this.initializers.length}`;
-      this.initializers.push({ name: fresh, dims: [...shape], dataType: ELEMENT[dtype], rawData });
+      this.initializers.push({ name: fresh, dims: [...shape], dataType: this.element(dtype), rawData });
       return [fresh];
     });
     return name;

@@ -3,7 +3,7 @@ import { topological } from '../gradient.ts';
 import { prepared, type WriteOptions } from '../passes.ts';
 import type { Node, Tensor } from '../tensor.ts';
 import { Emitter } from './emitter.ts';
-import { ELEMENT, encodeModel, type OnnxModel, type OnnxValueInfo } from './schema.ts';
+import { encodeModel, type OnnxModel, type OnnxValueInfo } from './schema.ts';
 
 /** Opset 18: axes are inputs of all reductions. IR 9 is the version that came with it. */
 const OPSET = 18;
@@ -15,9 +15,13 @@ export function buildOnnx(
   outputs: Readonly<Record<string, Tensor>>,
   options: WriteOptions = {},
 ): OnnxModel {
-  const emitter = new Emitter();
+  const emitter = new Emitter({ runtime: options.runtime ?? 'cpu' });
   const names = new Map<Node, readonly string[]>();
   const nameOf = ({ node, index }: Tensor) => names.get(node)![index];
+  const valueInfo = ([name, { shape, dtype }]: [string, Tensor]): OnnxValueInfo => ({
+    name,
+    type: { tensorType: { elemType: emitter.element(dtype), shape: { dim: shape.map((dimValue) => ({ dimValue })) } } },
+  });
   const results = prepared(outputs, options);
   for (const node of topological(...results.map(({ node }) => node))) {
     emitter.again = node.again ?? false;
@@ -45,8 +49,3 @@ export function buildOnnx(
 
 /** The bytes of `buildOnnx`'s model. */
 export const writeOnnx = (...build: Parameters<typeof buildOnnx>): Uint8Array => encodeModel(buildOnnx(...build));
-
-const valueInfo = ([name, { shape, dtype }]: [string, Tensor]): OnnxValueInfo => ({
-  name,
-  type: { tensorType: { elemType: ELEMENT[dtype], shape: { dim: shape.map((dimValue) => ({ dimValue })) } } },
-});
