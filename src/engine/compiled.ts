@@ -35,9 +35,19 @@ export interface Runtime {
   readonly target: Target;
 }
 
+/** What is needed of the runtime's session. */
+export interface Session {
+  readonly inputNames: readonly string[];
+  run(
+    feeds: Readonly<Record<string, ort.Tensor>>,
+    fetches: Readonly<Record<string, ort.Tensor | null>>,
+  ): Promise<Readonly<Record<string, ort.Tensor>>>;
+  release(): Promise<void>;
+}
+
 /** The graph over its session. float64 goes in and out as such, whatever the target holds. */
 export function compiledGraph(
-  session: ort.InferenceSession,
+  session: Session,
   graph: Graph,
   { Tensor: OrtTensor, writesInPlace, target }: Runtime,
 ): CompiledGraph {

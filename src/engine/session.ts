@@ -1,9 +1,10 @@
 /** Compiles graphs with ONNX Runtime in Node, for the processor or the GPU. */
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { writeOnnx } from '../graph/index.ts';
+import { buildOnnx, encodeModel } from '../graph/index.ts';
 import type { CompiledGraph } from '../types.ts';
 import { type CompileOptions, compiledGraph, type Graph, refusal } from './compiled.ts';
 import { type DeviceReport, inspect } from './devices.ts';
+import { inPlace, withStop } from './in-place.ts';
 import { isLarge, recomputation } from './memory.ts';
 
 /** Where graphs run: ONNX Runtime's own kernels, or WebGPU through Vulkan, Metal or Direct3D. */
@@ -16,9 +17,13 @@ export async function compile(graph: Graph, options: CompileOptions<Device> = {}
   const { device = 'cpu', portable = false, threads = 1 } = options;
   const target = { runtime: portable ? 'portable' : device } as const;
   const recompute = recomputation(graph, options.recompute);
-  const model = writeOnnx(graph.inputs, graph.outputs, { ...target, ...(recompute && { recompute }) });
-  const session = await create(model, device, { threads, large: isLarge(graph), recomputing: recompute !== undefined });
-  return compiledGraph(session, graph, { Tensor, writesInPlace: true, target });
+  const model = buildOnnx(graph.inputs, graph.outputs, { ...target, ...(recompute && { recompute }) });
+  const large = isLarge(graph);
+  const stops = large && graph.forward !== undefined && device === 'cpu';
+  const bytes = encodeModel(stops ? withStop(model) : model);
+  const session = await create(bytes, device, { threads, large, recomputing: recompute !== undefined });
+  const runs = stops ? inPlace(session, graph) : session;
+  return compiledGraph(runs, graph, { Tensor, writesInPlace: true, target });
 }
 
 /** Tries a device on functions, a product and a convolution. */

@@ -2,7 +2,8 @@
 import erfc from '@stdlib/math-base-special-erfc';
 import { greater, relu, select } from './compare.ts';
 import { abs, add, div, exp, log, mul, neg, square, sub } from './elementwise.ts';
-import { composite, constant, type Tensor } from './tensor.ts';
+import { MICROSOFT } from './onnx/emitter.ts';
+import { composite, constant, type Op, outputOf, single, type Tensor } from './tensor.ts';
 import { unary } from './unary.ts';
 
 export const tanh = unary('tanh', 'Tanh', Math.tanh, (x, y, dy) => mul(dy, sub(constant(1, x), square(y))));
@@ -63,19 +64,27 @@ function geluParts(x: Tensor) {
   return { a, slope, s: sigmoid(mul(x, slope)) };
 }
 
-/**
- * The tanh form of GELU, ½x(1 + tanh(√(2/π)(x + 0.044715x³))), written as x·sigmoid(x(a + bx²)): the same function,
- * with fewer passes over memory forwards and backwards.
- */
-export const gelu = composite(
-  'gelu',
-  (x) => mul(x, geluParts(x).s),
-  ([x], y, dy) => {
+const geluOp: Op = {
+  name: 'gelu',
+  elementwise: true,
+  lower: ({ inputs: [x] }, { runtime }) =>
+    runtime === 'cpu' && x.dtype === 'float32' ? undefined : [mul(x, geluParts(x).s)],
+  gradient: (node, [dy]) => {
+    if (!dy) return [];
+    const [x] = node.inputs;
+    const y = outputOf(node);
     const { a, slope, s } = geluParts(x);
     const inner = sub(mul(slope, constant(3, x)), constant(2 * a, x));
     return [mul(dy, add(s, mul(sub(y, mul(y, s)), inner)))];
   },
-);
+  emit: (_node, inputs, emitter) => emitter.node('FastGelu', inputs, {}, MICROSOFT),
+};
+
+/**
+ * The tanh form of GELU, ½x(1 + tanh(√(2/π)(x + 0.044715x³))): one node where the runtime has it, else, and for the
+ * gradient, x·sigmoid(x(a + bx²)), the same function with fewer passes over memory.
+ */
+export const gelu = (x: Tensor): Tensor => single(geluOp, [x], x.shape);
 
 /** GELU itself, x·Φ(x) = ½x(1 + erf(x/√2)). */
 export const geluExact = (x: Tensor): Tensor =>

@@ -65,21 +65,34 @@ const spatialPad = (x: Tensor, [top, left, bottom, right]: Shape, value = 0) =>
 /** Patches `[groups, kh·kw·C/groups, N·Ho·Wo]`, with the batch in the columns, so that one product serves it whole. */
 function patches(x: Tensor, kernel: Shape, lengths: Shape, { strides, pads, dilations, groups }: Geometry): Tensor {
   const [n, c] = x.shape;
-  const turned = transpose(spatialPad(x, pads), [1, 0, 2, 3]);
+  const padded = turned(spatialPad(x, pads));
   const columns = n * lengths[0] * lengths[1];
-  const each = taps(turned, kernel, lengths, strides, dilations).map((tap) =>
+  const each = taps(padded, kernel, lengths, strides, dilations).map((tap) =>
     reshape(tap, [groups, c / groups, columns]),
   );
   return concat(each, 1);
 }
 
-/** The gradient of a convolution with respect to its filters. */
+/** Input channels up to which a convolution over the batch is faster than patches and one product, which cost memory too. */
+const FEW_CHANNELS = 8;
+
+/** Channels before rows. */
+const turned = (x: Tensor): Tensor => transpose(x, [1, 0, 2, 3]);
+
+/**
+ * The gradient of a convolution with respect to its filters: the inputs, channel by channel, convolved with the slopes as
+ * filters, strides and dilations exchanged; for many channels as one product with patches.
+ */
 function filterGradient(x: Tensor, dy: Tensor, filter: Shape, options: Geometry): Tensor {
-  const { groups } = options;
+  const { groups, strides, pads, dilations } = options;
   const [o, c, kh, kw] = filter;
   const lengths = dy.shape.slice(2);
+  if (groups === 1 && c <= FEW_CHANNELS) {
+    const all = conv(turned(x), turned(dy), { strides: dilations, dilations: strides, pads });
+    return turned(strided(all, [0, 0, 0, 0], [c, o, kh, kw]));
+  }
   const columns = patches(x, [kh, kw], lengths, options);
-  const rows = reshape(transpose(dy, [1, 0, 2, 3]), [groups, o / groups, columns.shape[2]]);
+  const rows = reshape(turned(dy), [groups, o / groups, columns.shape[2]]);
   const product = reshape(matmul(rows, columns, { transposeB: true }), [o, kh, kw, c]);
   return transpose(product, [0, 3, 1, 2]);
 }

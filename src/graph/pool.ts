@@ -35,12 +35,18 @@ function pooled(name: string, x: Tensor, { kernel, strides, pads }: Window): num
   return [x.shape[0], x.shape[1], ...lengths];
 }
 
+/** Whether windows tile the input, so that each number is in exactly one. */
+const tiles = ({ kernel, strides, pads }: Window, from: Shape, to: Shape): boolean =>
+  kernel.every((k, i) => k === strides[i] && from[2 + i] === to[2 + i] * k) && pads.every((p) => p === 0);
+
+const poolAttributes = ({ kernel, strides, pads }: Window) => ({ kernel_shape: kernel, strides, pads });
+
 /** The adjoint of `taps`: each tap's numbers back at their places, summed where windows overlap. */
 function untap(each: readonly Tensor[], to: Shape, win: Window): Tensor {
   const [n, c, ho, wo] = each[0].shape;
   const { kernel, strides, pads } = win;
   const [kh, kw] = kernel;
-  if (kh === strides[0] && kw === strides[1] && to[2] === ho * kh && to[3] === wo * kw && pads.every((p) => p === 0)) {
+  if (tiles(win, to, each[0].shape)) {
     const rows = Array.from({ length: kh }, (_, i) => {
       const columns = each.slice(i * kw, (i + 1) * kw).map((tap) => reshape(tap, [n, c, ho, 1, wo, 1]));
       return concat(columns, 5);
@@ -72,29 +78,50 @@ function scatterTap(tap: Tensor, to: Shape, offset: Shape, strides: Shape): Tens
   return pad(fit, [0, 0, ...offset], [0, 0, to[2] - offset[0] - fit.shape[2], to[3] - offset[1] - fit.shape[3]]);
 }
 
+/** dy at the largest number of each window, zeros elsewhere, from x, y and dy. */
+const maxPoolGradientOp: Op = {
+  name: 'maxPoolGradient',
+  gradient: () => {
+    throw shapeError('maxPool: expected to be differentiated once, got its gradient to differentiate.');
+  },
+  lower: ({ inputs: [x, y, dy], attributes }, { runtime }) => {
+    const win = attributes as unknown as Window;
+    const direct = runtime !== 'webgpu' && x.dtype === 'float32' && tiles(win, x.shape, y.shape);
+    return direct ? undefined : [byComparison(x, y, dy, win)];
+  },
+  emit: ({ attributes }, [x, , dy], emitter) => {
+    const { kernel_shape, strides, pads } = poolAttributes(attributes as unknown as Window);
+    const [, places] = emitter.node('MaxPool', [x], { kernel_shape, strides, pads }, { outputs: 2 });
+    // A window of NaN has the place −1, which the runtime would refuse.
+    const [inside] = emitter.node('Max', [places, emitter.filled(0, [], 'int64')]);
+    return emitter.node('MaxUnpool', [dy, inside], { kernel_shape, strides });
+  },
+};
+
+/** The gradient of a maximum from which numbers of the windows equal it: the first of them gets it. */
+function byComparison(x: Tensor, y: Tensor, dy: Tensor, win: Window): Tensor {
+  const { kernel, strides, pads } = win;
+  const [top, left, bottom, right] = pads;
+  const wide = pad(x, [0, 0, top, left], [0, 0, bottom, right], LOWEST);
+  let free: Tensor | undefined;
+  const parts = taps(wide, kernel, dy.shape.slice(2), strides, UNIT).map((tap) => {
+    const hit = cast(equal(tap, y), x.dtype);
+    const first = free ? mul(hit, free) : hit;
+    free = free ? sub(free, first) : sub(constant(1, x), first);
+    return mul(first, dy);
+  });
+  return untap(parts, x.shape, win);
+}
+
 const maxPoolOp: Op = {
   name: 'maxPool',
   gradient: (node, [dy]) => {
     if (!dy) return [];
     const [x] = node.inputs;
-    const win = node.attributes as unknown as Window;
-    const { kernel, strides, pads } = win;
-    const y = outputOf(node, dy.shape);
-    const [top, left, bottom, right] = pads;
-    const wide = pad(x, [0, 0, top, left], [0, 0, bottom, right], LOWEST);
-    let free: Tensor | undefined;
-    const parts = taps(wide, kernel, dy.shape.slice(2), strides, UNIT).map((tap) => {
-      const hit = cast(equal(tap, y), x.dtype);
-      const first = free ? mul(hit, free) : hit;
-      free = free ? sub(free, first) : sub(constant(1, x), first);
-      return mul(first, dy);
-    });
-    return [untap(parts, x.shape, win)];
+    return [single(maxPoolGradientOp, [x, outputOf(node, dy.shape), dy], x.shape, node.attributes)];
   },
-  emit: ({ attributes }, names, emitter) => {
-    const { kernel, strides, pads } = attributes as unknown as Window;
-    return emitter.node('MaxPool', names, { kernel_shape: kernel, strides, pads });
-  },
+  emit: ({ attributes }, names, emitter) =>
+    emitter.node('MaxPool', names, poolAttributes(attributes as unknown as Window)),
 };
 
 /** Below every number that a network meets, and finite. */
@@ -125,8 +152,13 @@ const averagePoolOp: Op = {
   name: 'averagePool',
   gradient: ({ inputs: [x], attributes }, [dy]) => {
     if (!dy) return [];
-    const [rows, columns] = poolMatrices(x, dy.shape, attributes as unknown as Window);
-    return [matmul(rows, matmul(dy, columns), { transposeA: true })];
+    const win = attributes as unknown as Window;
+    const [rows, columns] = poolMatrices(x, dy.shape, win);
+    const wide = matmul(dy, columns);
+    if (!tiles(win, x.shape, dy.shape)) return [matmul(rows, wide, { transposeA: true })];
+    const [n, c, ho, wo] = wide.shape;
+    const row = mul(reshape(wide, [n, c, ho, 1, wo]), constant(1 / win.kernel[0], x));
+    return [reshape(concat(new Array(win.kernel[0]).fill(row), 3), x.shape)];
   },
   lower: (node) => {
     const [x] = node.inputs;
@@ -136,8 +168,8 @@ const averagePoolOp: Op = {
     return [matmul(rows, matmul(x, columns, { transposeB: true }))];
   },
   emit: ({ attributes }, names, emitter) => {
-    const { kernel, strides, pads } = attributes as unknown as Window;
-    return emitter.node('AveragePool', names, { kernel_shape: kernel, strides, pads, count_include_pad: 1 });
+    const win = attributes as unknown as Window;
+    return emitter.node('AveragePool', names, { ...poolAttributes(win), count_include_pad: 1 });
   },
 };
 
