@@ -1,6 +1,6 @@
 /** Priors of a network's parameters: independent numbers, each with a law that its parameter decides. */
 import { concat, split, type Tensor } from '../graph/index.ts';
-import { fans } from './fans.ts';
+import { type Fans, fans } from './fans.ts';
 import { flatNormal, type Law, laplace, type MixtureNumbers, mixture, normal, softBox } from './laws.ts';
 import { dimensionOf, type Parameter, sizeOf } from './model.ts';
 import { offsetNormal } from './offset-normal.ts';
@@ -118,10 +118,10 @@ function laws(choice: Exclude<PriorChoice, { name: 'eps-standard-normal' }>): (p
 }
 
 const everywhere = (law: Law) => () => law;
-const glorot = ({ fanIn, fanOut }: { fanIn: number; fanOut: number }) => Math.sqrt(2 / (fanIn + fanOut));
+const glorot = ({ fanIn, fanOut }: Fans) => Math.sqrt(2 / (fanIn + fanOut));
 
 /** A family by its deviation: of the fans for kernels, 1 for the rest. */
-function byDeviation(deviationOf: (f: { fanIn: number; fanOut: number }) => number, law: (deviation: number) => Law) {
+function byDeviation(deviationOf: (kernel: Fans) => number, law: (deviation: number) => Law) {
   const rest = law(1);
   return (parameter: Parameter) => {
     const kernel = fans(parameter);

@@ -63,7 +63,7 @@ export function runPrior(settings: PriorSettings, parameters: readonly Parameter
 /** The family with its numbers, as a reader wants it. */
 export function describePrior(settings: PriorSettings): string {
   const { name, ...rest } = named(settings);
-  const scale = name === 'laplace' ? 'scale' : 'standard deviation';
+  const scale = name.endsWith('normal') && name !== 'trunc-normal' ? 'standard deviation' : 'scale';
   const all = [
     ...(SCALED.includes(name) ? [`${scale} ${settings.priorScale}`] : []),
     ...Object.entries(rest).map(([key, value]) => `${key} ${value}`),

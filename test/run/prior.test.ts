@@ -28,7 +28,7 @@ describe('model.prior', () => {
   it.each<[FitConfig['model'], number, number, string]>([
     [{ prior: { name: 'normal', location: 2 }, priorScale: 3 }, 3, 2, 'normal, standard deviation 3, location 2'],
     [{ prior: { name: 'laplace', location: -1 }, priorScale: 2 }, 2 * Math.SQRT2, -1, 'laplace, scale 2, location -1'],
-    [{ prior: { name: 'trunc-normal', core: 0 }, priorScale: 2 }, 2, 0, 'trunc-normal, standard deviation 2, core 0'],
+    [{ prior: { name: 'trunc-normal', core: 0 }, priorScale: 2 }, 2, 0, 'trunc-normal, scale 2, core 0'],
     [{ prior: 'he' }, Math.sqrt(2 / 5), 0, 'he'],
     [
       { prior: { name: 'bimixture-normal', locations: [1, 1], scales: [2, 2] } },
