@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { specError } from '../src/errors.ts';
+import { PRIOR_NAMES, type PriorName } from '../src/models/prior.ts';
 import { type FitConfig, mergeConfigs, PAPER_PRESET, parseYamlConfig } from '../src/run/spec.ts';
 import { SAMPLER_NAMES, type SamplerName } from '../src/samplers/registry.ts';
 import type { EngineFlags } from './engine-options.ts';
@@ -48,6 +49,7 @@ export interface FitFlags extends EngineFlags {
   hidden?: number[];
   activation?: 'relu' | 'tanh' | 'gelu' | 'silu';
   likelihood?: 'gaussian' | 'gaussian-per-input' | 'softmax';
+  prior?: PriorName;
   priorScale?: number;
   sampler?: SamplerName;
   mode?: 'sound' | 'paper';
@@ -101,7 +103,8 @@ export function withModelOptions(command: Command): Command {
     .option('--hidden <widths>', 'hidden layers (default: 16,16,16)', numbers)
     .addOption(new Option('--activation <name>', 'default: relu').choices(['relu', 'tanh', 'gelu', 'silu']))
     .addOption(new Option('--likelihood <name>').choices(['gaussian', 'gaussian-per-input', 'softmax']))
-    .option('--prior-scale <sd>', 'standard deviation of the normal prior (default: 1)', number)
+    .addOption(new Option('--prior <name>', 'default: normal').choices(PRIOR_NAMES))
+    .option('--prior-scale <sd>', 'scale of the prior, for those without their own (default: 1)', number)
     .optionsGroup('Sampling:')
     .addOption(new Option('-s, --sampler <name>', 'default: psmile').choices(SAMPLER_NAMES))
     .addOption(
@@ -163,7 +166,7 @@ export function configOf(flags: FitFlags): FitConfig {
   const given = {
     data: { ...data, ...(delimiter !== undefined && { delimiter: DELIMITERS[delimiter] ?? delimiter }) },
     model: {
-      ...chosen(flags, ['hidden', 'activation', 'likelihood', 'priorScale']),
+      ...chosen(flags, ['hidden', 'activation', 'likelihood', 'prior', 'priorScale']),
       ...(flags.model !== undefined && { network: flags.model }),
       ...(flags.parameters && { parameters: parameterChoice(flags.parameters) }),
     },

@@ -33,6 +33,7 @@ Examples:
   $ smile fit patients.csv -t outcome --categorical ward --exclude id --seed 7
   $ smile fit airfoil.data --preset paper --sampler psmile-naive
   $ smile fit houses.csv --model trained.onnx --parameters last
+  $ smile fit houses.csv --prior laplace --prior-scale 0.5
   $ smile fit sales.csv --config fit.yaml --json > result.json
   $ smile fit sales.csv --engine bullmq --redis redis://queue-host:6379
 

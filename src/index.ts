@@ -24,11 +24,12 @@ export { type Agreement, agreement, functionSpace } from './infer/function-space
 export { confidenceFaults, intervalFaults } from './infer/miscalibration.ts';
 export { aurc, auroc, strangerAuroc } from './infer/rejection.ts';
 export { fold, rootKey } from './math/threefry.ts';
+export { type Fans, fans } from './models/fans.ts';
 export { type GptOptions, gpt } from './models/gpt.ts';
 export { type ImageOptions, lenet } from './models/lenet.ts';
 export { type Likelihood, likelihood, tokens } from './models/likelihood.ts';
 export { type MlpOptions, mlp } from './models/mlp.ts';
-export { eachChain, type Model, type Parameter } from './models/model.ts';
+export { eachChain, type Model, type Parameter, type Role } from './models/model.ts';
 export { type OnnxModelOptions, type OnnxNetwork, onnxModel, readOnnx } from './models/onnx.ts';
 export {
   type BayesianNetwork,
@@ -37,9 +38,11 @@ export {
   type NetworkBatch,
   networkLogDensity,
   posteriorGraph,
+  type Scaling,
   separateGraph,
   separateLogDensity,
 } from './models/posterior.ts';
+export { isotropic, PRIOR_NAMES, type Prior, type PriorChoice, prior } from './models/prior.ts';
 export { type ResnetOptions, resnet, resnet7 } from './models/resnet.ts';
 export { type VitOptions, vit } from './models/vit.ts';
 export { type QueueOptions, queueEngine } from './queue/coordinator.ts';

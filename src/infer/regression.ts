@@ -4,11 +4,10 @@
  * p(y | x_i) = 1/M Σ_m N(y; μ_m, σ_m²).
  */
 import { dataError } from '../errors.ts';
-import { normalCdf } from '../math/special.ts';
+import { HALF_LOG_TWO_PI, normalCdf } from '../math/special.ts';
 import { logSums } from './logsum.ts';
 import { checkLength, checkMembers, checkRows } from './members.ts';
 
-const HALF_LOG_TWO_PI = 0.5 * Math.log(2 * Math.PI);
 const LEVELS = [0.5, 0.8, 0.9, 0.95] as const;
 
 /** How often the equal-tailed interval of the mixture holds the observation. */

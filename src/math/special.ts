@@ -1,6 +1,9 @@
-/** The two special functions that we need, from the error functions of a library. */
+/** What normal laws need: a constant, and two special functions from the error functions of a library. */
 import erfc from '@stdlib/math-base-special-erfc';
 import erfcinv from '@stdlib/math-base-special-erfcinv';
+
+/** log √(2π). */
+export const HALF_LOG_TWO_PI = 0.5 * Math.log(2 * Math.PI);
 
 /** Standard normal distribution function Φ(x). */
 export const normalCdf = (x: number): number => 0.5 * erfc(-x * Math.SQRT1_2);

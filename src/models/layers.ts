@@ -11,10 +11,22 @@ export interface Layer {
   apply(named: Named, x: Tensor): Tensor;
 }
 
+const biasOf = (name: string, length: number): Parameter => ({
+  name: `${name}.bias`,
+  shape: [length],
+  start: { constant: 0 },
+  role: 'bias',
+});
+
 /** xW + b with W `[in, out]`. */
 export function dense(name: string, inputs: number, outputs: number, { bias = true } = {}): Layer {
-  const weight = { name: `${name}.weight`, shape: [inputs, outputs], start: { fanIn: inputs } };
-  const offset = { name: `${name}.bias`, shape: [outputs], start: { constant: 0 } };
+  const weight: Parameter = {
+    name: `${name}.weight`,
+    shape: [inputs, outputs],
+    start: { fanIn: inputs },
+    role: 'inOut',
+  };
+  const offset = biasOf(name, outputs);
   return {
     parameters: bias ? [weight, offset] : [weight],
     apply(named, x) {
@@ -40,8 +52,9 @@ export function convolution(
   { kernel, stride = 1, bias = true, padding = 'same' }: ConvLayerOptions,
 ): Layer {
   const fanIn = channels * kernel * kernel;
-  const weight = { name: `${name}.weight`, shape: [filters, channels, kernel, kernel], start: { fanIn } };
-  const offset = { name: `${name}.bias`, shape: [filters], start: { constant: 0 } };
+  const shape = [filters, channels, kernel, kernel];
+  const weight: Parameter = { name: `${name}.weight`, shape, start: { fanIn }, role: 'outIn' };
+  const offset = biasOf(name, filters);
   return {
     parameters: bias ? [weight, offset] : [weight],
     apply(named, x) {
@@ -74,6 +87,7 @@ export function filterResponse(name: string, channels: number): Layer {
       name: `${name}.${part}`,
       shape: [length],
       start: { constant },
+      ...(part === 'bias' && { role: 'bias' as const }),
     })),
     apply: (named, x) =>
       frn(x, Object.fromEntries(parts.map(([part]) => [part, named[`${name}.${part}`]])) as FrnParameters),
@@ -83,7 +97,7 @@ export function filterResponse(name: string, channels: number): Layer {
 /** Layer normalisation over the last axis. */
 export function normalisation(name: string, width: number, { bias = true } = {}): Layer {
   const scale = { name: `${name}.scale`, shape: [width], start: { constant: 1 } };
-  const offset = { name: `${name}.bias`, shape: [width], start: { constant: 0 } };
+  const offset = biasOf(name, width);
   return {
     parameters: bias ? [scale, offset] : [scale],
     apply: (named, x) => layerNorm(x, named[scale.name], bias ? named[offset.name] : undefined, 1e-6),

@@ -21,6 +21,7 @@ import {
   sub,
   type Tensor,
 } from '../graph/index.ts';
+import { HALF_LOG_TWO_PI } from '../math/special.ts';
 import type { Parameter } from './model.ts';
 
 export type LikelihoodName = 'gaussian' | 'gaussian-per-input' | 'softmax';
@@ -41,7 +42,6 @@ export interface Likelihood {
 
 /** Name of the learned log noise deviation, log σ. */
 export const LOG_SIGMA = 'logSigma';
-const HALF_LOG_TWO_PI = 0.5 * Math.log(2 * Math.PI);
 
 /** −½ log 2π − s − ½ (y−μ)² e^{−2s}, summed over the target axis of length one. */
 function gaussianLogDensity(y: Tensor, mean: Tensor, logSigma: Tensor): Tensor {

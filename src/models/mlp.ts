@@ -24,8 +24,8 @@ export function mlp({ inputs, hidden, outputs, activation }: MlpOptions): Model 
     .slice(1)
     .map((width, i) => ({ weight: `weight${i + 1}`, bias: `bias${i + 1}`, width, fanIn: widths[i] }));
   const parameters: Parameter[] = layers.flatMap(({ weight, bias, width, fanIn }) => [
-    { name: weight, shape: [width, fanIn], start: { fanIn } },
-    { name: bias, shape: [width, 1], start: { constant: 0 } },
+    { name: weight, shape: [width, fanIn], start: { fanIn }, role: 'outIn' },
+    { name: bias, shape: [width, 1], start: { constant: 0 }, role: 'bias' },
   ]);
   return {
     name: `mlp ${widths.join('-')} ${activation}`,

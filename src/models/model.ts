@@ -7,12 +7,21 @@ import type { Key } from '../types.ts';
 /** How a parameter starts: one value everywhere, N(0, 1/fanIn) (LeCun et al. 1998), or N(0, deviation²). */
 export type Start = { readonly constant: number } | { readonly fanIn: number } | { readonly deviation: number };
 
+/**
+ * What a parameter is to the layer that has it: a kernel with its outputs along the first axis and its inputs along the
+ * second (further axes are those of an image's filters), a kernel the other way round, a bias, or anything else: scales,
+ * thresholds, embeddings, positions, log σ.
+ */
+export type Role = 'outIn' | 'inOut' | 'bias' | 'other';
+
 /** One named parameter: its place in the flat vector follows the order of the list. */
 export interface Parameter {
   readonly name: string;
   /** Shape for one chain, for example `[out, in]`. */
   readonly shape: readonly number[];
   readonly start: Start;
+  /** Default `other`; priors look at it. */
+  readonly role?: Role;
 }
 
 /** A network for a block of C chains. */

@@ -22,7 +22,7 @@ import {
   transpose,
   unsupported,
 } from '../graph/index.ts';
-import { eachChain, type Model, type Parameter } from './model.ts';
+import { eachChain, type Model, type Parameter, type Role } from './model.ts';
 
 /** Which stored tensors are sampled: all that the network learned, those of its last layer, or the named ones. */
 export type ParameterChoice = 'all' | 'last' | readonly string[];
@@ -41,7 +41,10 @@ export interface OnnxNetwork {
   /** What the file puts on its outputs and a likelihood puts there itself; left off. */
   readonly ending: 'none' | 'Softmax' | 'LogSoftmax' | 'Sigmoid';
   /** Stored tensors of reals in the file's order, their numbers, and whether the network learned them, as it seems. */
-  readonly tensors: readonly (Parameter & { readonly values: ArrayLike<number>; readonly learned: boolean })[];
+  readonly tensors: readonly (Required<Parameter> & {
+    readonly values: ArrayLike<number>;
+    readonly learned: boolean;
+  })[];
   /** Names of the learned ones of the last layer. */
   readonly last: readonly string[];
 }
@@ -138,42 +141,51 @@ function rowShape(model: OnnxModel): number[] {
   );
 }
 
-/** The places of learned inputs, by operator. */
-const LEARNED: Readonly<Record<string, readonly number[]>> = {
-  MatMul: [0, 1],
-  Gemm: [0, 1, 2],
-  Conv: [1, 2],
-  ConvTranspose: [1, 2],
-  Einsum: [0, 1],
-  Gather: [0],
-  PRelu: [1],
-  BatchNormalization: [1, 2],
-  LayerNormalization: [1, 2],
-  InstanceNormalization: [1, 2],
-  GroupNormalization: [1, 2],
-  RMSNormalization: [1],
+/** Learned inputs by operator: what lies at each place, null for what is not learned. */
+const LEARNED: Readonly<Record<string, readonly (Role | null)[]>> = {
+  MatMul: ['outIn', 'inOut'],
+  Gemm: ['outIn', 'inOut', 'bias'],
+  Conv: [null, 'outIn', 'bias'],
+  ConvTranspose: [null, 'inOut', 'bias'],
+  Einsum: ['other', 'other'],
+  Gather: ['other'],
+  PRelu: [null, 'other'],
+  BatchNormalization: [null, 'other', 'bias'],
+  LayerNormalization: [null, 'other', 'bias'],
+  InstanceNormalization: [null, 'other', 'bias'],
+  GroupNormalization: [null, 'other', 'bias'],
+  RMSNormalization: [null, 'other'],
 };
 const WEIGHTED = ['MatMul', 'Gemm', 'Conv', 'ConvTranspose', 'Einsum', 'Gather'];
 /** Biases and scales, once the data have met a weight; before that they scale the data and are not learned. */
-const AFFINE = ['Add', 'Mul'];
+const AFFINE: Readonly<Record<string, Role>> = { Add: 'bias', Mul: 'other' };
 const PASSING = ['Transpose', 'Identity'];
 
 const FLOAT = 1;
 
-/** Every stored tensor of reals; those that a file does not show to be learned are sampled only when they are named. */
+/**
+ * Every stored tensor of reals; those that a file does not show to be learned are sampled only when they are named. The
+ * first node that uses one decides its role; weights of Einsum and of stacked products are `other`.
+ */
 function storedTensors({ graph }: OnnxModel): OnnxNetwork['tensors'] {
   const open = new Set<string>();
-  const stored = new Set(graph.initializer.map(({ name }) => name));
-  const learned = new Set<string>();
-  const origin = new Map<string, string>();
-  for (const { opType, input, output } of graph.node) {
-    const from = input.map((name) => origin.get(name) ?? name);
-    if (PASSING.includes(opType) && stored.has(from[0])) origin.set(output[0], from[0]);
+  const ranks = new Map(graph.initializer.map(({ name, dims }) => [name, dims.length]));
+  const roles = new Map<string, Role>();
+  const origin = new Map<string, { readonly name: string; readonly turned: boolean }>();
+  for (const node of graph.node) {
+    const { opType, input, output } = node;
+    const from = input.map((name) => origin.get(name) ?? { name, turned: false });
+    if (PASSING.includes(opType) && ranks.has(from[0].name)) {
+      origin.set(output[0], { ...from[0], turned: from[0].turned !== (opType === 'Transpose') });
+    }
     const after = input.some((name) => open.has(name));
-    from.forEach((name, i) => {
-      if (LEARNED[opType]?.includes(i) || (after && AFFINE.includes(opType))) learned.add(name);
+    from.forEach(({ name, turned }, i) => {
+      const role = LEARNED[opType]?.[i] ?? (after ? AFFINE[opType] : undefined);
+      if (!role || roles.has(name)) return;
+      const stacked = opType === 'MatMul' && ranks.get(name) !== 2;
+      roles.set(name, stacked ? 'other' : turned === transposes(node, i) ? role : (TURNED[role] ?? role));
     });
-    if (after || (WEIGHTED.includes(opType) && from.some((name) => stored.has(name)))) {
+    if (after || (WEIGHTED.includes(opType) && from.some(({ name }) => ranks.has(name)))) {
       for (const name of output) open.add(name);
     }
   }
@@ -183,10 +195,17 @@ function storedTensors({ graph }: OnnxModel): OnnxNetwork['tensors'] {
       name: tensor.name,
       shape: tensor.dims,
       start: { constant: 0 },
-      learned: learned.has(tensor.name),
+      role: roles.get(tensor.name) ?? 'other',
+      learned: roles.has(tensor.name),
       values: storedNumbers(`tensor '${tensor.name}'`, tensor, NONE),
     }));
 }
+
+const TURNED: Partial<Record<Role, Role>> = { outIn: 'inOut', inOut: 'outIn' };
+
+/** Whether a node takes its input i transposed. */
+const transposes = ({ opType, attribute }: OnnxNode, i: number): boolean =>
+  opType === 'Gemm' && attribute.some(({ name, i: set }) => name === ['transA', 'transB'][i] && set === 1);
 
 /** The learned tensors from the last weighted node on. */
 function lastLayer({ graph }: OnnxModel, tensors: OnnxNetwork['tensors']): string[] {
@@ -246,7 +265,7 @@ export function onnxModel(network: OnnxNetwork, { parameters, classes, target }:
   }
   return {
     name: `${source} (${sampled.length} of ${network.tensors.length} tensors)`,
-    parameters: sampled.map(({ name, shape, start }) => ({ name, shape, start })),
+    parameters: sampled.map(({ name, shape, start, role }) => ({ name, shape, start, role })),
     initial: () => Float64Array.from(sampled.flatMap(({ values }) => Array.from(values))),
     forward: eachChain((named, x) => {
       const rows = x.shape[0];

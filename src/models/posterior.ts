@@ -1,9 +1,12 @@
 /** The posterior of a network: log p(θ | D) = log prior + (N/|b|) Σ_{i∈b} log p(y_i | x_i, θ) + const. */
+
+import { shapeError } from '../errors.ts';
 import { add, cast, constant, type Dtype, gradient, input, mul, type Tensor } from '../graph/index.ts';
-import { sumOf, sumOfSquares } from '../math/sums.ts';
+import { sumOf } from '../math/sums.ts';
 import type { CompiledGraph, Key, LogDensity } from '../types.ts';
 import type { Likelihood } from './likelihood.ts';
 import { dimensionOf, type Model, type Parameter, sizeOf, startValues, unflatten } from './model.ts';
+import { isotropic, type Prior } from './prior.ts';
 
 /** A mini-batch for a block of C chains, features before rows. */
 export interface NetworkBatch {
@@ -83,11 +86,25 @@ export function predictionGraph(network: BayesianNetwork, chains: number, rows: 
   return { inputs: { theta, x }, outputs: network.likelihood.predict(outputs, named) };
 }
 
-export interface Scaling {
-  /** Scale of the isotropic normal prior N(0, scale²) on every parameter; Infinity for none. */
-  readonly priorScale: number;
+/** The parts of a log posterior and their weights. */
+export type Scaling = {
   /** Factor of the batch's log likelihood, N/|b|. */
   readonly factor: number;
+} & (
+  | {
+      /** The prior, made of the network's `parameters`. */
+      readonly prior: Prior;
+    }
+  | {
+      /** Scale of the isotropic normal prior N(0, scale²) on every parameter; Infinity for none. */
+      readonly priorScale: number;
+    }
+);
+
+function priorOf(scaling: Scaling, dim: number): Prior {
+  const prior = 'prior' in scaling ? scaling.prior : isotropic(dim, scaling.priorScale);
+  if (prior.dim === dim) return prior;
+  throw shapeError(`prior: expected one of ${dim} parameters, got one of ${prior.dim}. Make it of the network's own.`);
 }
 
 /**
@@ -98,12 +115,12 @@ export function posteriorGraph(
   network: BayesianNetwork,
   chains: number,
   rows: number,
-  { priorScale, factor }: Scaling,
+  scaling: Scaling,
   dtype: Dtype = 'float32',
 ): GraphSpec {
   const { theta, narrow, x, y, logLikelihood } = withTargets(network, chains, rows, dtype);
-  const [slope] = gradient(mul(constant(factor, logLikelihood), logLikelihood), [narrow]);
-  const pulled = add(slope, mul(narrow, constant(-1 / priorScale ** 2, narrow)));
+  const [slope] = gradient(mul(constant(scaling.factor, logLikelihood), logLikelihood), [narrow]);
+  const pulled = add(slope, priorOf(scaling, network.dim).flatSlope(narrow));
   const outputs = { logLikelihood, gradient: cast(pulled, 'float64') };
   return { inputs: { theta, x, y }, outputs, forward: 'logLikelihood' };
 }
@@ -141,9 +158,9 @@ export function separateGraph(network: BayesianNetwork, rows: number, factor: nu
 export function separateLogDensity(
   compiled: CompiledGraph,
   { parameters, dim }: BayesianNetwork,
-  { priorScale, factor }: Scaling,
+  scaling: Scaling,
 ): LogDensity<NetworkBatch> {
-  const precision = 1 / priorScale ** 2;
+  const prior = priorOf(scaling, dim);
   const narrow = new Float32Array(dim);
   const slope = new Float32Array(dim);
   const feeds: Record<string, Float32Array> = {};
@@ -165,9 +182,9 @@ export function separateLogDensity(
         const at = c * dim;
         narrow.set(theta.subarray(at, at + dim));
         const { logLikelihood } = await compiled.run({ ...feeds, x: part(x, c), y: part(y, c) }, into);
-        for (let i = 0; i < dim; i++) grad[at + i] = slope[i] - precision * theta[at + i];
-        const prior = -0.5 * precision * sumOfSquares(theta, at, at + dim);
-        value[c] = prior + factor * sumOf(logLikelihood, 0, logLikelihood.length);
+        grad.set(slope, at);
+        prior.addSlope(theta, at, grad);
+        value[c] = prior.logDensity(theta, at) + scaling.factor * sumOf(logLikelihood, 0, logLikelihood.length);
       }
     },
   };
@@ -180,10 +197,10 @@ export function separateLogDensity(
 export function networkLogDensity(
   compiled: CompiledGraph,
   dim: number,
-  { priorScale, factor }: Scaling,
+  scaling: Scaling,
   chainsPerGraph = Number.POSITIVE_INFINITY,
 ): LogDensity<NetworkBatch> {
-  const precision = 1 / priorScale ** 2;
+  const prior = priorOf(scaling, dim);
   return {
     dim,
     async evaluate(theta, { x, y }, value, grad) {
@@ -202,8 +219,8 @@ export function networkLogDensity(
         const rows = logLikelihood.length / group;
         for (let c = 0; c < group; c++) {
           const at = (from + c) * dim;
-          const prior = -0.5 * precision * sumOfSquares(theta, at, at + dim);
-          value[from + c] = prior + factor * sumOf(logLikelihood, c * rows, (c + 1) * rows);
+          const likelihood = scaling.factor * sumOf(logLikelihood, c * rows, (c + 1) * rows);
+          value[from + c] = prior.logDensity(theta, at) + likelihood;
         }
       }
     },

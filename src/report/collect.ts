@@ -10,6 +10,7 @@ import type { ChainTrace } from '../run/events.ts';
 import { type LoadedRun, loadData, loadRun } from '../run/load.ts';
 import { type MemberPrediction, predictMembers, readEnsemble, rowDensities } from '../run/members.ts';
 import { type OutOfDistribution, outOfDistribution } from '../run/ood.ts';
+import { describePrior } from '../run/prior.ts';
 import { type RecalibratedRun, recalibrate } from '../run/recalibrate.ts';
 import { readJson } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
@@ -219,7 +220,7 @@ function factsOf({ manifest, spec, preprocessing, network }: LoadedRun): [string
     ['data', `${manifest.source} (sha256 ${manifest.dataHash.slice(0, 12)}…)`],
     ['target', `${preprocessing.target.name}, ${preprocessing.task}`],
     ['network', `${network.model.name}, ${network.dim} parameters, ${network.likelihood.name} likelihood`],
-    ['prior', `normal, standard deviation ${model.priorScale}`],
+    ['prior', describePrior(model)],
     [
       'sampler',
       `${sampler.name} (${sampler.mode}), ${sampler.warmup} + ${sampler.steps} steps, thinned by ${sampler.thin}, batch ${sampler.batchSize}`,

@@ -25,6 +25,7 @@ import {
   type Thetas,
 } from './members.ts';
 import { type Monitored, monitor } from './monitor.ts';
+import { runPrior } from './prior.ts';
 import { judge, type Verdict } from './trust.ts';
 
 /** Scores of one ensemble on one split. LPPD is in nats per row; for regression, of the standardised target. */
@@ -113,7 +114,15 @@ export async function evaluate(dir: string): Promise<Evaluation> {
     ...(bayes && { bayesianEnsemble: plain(bayes) }),
     chains,
     ...(convergence && { convergence }),
-    verdict: judge({ spec, chains, deep: deep.valid, bayes: bayes?.valid, convergence, endedBy: run.manifest.endedBy }),
+    verdict: judge({
+      spec,
+      priorDeviation: runPrior(spec.model, run.network.parameters).deviation,
+      chains,
+      deep: deep.valid,
+      bayes: bayes?.valid,
+      convergence,
+      endedBy: run.manifest.endedBy,
+    }),
   };
   writeJson(runPaths(dir).result, evaluation);
   return evaluation;

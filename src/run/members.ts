@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { featuresFirst } from '../data/batches.ts';
 import { storeError } from '../errors.ts';
 import { peakBytes } from '../graph/index.ts';
+import { HALF_LOG_TWO_PI } from '../math/special.ts';
 import { type BayesianNetwork, predictionGraph } from '../models/posterior.ts';
 import { readDraws } from '../store/draws.ts';
 import { readJson } from '../store/files.ts';
@@ -27,8 +28,6 @@ export interface MemberPrediction {
   /** Classification: log probabilities `[n × K]`. */
   readonly logProbability: Float64Array;
 }
-
-const HALF_LOG_TWO_PI = 0.5 * Math.log(2 * Math.PI);
 
 /** log p(y_i | member) of every row `[n]`, in nats; for regression, of the standardised target. */
 export function rowDensities(

@@ -15,6 +15,7 @@ import { liveMonitor } from './live-monitor.ts';
 import type { LoadedRun, SplitData } from './load.ts';
 import { noiseOf } from './noise-summary.ts';
 import { DRAWS_PER_BLOCK, SAMPLE_STATS, statsOf } from './posterior-store.ts';
+import { runPrior } from './prior.ts';
 import { progressReporter } from './progress.ts';
 import type { FitSpec } from './spec.ts';
 import { mergedState, type SamplingStanding, saveSampling, timer } from './standing.ts';
@@ -46,7 +47,7 @@ export async function sampleBlock(
     s.batchSize,
     order,
   );
-  const scaling = { priorScale: spec.model.priorScale, factor: batches.scale };
+  const scaling = { prior: runPrior(spec.model, network.parameters), factor: batches.scale };
   const { density, release } = await blockDensity(run, { chains: chains.length, rows: s.batchSize }, scaling);
   const sampler = samplerOf(spec);
   const state = mergedState(sampler, start, keys, standing);

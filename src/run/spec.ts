@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { specError } from '../errors.ts';
 import { SAMPLER_NAMES } from '../samplers/registry.ts';
 import { SMILE_DEFAULTS } from '../samplers/smile.ts';
+import { priorSchema, scaleFault } from './prior.ts';
 
 const count = () => z.int().positive();
 const positive = () => z.number().positive();
@@ -55,7 +56,18 @@ const model = z
       .enum(['auto', 'gaussian', 'gaussian-per-input', 'softmax'])
       .default('auto')
       .describe('auto: gaussian (one learned σ) for regression, softmax for classification.'),
-    priorScale: positive().default(1).describe('Standard deviation of the normal prior on every parameter.'),
+    prior: priorSchema
+      .default('normal')
+      .describe(
+        'Prior of every parameter, or of kernels and of the rest: a name, or an object of a name and its numbers.',
+      ),
+    priorScale: positive()
+      .default(1)
+      .describe('Scale of the prior: standard deviation of the normal ones; not for those that have their own.'),
+  })
+  .superRefine((settings, context) => {
+    const message = scaleFault(settings);
+    if (message) context.addIssue({ code: 'custom', path: ['priorScale'], message });
   })
   .prefault({});
 

@@ -44,6 +44,8 @@ const MENDS = 'predict --recalibrate or --conformal mends it';
 
 export function judge(input: {
   spec: FitSpec;
+  /** Root mean square of the parameters' prior standard deviations. */
+  priorDeviation: number;
   chains: readonly ChainSummary[];
   deep: PointwiseScores;
   bayes: PointwiseScores | undefined;
@@ -51,7 +53,7 @@ export function judge(input: {
   /** The rule that ended the run. */
   endedBy?: string | undefined;
 }): Verdict {
-  const { spec, chains, deep, bayes, convergence, endedBy } = input;
+  const { spec, priorDeviation, chains, deep, bayes, convergence, endedBy } = input;
   const which = (bad: (chain: ChainSummary) => boolean) => chains.filter(bad).map(({ chain }) => chain);
   const reasons: string[] = [];
   const remarks: string[] = [];
@@ -79,7 +81,7 @@ export function judge(input: {
     stiff.length > chains.length / 2 ? reasons : remarks,
   );
   say(
-    which(({ draws, travelled }) => draws > 1 && travelled < FROZEN * spec.model.priorScale),
+    which(({ draws, travelled }) => draws > 1 && travelled < FROZEN * priorDeviation),
     'did not move: its draws are copies of the warm start; raise --step-size or --steps',
   );
   say(
