@@ -271,6 +271,37 @@ describe('pooling', () => {
     expect([...got]).toEqual([1, 0, 0, 1, 0, 0, 0, 0]);
   });
 
+  it('gives the same gradients in float32 as in float64, ties and tiles included', async () => {
+    const shape = [2, 3, 6, 4];
+    const values = numbers(3, shape).map((v) => Math.round(2 * v) / 2);
+    for (const options of [{ kernel: [2, 2] }, { kernel: [3, 2] }, { kernel: [2, 2], strides: [1, 2] }]) {
+      for (const pool of [g.maxPool, g.averagePool]) {
+        const [exact, single] = await Promise.all(
+          (['float64', 'float32'] as const).map(async (dtype) => {
+            const x = g.input('x', shape, dtype);
+            const y = pool(x, options);
+            const weights = g.data(
+              Array.from({ length: g.sizeOfShape(y.shape) }, (_, i) => 1 + (i % 7)),
+              y.shape,
+              dtype,
+            );
+            const [dx] = g.gradient(g.reduceSum(g.mul(y, weights), [0, 1, 2, 3]), [x]);
+            return evaluate({ dx }, { x }, { x: dtype === 'float64' ? values : Float32Array.from(values) });
+          }),
+        );
+        for (let i = 0; i < values.length; i++) expect(single.dx[i]).toBeCloseTo(exact.dx[i], 5);
+      }
+    }
+  });
+
+  it('survives windows of NaN', async () => {
+    const x = g.input('x', [1, 1, 2, 4]);
+    const [dx] = g.gradient(g.maxPool(x, { kernel: [2, 2] }), [x]);
+    const nan = Number.NaN;
+    const { dx: got } = await evaluate({ dx }, { x }, { x: Float32Array.of(nan, nan, 0, 2, nan, nan, 1, 1) });
+    expect([...got.slice(2)]).toEqual([0, 1, 0, 0, 0, 0]);
+  });
+
   it('averages what lies inside when padding is excluded', async () => {
     const x = g.input('x', [1, 1, 3, 3]);
     const y = g.averagePool(x, { kernel: [2, 2], strides: [1, 1], pads: [1, 1, 0, 0], excludePads: true });
