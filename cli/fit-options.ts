@@ -63,7 +63,8 @@ export interface FitFlags extends EngineFlags {
   seed?: number;
   drawsType?: 'float32' | 'float16';
   device?: 'cpu' | 'webgpu';
-  threads?: number;
+  threads?: number | 'auto';
+  recompute?: 'auto' | 'always' | 'never';
   chainsPerGraph?: number;
   maxGradients?: number;
   maxTime?: number;
@@ -134,7 +135,18 @@ export function withModelOptions(command: Command): Command {
     )
     .optionsGroup('Computing:')
     .addOption(new Option('--device <name>', 'where gradients are computed (default: cpu)').choices(['cpu', 'webgpu']))
-    .option('--threads <n>', 'threads of a worker (default: 1; chains use cores better)', number)
+    .option(
+      '--threads <n>',
+      'threads of a worker, or auto for a trial where chains are few (default: 1; chains use cores better)',
+      (text) => (text === 'auto' ? text : number(text)),
+    )
+    .addOption(
+      new Option('--recompute <when>', 'compute again rather than keep in memory (default: auto)').choices([
+        'auto',
+        'always',
+        'never',
+      ]),
+    )
     .option('--chains-per-graph <n>', 'chains evaluated in one call (default: by trial)', number)
     .optionsGroup('Stopping early (smile resume goes on beyond):')
     .option('--max-gradients <n>', 'end when every chain has spent so many gradients', number)
@@ -176,7 +188,7 @@ export function configOf(flags: FitFlags): FitConfig {
       ...(sampler && { name: sampler }),
     },
     stop: stopOf(flags),
-    compute: chosen(flags, ['device', 'threads', 'chainsPerGraph']),
+    compute: chosen(flags, ['device', 'threads', 'recompute', 'chainsPerGraph']),
     storage: flags.drawsType === undefined ? {} : { draws: flags.drawsType },
     ...chosen(flags, ['chains', 'seed']),
   } as FitConfig;

@@ -3,13 +3,12 @@ import { freemem } from 'node:os';
 import { engineError } from '../errors.ts';
 import { peakBytes, sizeOfShape } from '../graph/index.ts';
 import type { TensorData } from '../types.ts';
-import type { Graph } from './compiled.ts';
+import type { CompileOptions, Graph } from './compiled.ts';
+import { recomputation } from './memory.ts';
 import { compile, type Device } from './session.ts';
 
-export interface LayoutOptions {
+export interface LayoutOptions extends CompileOptions<Device> {
   readonly chains: number;
-  readonly threads: number;
-  readonly device: Device;
   /** What the user settled. */
   readonly wanted?: number | undefined;
 }
@@ -28,33 +27,47 @@ const SHARE = 0.8;
  */
 export async function chainsPerGraph(
   graphOf: (chains: number) => Graph,
-  { chains, threads, device, wanted }: LayoutOptions,
+  { chains, wanted, ...options }: LayoutOptions,
 ): Promise<number> {
   const sizes = [...new Set(wanted ? [Math.min(wanted, chains)] : [chains, 1])];
-  const fitting = sizes.filter((size) => fits(graphOf(size)));
+  const fitting = sizes.filter((size) => bytesOf(graphOf(size), options) < SHARE * freemem());
   const [first, second] = fitting;
-  if (first === undefined) throw tooLarge(graphOf(sizes.at(-1)!), sizes.at(-1)!);
+  if (first === undefined) throw tooLarge(bytesOf(graphOf(sizes.at(-1)!), options), sizes.at(-1)!);
   const numbers = Object.values(graphOf(first).inputs).reduce((sum, { shape }) => sum + sizeOfShape(shape), 0);
   if (second === undefined || numbers < SMALL) return first;
-  const all = await callTime(graphOf(first), threads, device, TRIAL / 2);
-  const one = await callTime(graphOf(second), threads, device, TRIAL / 2);
+  const all = await callTime(graphOf(first), options);
+  const one = await callTime(graphOf(second), options);
   return all <= chains * one ? first : second;
 }
 
-const fits = (graph: Graph) => peakBytes(graph.outputs) < SHARE * freemem();
+/** Milliseconds of a call with one thread and with `most`, and which count is faster, in a trial of two seconds. */
+export async function fasterThreads(
+  graph: Graph,
+  most: number,
+  options: CompileOptions<Device>,
+): Promise<{ readonly threads: number; readonly one: number; readonly many: number }> {
+  const one = await callTime(graph, { ...options, threads: 1 });
+  const many = await callTime(graph, { ...options, threads: most });
+  return { threads: many < one ? most : 1, one, many };
+}
 
-function tooLarge(graph: Graph, chains: number) {
+function bytesOf(graph: Graph, { device = 'cpu', recompute }: CompileOptions<Device>): number {
+  const again = recomputation(graph, recompute);
+  return peakBytes(graph.outputs, { runtime: device, ...(again && { recompute: again }) });
+}
+
+function tooLarge(needed: number, chains: number) {
   const gigabytes = (bytes: number) => `${(bytes / 1e9).toPrecision(2)} GB`;
   return engineError(
     `compile: expected a graph that fits in ${gigabytes(SHARE * freemem())}, got about ` +
-      `${gigabytes(peakBytes(graph.outputs))} for ${chains} ${chains === 1 ? 'chain' : 'chains'}. ` +
-      'Lower the batch size, or the chains of a graph, or use fewer workers.',
+      `${gigabytes(needed)} for ${chains} ${chains === 1 ? 'chain' : 'chains'}. ` +
+      'Lower the batch size, or the chains of a graph, use --recompute always, or fewer workers.',
   );
 }
 
-/** Median milliseconds of a call on zeros. */
-async function callTime(graph: Graph, threads: number, device: Device, budget: number): Promise<number> {
-  const compiled = await compile(graph, { threads, device });
+/** Median milliseconds of a call on zeros, in half a trial. */
+async function callTime(graph: Graph, options: CompileOptions<Device>): Promise<number> {
+  const compiled = await compile(graph, options);
   const feeds = Object.fromEntries(
     Object.entries(graph.inputs).map(([name, { shape, dtype }]): [string, TensorData] => {
       const size = sizeOfShape(shape);
@@ -63,7 +76,7 @@ async function callTime(graph: Graph, threads: number, device: Device, budget: n
   );
   const times: number[] = [];
   await compiled.run(feeds);
-  for (const began = performance.now(); performance.now() - began < budget || times.length < 2; ) {
+  for (const began = performance.now(); performance.now() - began < TRIAL / 2 || times.length < 2; ) {
     const start = performance.now();
     await compiled.run(feeds);
     times.push(performance.now() - start);

@@ -1,6 +1,8 @@
 /** Graphs of a run, compiled for the device and in the layout that its configuration asks for. */
+
+import type { CompileOptions } from '../engine/compiled.ts';
 import { chainsPerGraph } from '../engine/layout.ts';
-import { compile } from '../engine/session.ts';
+import { compile, type Device } from '../engine/session.ts';
 import {
   type GraphSpec,
   type NetworkBatch,
@@ -13,10 +15,18 @@ import {
 } from '../models/posterior.ts';
 import type { CompiledGraph, LogDensity } from '../types.ts';
 import type { LoadedRun } from './load.ts';
+import type { FitSpec } from './spec.ts';
+
+/** How the graphs of a configuration are compiled. Threads that a trial is to choose are one until it has. */
+export const compiling = ({ compute: { device, threads, recompute } }: FitSpec): CompileOptions<Device> => ({
+  device,
+  recompute,
+  threads: threads === 'auto' ? 1 : threads,
+});
 
 /** Compiles a graph for the run's device. */
-export const compileFor = ({ spec: { compute } }: LoadedRun, graph: GraphSpec): Promise<CompiledGraph> =>
-  compile(graph, { device: compute.device, threads: compute.threads });
+export const compileFor = ({ spec }: LoadedRun, graph: GraphSpec): Promise<CompiledGraph> =>
+  compile(graph, compiling(spec));
 
 export interface BlockDensity {
   readonly density: LogDensity<NetworkBatch>;
@@ -30,12 +40,12 @@ export async function blockDensity(
   scaling: Scaling,
 ): Promise<BlockDensity> {
   const { network, spec } = run;
-  const { device, threads, chainsPerGraph: asked } = spec.compute;
+  const asked = spec.compute.chainsPerGraph;
   const large = network.dim >= SEPARATE;
   const graphOf = (count: number) =>
     large ? separateGraph(network, rows, scaling.factor) : posteriorGraph(network, count, rows, scaling);
   const wanted = asked === 'auto' ? undefined : asked;
-  const count = await chainsPerGraph(graphOf, { chains, threads, device, wanted: large ? 1 : wanted });
+  const count = await chainsPerGraph(graphOf, { ...compiling(spec), chains, wanted: large ? 1 : wanted });
   const graph = await compileFor(run, graphOf(count));
   const density = large
     ? separateLogDensity(graph, network, scaling)

@@ -19,6 +19,7 @@ import { allChains } from './pool.ts';
 import { createPosteriorStore } from './posterior-store.ts';
 import { type FitConfig, type FitSpec, resolveSpec } from './spec.ts';
 import { type SuperviseOptions, supervise } from './supervise.ts';
+import { settleThreads } from './threads.ts';
 import { SOFTWARE } from './version.ts';
 
 export interface FitOptions extends SuperviseOptions {
@@ -51,9 +52,11 @@ export async function prepareRun(options: FitOptions): Promise<FitSpec> {
   const table = typeof source === 'string' ? await readTable(source, { delimiter, header }) : tableFromRows(source);
   const prepared = prepare(table, asked, brought);
   for (const message of [...table.notes, ...prepared.notes]) note(message);
-  const spec = settle(prepared.spec, config, prepared.data.train.y.length);
+  const settled = settle(prepared.spec, config, prepared.data.train.y.length);
 
-  const network = networkOf(spec, prepared.preprocessing, () => brought!);
+  const network = networkOf(settled, prepared.preprocessing, () => brought!);
+  const { spec, finding } = await settleThreads(network, settled, options.workers);
+  if (finding) note(finding);
   const bytes = brought && onnxBytes(brought);
   const content = typeof source === 'string' ? await readFile(source) : JSON.stringify(source);
   createRun(

@@ -134,10 +134,20 @@ const compute = z
       .enum(['cpu', 'webgpu'])
       .default('cpu')
       .describe('Where gradients are computed; draws of different devices differ in the last digits.'),
-    threads: count()
+    threads: z
+      .union([count(), z.literal('auto')])
       .default(1)
       .describe(
-        'Threads of a worker; draws of different counts may differ in the last digits. Chains use cores better.',
+        'Threads of a worker; draws of different counts may differ in the last digits. Chains use cores better; auto: ' +
+          'where there are fewer chains than cores, the faster of one and all that are free, found by a trial when the run is ' +
+          'prepared and kept for the whole run.',
+      ),
+    recompute: z
+      .enum(['auto', 'always', 'never'])
+      .default('auto')
+      .describe(
+        'Whether the backward pass makes again what is cheap instead of keeping it in memory; auto: single passes in large ' +
+          'networks. Draws do not depend on it.',
       ),
     chainsPerGraph: z
       .union([count(), z.literal('auto')])
