@@ -6,6 +6,7 @@
  */
 import {
   add,
+  composite,
   constant,
   crossEntropy,
   exp,
@@ -15,9 +16,9 @@ import {
   mul,
   neg,
   reduceSum,
+  reduceTo,
   reshape,
   slice,
-  square,
   sub,
   type Tensor,
 } from '../graph/index.ts';
@@ -43,11 +44,34 @@ export interface Likelihood {
 /** Name of the learned log noise deviation, log σ. */
 export const LOG_SIGMA = 'logSigma';
 
-/** −½ log 2π − s − ½ (y−μ)² e^{−2s}, summed over the target axis of length one. */
+/** r = y − μ and r e^{−2s}. */
+function misfit(y: Tensor, mean: Tensor, logSigma: Tensor) {
+  const r = sub(y, mean);
+  return { r, weighted: mul(r, exp(mul(logSigma, constant(-2, y)))) };
+}
+
+/** −½ log 2π − s − ½ (y−μ)² e^{−2s}, element by element. */
+const normalLogDensity = composite(
+  'normalLogDensity',
+  (y, mean, logSigma) => {
+    const { r, weighted } = misfit(y, mean, logSigma);
+    return sub(mul(mul(r, weighted), constant(-0.5, y)), add(logSigma, constant(HALF_LOG_TWO_PI, y)));
+  },
+  ([y, mean, logSigma], _density, slope) => {
+    const { r, weighted } = misfit(y, mean, logSigma);
+    const pull = mul(slope, weighted);
+    return [
+      reduceTo(neg(pull), y.shape),
+      reduceTo(pull, mean.shape),
+      reduceTo(mul(slope, sub(mul(r, weighted), constant(1, y))), logSigma.shape),
+    ];
+  },
+);
+
+/** `normalLogDensity` without the target axis of length one. */
 function gaussianLogDensity(y: Tensor, mean: Tensor, logSigma: Tensor): Tensor {
-  const half = constant(0.5, y);
-  const misfit = mul(mul(half, square(sub(y, mean))), exp(mul(constant(-2, y), logSigma)));
-  return reduceSum(neg(add(add(misfit, logSigma), constant(HALF_LOG_TWO_PI, y))), [1]);
+  const density = normalLogDensity(y, mean, logSigma);
+  return reshape(density, [density.shape[0], density.shape[2]]);
 }
 
 /** One learned σ for all rows (the paper's regression). */
