@@ -1,11 +1,15 @@
 /**
  * Value and gradient of the networks beside PyTorch on the same processor, interleaved in one run: milliseconds with one
  * and with two threads, and of two processes with a chain each; floating-point operations, as a share of what this
- * processor does in a matrix product; memory; nodes of the emitted graph.
+ * processor does in a matrix product between the rounds; peak memory of value and gradient in float32, as PyTorch has
+ * them; nodes of the emitted graph.
  *
- * Command:  npx tsx bench/throughput.ts [--rows mlp,lenet,resnet7,vit,gpt-small,gpt] [--rounds 7] [--python python3]
+ * Command:  npx tsx bench/throughput.ts [--rows mlp,lenet,resnet7,vit,gpt-small,gpt] [--rounds 7] [--python python3] [--compile]
+ *           npx tsx bench/throughput.ts --memory lenet --evaluations 2000     (memory along the way, ours alone)
  * PyTorch:  any Python with torch; without one, ours alone is measured. `pip install torch`, or Debian's python3-torch.
- * Cost:     about five minutes. Result: docs/reproduction.md, "Throughput".
+ *           With --compile the faster of eager and torch.compile. Its allocator keeps memory between evaluations, as ours
+ *           does, which helps it where page faults are dear.
+ * Cost:     about five minutes, with --compile ten. Result: docs/reproduction.md, "Throughput".
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -120,20 +124,21 @@ function operations(outputs: readonly g.Tensor[]): number {
   }, 0);
 }
 
-/** GFLOP/s of one thread in a product of 1536 × 1536 matrices, the best of five. */
-async function productRate(): Promise<number> {
-  const n = 1536;
-  const a = g.input('a', [n, n]);
-  const compiled = await compile({ inputs: { a }, outputs: { sum: g.reduceSum(g.matmul(a, a), [0, 1]) } });
-  const feeds = { a: new Float32Array(n * n).fill(0.5) };
-  const times: number[] = [];
-  for (let i = 0; i < 6; i++) {
+/** Rows and columns of the product that measures the processor. */
+const SIDE = 1536;
+
+/** Milliseconds of a matrix product. */
+async function product(threads: number): Promise<() => Promise<number>> {
+  const a = g.input('a', [SIDE, SIDE]);
+  const outputs = { sum: g.reduceSum(g.matmul(a, a), [0, 1]) };
+  const compiled = await compile({ inputs: { a }, outputs }, { threads });
+  const feeds = { a: new Float32Array(SIDE ** 2).fill(0.5) };
+  await compiled.run(feeds);
+  return async () => {
     const began = performance.now();
     await compiled.run(feeds);
-    times.push(performance.now() - began);
-  }
-  await compiled.release();
-  return (2 * n ** 3) / Math.min(...times.slice(1)) / 1e6;
+    return performance.now() - began;
+  };
 }
 
 const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1];
@@ -144,6 +149,8 @@ const { values: flags } = parseArgs({
     python: { type: 'string', default: 'python3' },
     serve: { type: 'boolean', default: false },
     memory: { type: 'string' },
+    evaluations: { type: 'string', default: '20' },
+    compile: { type: 'boolean', default: false },
   },
 });
 
@@ -152,8 +159,8 @@ class Server {
   readonly #child: ChildProcess;
   readonly #answers: AsyncIterator<string>;
 
-  constructor(command: string, args: readonly string[]) {
-    this.#child = spawn(command, args, { stdio: ['pipe', 'pipe', 'ignore'] });
+  constructor(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    this.#child = spawn(command, args, { stdio: ['pipe', 'pipe', 'ignore'], env: { ...process.env, ...env } });
     this.#answers = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
   }
 
@@ -172,21 +179,43 @@ async function serve(): Promise<void> {
   const known = new Map<string, () => Promise<number>>();
   for await (const line of createInterface({ input: process.stdin })) {
     const [row, threads] = line.split(' ');
-    const measure = known.get(line) ?? (await measurer(ROWS[row](), Number(threads)));
+    const make = () => (row === 'product' ? product(Number(threads)) : measurer(ROWS[row](), Number(threads)));
+    const measure = known.get(line) ?? (await make());
     known.set(line, measure);
     console.log(JSON.stringify({ row, ms: await measure() }));
   }
 }
 
-/** MiB that a row takes beyond the process that holds nothing, at its peak and after 200 more evaluations. */
+/** A network's value and gradient in float32 alone, without the float64 positions and gradients of a sampler. */
+async function bareCall(row: Row): Promise<() => Promise<unknown>> {
+  const { graph } = graphOf(row);
+  const compiled = await compile(graph, { threads: 1 });
+  const room = ([name, { shape, dtype }]: [string, g.Tensor]): [string, Float32Array | Float64Array] => {
+    const size = g.sizeOfShape(shape);
+    return [name, (dtype === 'float64' ? new Float64Array(size) : new Float32Array(size)).fill(0.01)];
+  };
+  const feeds = Object.fromEntries(Object.entries(graph.inputs).map(room));
+  const into = Object.fromEntries(Object.entries(graph.outputs).map(room));
+  return () => compiled.run(feeds, into);
+}
+
+/** MiB that a row takes beyond the process that holds nothing: at its peak, and along the way. */
 async function memory(row: string): Promise<void> {
   await compile({ inputs: {}, outputs: { one: g.filled(1, [], 'float32') } });
   const before = process.resourceUsage().maxRSS;
-  const measure = await measurer(ROWS[row](), 1);
-  await measure();
+  const call = await bareCall(ROWS[row]());
+  const evaluations = Number(flags.evaluations);
+  const along: number[] = [];
+  for (let i = 0; i < evaluations; i++) {
+    await call();
+    if ((i + 1) % Math.ceil(evaluations / 10) === 0) along.push(Math.round(process.memoryUsage().rss / 2 ** 20));
+  }
   const peak = process.resourceUsage().maxRSS;
-  console.log(JSON.stringify({ peakMiB: (peak - before) / 1024 }));
+  console.log(JSON.stringify({ peakMiB: (peak - before) / 1024, alongMiB: along }));
 }
+
+/** Lets glibc keep freed memory: a PyTorch on a tuned allocator. */
+const KEEPING = { MALLOC_MMAP_MAX_: '0', MALLOC_TRIM_THRESHOLD_: '100000000000' };
 
 async function compare(): Promise<void> {
   const self = [join(import.meta.dirname, '..', 'node_modules/tsx/dist/cli.mjs'), import.meta.filename];
@@ -194,22 +223,25 @@ async function compare(): Promise<void> {
   const probe = spawnSync(flags.python, ['-c', 'import torch; print(torch.__version__)'], { encoding: 'utf8' });
   const torch = probe.status === 0 ? probe.stdout.trim() : undefined;
   console.log(
-    torch ? `PyTorch ${torch}, eager` : `no torch in ${flags.python}: ours alone (pip install torch, or --python PATH)`,
+    torch
+      ? `PyTorch ${torch}, ${flags.compile ? 'the faster of eager and compiled' : 'eager'}`
+      : `no torch in ${flags.python}: ours alone (pip install torch, or --python PATH)`,
   );
-  const rate = await productRate();
-  console.log(`matrix product, one thread: ${rate.toFixed(1)} GFLOP/s`);
   const rounds = Number(flags.rounds);
   for (const name of flags.rows.split(',')) {
     const { graph } = graphOf(ROWS[name]());
     const flops = operations(Object.values(graph.outputs)) / 1e6;
     const nodes = g.buildOnnx(graph.inputs, graph.outputs).graph.node.length;
     const ours = [0, 1].map(() => new Server(process.execPath, [...self, '--serve']));
-    const theirs = torch ? [0, 1].map(() => new Server(flags.python, [script, '--serve'])) : [];
+    const serving = [script, '--serve', ...(flags.compile ? ['--compile'] : [])];
+    const theirs = torch ? [0, 1].map(() => new Server(flags.python, serving, KEEPING)) : [];
     const times: Record<string, number[]> = {};
     const note = (key: string, ms: number) => {
       times[key] = [...(times[key] ?? []), ms];
     };
     for (let round = -1; round < rounds; round++) {
+      const once = await ours[0].ask('product', 1);
+      if (round >= 0) note('product', once);
       for (const [who, servers] of [
         ['smile', ours],
         ['torch', theirs],
@@ -236,9 +268,10 @@ async function compare(): Promise<void> {
       const [a, b] = [of(`smile ${kind}`), of(`torch ${kind}`)];
       return `${kind === 'both' ? 'two processes, each' : `${kind} thread${kind === '2' ? 's' : ''}`} ${a.toPrecision(3)} / ${b.toPrecision(3)} ms (× ${(b / a).toFixed(2)})`;
     });
+    const rate = (2 * SIDE ** 3) / of('product') / 1e6;
     const share = (flops / of('smile 1') / rate) * 100;
     console.log(
-      `${name.padEnd(9)} ${columns.join(', ')}; ${(flops / 1000).toPrecision(3)} GFLOP, ${share.toFixed(0)} % of the product's rate; ` +
+      `${name.padEnd(9)} ${columns.join(', ')}; ${(flops / 1000).toPrecision(3)} GFLOP, ${share.toFixed(0)} % of a product's ${rate.toFixed(0)} GFLOP/s; ` +
         `peak ${mib(held)?.toFixed(0)} / ${mib(heldThere)?.toFixed(0) ?? '–'} MiB; ${nodes} nodes`,
     );
   }

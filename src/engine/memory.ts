@@ -6,7 +6,7 @@ import type { CompileOptions, Graph } from './compiled.ts';
  * Bytes up to which the runtime lays out all tensors beforehand: quicker for small graphs, but twice the memory of large
  * ones, which gain nothing by it.
  */
-const LARGE = 64e6;
+const LARGE = 16e6;
 
 export const isLarge = (graph: Graph): boolean => peakBytes(graph.outputs) > LARGE;
 
