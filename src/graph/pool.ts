@@ -92,9 +92,7 @@ const maxPoolGradientOp: Op = {
   emit: ({ attributes }, [x, , dy], emitter) => {
     const { kernel_shape, strides, pads } = poolAttributes(attributes as unknown as Window);
     const [, places] = emitter.node('MaxPool', [x], { kernel_shape, strides, pads }, { outputs: 2 });
-    // A window of NaN has the place −1, which the runtime would refuse.
-    const [inside] = emitter.node('Max', [places, emitter.filled(0, [], 'int64')]);
-    return emitter.node('MaxUnpool', [dy, inside], { kernel_shape, strides });
+    return emitter.node('MaxUnpool', [dy, places], { kernel_shape, strides });
   },
 };
 
