@@ -1,5 +1,16 @@
+import { existsSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
 
+/** Chromium brings a software driver for Vulkan: without a GPU the WebGPU tests run on it. */
+const SOFTWARE_GPU = '/usr/lib/chromium/vk_swiftshader_icd.json';
+const software = !existsSync('/dev/dri') && !process.env.VK_ICD_FILENAMES && existsSync(SOFTWARE_GPU);
+
 export default defineConfig({
-  test: { include: ['test/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000, maxWorkers: 2 },
+  test: {
+    include: ['test/**/*.test.ts'],
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    maxWorkers: 2,
+    env: software ? { VK_ICD_FILENAMES: SOFTWARE_GPU } : {},
+  },
 });
