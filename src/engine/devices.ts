@@ -15,6 +15,10 @@ export interface DeviceReport<D extends string> {
 /** Relative error that float32 networks bear. */
 export const TOLERABLE = 1e-4;
 
+/** The functions that a device computes less exactly than that. */
+export const inexact = ({ errors }: DeviceReport<string>): string[] =>
+  Object.keys(errors).filter((name) => !(errors[name] < TOLERABLE));
+
 const POINTS = Float32Array.from({ length: 400 }, (_, i) => (i - 199.5) / 25);
 const UPWARD = POINTS.map((x) => Math.abs(x) + 0.05);
 
