@@ -13,9 +13,15 @@ export const DEVICES: readonly BrowserDevice[] = ['wasm', 'webgpu'];
 
 /** Each device has a build of the runtime of its own, 14 and 27 MB, fetched when its first graph is compiled. */
 const RUNTIMES = {
-  wasm: { load: () => import('onnxruntime-web/wasm'), runtime: 'cpu', providers: ['wasm'] },
+  wasm: {
+    load: () => import('onnxruntime-web/wasm'),
+    file: 'ort-wasm-simd-threaded.wasm',
+    runtime: 'cpu',
+    providers: ['wasm'],
+  },
   webgpu: {
     load: () => import('onnxruntime-web/webgpu'),
+    file: 'ort-wasm-simd-threaded.asyncify.wasm',
     runtime: 'webgpu',
     /** As in Node: other layouts of convolutions give wrong numbers for some channel counts. */
     providers: [{ name: 'webgpu', preferredLayout: 'NCHW' }],
@@ -25,11 +31,11 @@ const RUNTIMES = {
 /**
  * Compiles a graph; default device `wasm`. The runtime's threads are settled by the first graph of a device, and more than
  * one needs a page that is cross-origin isolated. Throws an `EngineError` with the runtime's reason when it refuses the graph
- * or the browser has no such device.
+ * or the browser has no such device, or its file is not served.
  */
 export async function compile(graph: Graph, options: CompileOptions<BrowserDevice> = {}): Promise<CompiledGraph> {
   const { device = 'wasm', portable = false, threads = 1 } = options;
-  const { load, runtime, providers } = RUNTIMES[device];
+  const { load, file, runtime, providers } = RUNTIMES[device];
   if (device === 'webgpu' && !('gpu' in (globalThis as unknown as { navigator: object }).navigator)) {
     throw engineError('compile: expected a browser with WebGPU, got one without, or a page without https. Use wasm.');
   }
@@ -45,6 +51,11 @@ export async function compile(graph: Graph, options: CompileOptions<BrowserDevic
     });
     return compiledGraph(session, graph, { Tensor, writesInPlace: false, target });
   } catch (cause) {
+    if (/fetching of the wasm failed/.test((cause as Error).message)) {
+      throw engineError(`compile: expected the runtime's file ${file} beside the script, got none. Serve it there.`, {
+        cause,
+      });
+    }
     throw refusal(cause, device, 'Use wasm, or switch WebGPU on in the settings of the browser.');
   }
 }

@@ -4,7 +4,7 @@ import * as g from '../graph/index.ts';
 import type { CompiledGraph } from '../types.ts';
 import type { Graph } from './compiled.ts';
 
-export interface DeviceReport<D extends string> {
+export interface DeviceReport<D extends string = string> {
   readonly device: D;
   /** Absent: it works. Otherwise why it does not. */
   readonly fault?: string;
@@ -16,7 +16,7 @@ export interface DeviceReport<D extends string> {
 export const TOLERABLE = 1e-4;
 
 /** The functions that a device computes less exactly than that. */
-export const inexact = ({ errors }: DeviceReport<string>): string[] =>
+export const inexact = ({ errors }: DeviceReport): string[] =>
   Object.keys(errors).filter((name) => !(errors[name] < TOLERABLE));
 
 const POINTS = Float32Array.from({ length: 400 }, (_, i) => (i - 199.5) / 25);

@@ -93,6 +93,18 @@ describe('the engine in Chromium', () => {
   it('leaves nothing in the console', () => {
     expect(said).toEqual([]);
   });
+
+  it('says which of its files is not served', async () => {
+    const lacking = await site.browser.newPage();
+    await lacking.route('**/*.wasm', (route) => route.abort());
+    await lacking.goto(site.url);
+    const fault = await lacking.evaluate(
+      async () => (await (globalThis as unknown as { engine: EnginePage }).engine.inspectDevice('wasm')).fault,
+    );
+    expect(fault).toBe(
+      "compile: expected the runtime's file ort-wasm-simd-threaded.wasm beside the script, got none. Serve it there.",
+    );
+  });
 });
 
 describe('smile-bayes/browser', () => {
