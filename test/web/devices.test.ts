@@ -50,8 +50,8 @@ describe('a session', () => {
     while (session.steps < TRAINED + WARMUP) await session.advance();
     expect(session.phase).toBe('sampling');
     expect(session.mean).toBeUndefined();
-    while (session.draws < 60) await session.advance();
-    expect(session.steps).toBe(TRAINED + WARMUP + 60 * THIN);
+    while (session.draws < 50) await session.advance();
+    expect(session.steps).toBe(TRAINED + WARMUP + 50 * THIN);
     const { start, mean } = session;
     expect(start?.accuracy).toBeGreaterThan(0.6);
     expect(mean?.accuracy).toBeGreaterThan(start?.accuracy ?? 1);

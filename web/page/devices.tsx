@@ -135,7 +135,8 @@ function Device(props: { device: BrowserDevice; told: Told | undefined; rate: nu
           <span class="good">Here, and exact to float32.</span>
         ) : (
           <span class="error">Here, but not exact: {wrong.join(', ')}. Nothing is sampled on it.</span>
-        )}
+        )}{' '}
+        Largest relative errors:
       </p>
       <dl class="errors" aria-label={`Largest relative errors on ${title}`}>
         {errors.map(([name, error]) => (

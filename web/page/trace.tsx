@@ -3,7 +3,7 @@ import { digits } from './fields.tsx';
 
 const [WIDTH, HEIGHT] = [500, 220];
 /** Room under the lines for the numbers of the horizontal axis. */
-const FOOT = 22;
+const FOOT = 26;
 
 export type Points = readonly (readonly [x: number, y: number])[];
 
@@ -17,7 +17,7 @@ export function Trace(props: { label: string; points: Points; level?: number | u
   const across = (x: number) => ((x - left) / (right - left || 1)) * WIDTH;
   const up = (y: number) => 20 + (HEIGHT - FOOT - 24) * (high === low ? 0.5 : (high - y) / (high - low));
   const text = (x: number, y: number, anchor: 'start' | 'end', content: string) => (
-    <text x={x} y={y} text-anchor={anchor} fill="var(--soft)" font-size={14}>
+    <text x={x} y={y} text-anchor={anchor}>
       {content}
     </text>
   );
