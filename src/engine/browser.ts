@@ -29,18 +29,20 @@ const RUNTIMES = {
 } as const;
 
 /**
- * Compiles a graph; default device `wasm`. The runtime's threads are settled by the first graph of a device, and more than
- * one needs a page that is cross-origin isolated. Throws an `EngineError` with the runtime's reason when it refuses the graph
+ * Compiles a graph; default device `wasm`, one thread: more of the runtime's need a page that is cross-origin isolated and a
+ * script of their own, which a bundle does not keep. Chains in several workers use cores better. Throws an `EngineError` with the runtime's reason when it refuses the graph
  * or the browser has no such device, or its file is not served.
  */
-export async function compile(graph: Graph, options: CompileOptions<BrowserDevice> = {}): Promise<CompiledGraph> {
-  const { device = 'wasm', portable = false, threads = 1 } = options;
+export async function compile(
+  graph: Graph,
+  { device = 'wasm', portable = false }: Omit<CompileOptions<BrowserDevice>, 'threads'> = {},
+): Promise<CompiledGraph> {
   const { load, file, runtime, providers } = RUNTIMES[device];
   if (device === 'webgpu' && !('gpu' in (globalThis as unknown as { navigator: object }).navigator)) {
     throw engineError('compile: expected a browser with WebGPU, got one without, or a page without https. Use wasm.');
   }
   const { Tensor, InferenceSession, env } = await load();
-  env.wasm.numThreads = threads;
+  env.wasm.numThreads = 1;
   const target = { runtime: portable ? 'portable' : runtime } as const;
   const model = writeOnnx(graph.inputs, graph.outputs, target);
   try {

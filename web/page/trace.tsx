@@ -15,7 +15,7 @@ export function Trace(props: { label: string; points: Points; level?: number | u
   const [left, right] = [xs[0] ?? 0, xs.at(-1) ?? 1];
   const [low, high] = ys.length > 0 ? [Math.min(...ys), Math.max(...ys)] : [0, 1];
   const across = (x: number) => ((x - left) / (right - left || 1)) * WIDTH;
-  const up = (y: number) => 20 + (HEIGHT - FOOT - 24) * (high === low ? 0.5 : (high - y) / (high - low));
+  const up = (y: number) => 28 + (HEIGHT - FOOT - 32) * (high === low ? 0.5 : (high - y) / (high - low));
   const text = (x: number, y: number, anchor: 'start' | 'end', content: string) => (
     <text x={x} y={y} text-anchor={anchor}>
       {content}
@@ -35,7 +35,7 @@ export function Trace(props: { label: string; points: Points; level?: number | u
       />
       {points.length > 0 && (
         <g>
-          {text(4, 14, 'start', digits(high))}
+          {text(4, 20, 'start', digits(high))}
           {text(4, HEIGHT - FOOT - 6, 'start', digits(low))}
           {text(0, HEIGHT - 5, 'start', `step ${left}`)}
           {text(WIDTH, HEIGHT - 5, 'end', `step ${right}`)}
