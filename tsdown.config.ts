@@ -1,17 +1,21 @@
 import { defineConfig } from 'tsdown';
 
-export default defineConfig({
-  entry: {
-    index: 'src/index.ts',
-    cli: 'cli/main.ts',
-    worker: 'src/run/worker.ts',
-    process: 'src/run/process.ts',
-    'bench-worker': 'src/bench/worker.ts',
+const shared = { format: 'esm', clean: true, fixedExtension: false } as const;
+
+export default defineConfig([
+  {
+    ...shared,
+    entry: {
+      index: 'src/index.ts',
+      cli: 'cli/main.ts',
+      worker: 'src/run/worker.ts',
+      process: 'src/run/process.ts',
+      'bench-worker': 'src/bench/worker.ts',
+    },
+    platform: 'node',
+    target: 'node20',
+    dts: { entry: 'src/index.ts' },
   },
-  format: 'esm',
-  platform: 'node',
-  target: 'node20',
-  dts: { entry: 'src/index.ts' },
-  clean: true,
-  fixedExtension: false,
-});
+  // On its own, so that it shares no chunk with what Node runs.
+  { ...shared, entry: { browser: 'src/browser.ts' }, platform: 'browser', target: 'es2023', dts: true },
+]);

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { type DeviceReport, TOLERABLE } from '../src/engine/devices.ts';
+import { type DeviceReport, inexact } from '../src/engine/devices.ts';
 import { DEVICES, type Device, inspectDevice } from '../src/engine/session.ts';
 import { type Check, checkRedis } from '../src/queue/doctor.ts';
 import { writeWhole } from '../src/store/files.ts';
@@ -38,18 +38,15 @@ function machine(): Check[] {
 }
 
 /** A device that is not there is no fault, one that computes wrongly is. */
-function judged({ device, fault, errors }: DeviceReport<Device>): Check {
-  const name = `device ${device}`;
-  if (fault) return { name, fine: device !== 'cpu', finding: fault };
-  const listed = Object.entries(errors);
-  const wrong = listed.filter(([, error]) => !(error < TOLERABLE));
-  const shown = listed.map(([of, error]) => `${of} ${error.toExponential(0)}`).join(', ');
+function judged(report: DeviceReport<Device>): Check {
+  const name = `device ${report.device}`;
+  if (report.fault) return { name, fine: report.device !== 'cpu', finding: report.fault };
+  const wrong = inexact(report);
+  const shown = Object.entries(report.errors)
+    .map(([of, error]) => `${of} ${error.toExponential(0)}`)
+    .join(', ');
   if (wrong.length === 0) return { name, fine: true, finding: `relative errors: ${shown}` };
-  return {
-    name,
-    fine: false,
-    finding: `wrong: ${wrong.map(([of]) => of).join(', ')} (errors: ${shown}). Use another.`,
-  };
+  return { name, fine: false, finding: `wrong: ${wrong.join(', ')} (errors: ${shown}). Use another.` };
 }
 
 /** Writes a file the way a run does. */

@@ -5,17 +5,23 @@ import { context } from 'esbuild';
 const OUT = 'dist-web';
 /** Elementary functions that browsers compute to other last bits than Node. */
 const PORTABLE = ['exp', 'expm1', 'log', 'log1p'];
+/** onnxruntime-web's, which it fetches from beside the script that compiles a graph: for the processor, and for the GPU. */
+const RUNTIMES = ['ort-wasm-simd-threaded.wasm', 'ort-wasm-simd-threaded.asyncify.wasm'];
 const serving = process.argv.includes('--serve');
 
 rmSync(OUT, { recursive: true, force: true });
 mkdirSync(OUT);
-for (const file of ['index.html', 'curve.html', 'style.css']) cpSync(`web/page/${file}`, `${OUT}/${file}`);
+for (const file of ['index.html', 'curve.html', 'devices.html', 'style.css'])
+  cpSync(`web/page/${file}`, `${OUT}/${file}`);
+for (const file of RUNTIMES) cpSync(`node_modules/onnxruntime-web/dist/${file}`, `${OUT}/${file}`);
 const building = await context({
   entryPoints: {
     stage: 'web/page/stage.tsx',
     worker: 'web/page/worker.ts',
     curve: 'web/page/curve.tsx',
     'curve-worker': 'web/page/curve-worker.ts',
+    devices: 'web/page/devices.tsx',
+    'devices-worker': 'web/page/devices-worker.ts',
   },
   outdir: OUT,
   bundle: true,

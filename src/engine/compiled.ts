@@ -12,7 +12,7 @@ export interface Graph {
   readonly forward?: string;
 }
 
-export interface CompileOptions<D extends string> {
+export interface CompileOptions<D extends string = string> {
   /** Default: the processor. */
   readonly device?: D;
   /** Use only operators of the standard, so that any runtime takes the model. */

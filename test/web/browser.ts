@@ -5,7 +5,12 @@ import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 
-const TYPES: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' };
+const TYPES: Record<string, string> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.wasm': 'application/wasm',
+};
 const BROWSERS = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
 export interface Site {
@@ -14,13 +19,21 @@ export interface Site {
   close(): Promise<void>;
 }
 
-/** Serves `dist-web` and starts Chromium. Throws where there is none. */
-export async function openSite(): Promise<Site> {
+/** WebGPU on the processor, through the Vulkan driver that comes with Chromium. */
+export const SOFTWARE_GPU = [
+  '--enable-unsafe-webgpu',
+  '--enable-features=Vulkan',
+  '--use-vulkan=swiftshader',
+  '--use-webgpu-adapter=swiftshader',
+];
+
+/** Serves a folder and starts Chromium. Throws where there is none. */
+export async function openSite(args: readonly string[] = [], folder = 'dist-web'): Promise<Site> {
   const executablePath = BROWSERS.find((path) => path !== undefined && existsSync(path));
   if (!executablePath) throw new Error('test: expected Chromium, found none. Install it, or name it in CHROMIUM.');
   const server: Server = createServer(({ url = '/' }, response) => {
     const [path] = url.split('?');
-    const file = join('dist-web', path === '/' ? 'index.html' : path);
+    const file = join(folder, path === '/' ? 'index.html' : path);
     if (!existsSync(file)) {
       response.statusCode = 404;
       response.end();
@@ -30,7 +43,7 @@ export async function openSite(): Promise<Site> {
     response.end(readFileSync(file));
   });
   await new Promise<void>((ready) => server.listen(0, ready));
-  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', ...args] });
   return {
     url: `http://localhost:${(server.address() as AddressInfo).port}/`,
     browser,

@@ -119,8 +119,8 @@ function Room() {
       <p class="intro">
         Click to add points, click a point to remove it, or drop a CSV file with two columns. On the left {MEMBERS}{' '}
         networks trained from different starts, a deep ensemble; on the right chains that sample the posterior of the
-        same network from there. Where there are no points the two should not be sure.{' '}
-        <a href="index.html">To the noise gallery</a>
+        same network from there. Where there are no points the two should not be sure. To the{' '}
+        <a href="index.html">noise gallery</a>, to the <a href="devices.html">devices of this browser</a>.
       </p>
       <div class="bar">
         <button type="button" class="primary" onClick={() => setRunning(!running)}>

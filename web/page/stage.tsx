@@ -138,8 +138,8 @@ function App() {
       <p class="intro">
         A sampler that follows mini-batch gradients follows their noise too. Stretch the noise and watch the posterior
         bend; switch the preconditioner on and watch it straighten. Two of {DIMENSION} coordinates are shown: each chain
-        moves in {COPIES} such planes at once, as a network's chain moves in many.{' '}
-        <a href="curve.html">To the regression room</a>
+        moves in {COPIES} such planes at once, as a network's chain moves in many. To the{' '}
+        <a href="curve.html">regression room</a>, to the <a href="devices.html">devices of this browser</a>.
       </p>
       <Tour step={step} readouts={readouts} onVisit={visit} />
       <div class="bar">
