@@ -94,16 +94,22 @@ describe('the engine in Chromium', () => {
     expect(said).toEqual([]);
   });
 
-  it('says which of its files is not served', async () => {
+  it('says which of its files is not served, and that a browser has no WebGPU', async () => {
     const lacking = await site.browser.newPage();
+    await lacking.addInitScript('delete Navigator.prototype.gpu');
     await lacking.route('**/*.wasm', (route) => route.abort());
     await lacking.goto(site.url);
-    const fault = await lacking.evaluate(
-      async () => (await (globalThis as unknown as { engine: EnginePage }).engine.inspectDevice('wasm')).fault,
-    );
-    expect(fault).toBe(
+    const faultOf = async (device: BrowserDevice) =>
+      (
+        await lacking.evaluate(
+          (of) => (globalThis as unknown as { engine: EnginePage }).engine.inspectDevice(of),
+          device,
+        )
+      ).fault;
+    expect(await faultOf('wasm')).toBe(
       "compile: expected the runtime's file ort-wasm-simd-threaded.wasm beside the script, got none. Serve it there.",
     );
+    expect(await faultOf('webgpu')).toContain('compile: expected a browser with WebGPU, got one without');
   });
 });
 
