@@ -1,14 +1,9 @@
 /** How a block of chains is best evaluated: all in one call, or one after another. */
 import { freemem } from 'node:os';
 import { engineError } from '../errors.ts';
-import { peakBytes, sizeOfShape, type Tensor } from '../graph/index.ts';
+import { peakBytes, sizeOfShape } from '../graph/index.ts';
 import type { TensorData } from '../types.ts';
-import { compile, type Device } from './session.ts';
-
-interface Graph {
-  readonly inputs: Readonly<Record<string, Tensor>>;
-  readonly outputs: Readonly<Record<string, Tensor>>;
-}
+import { compile, type Device, type Graph } from './session.ts';
 
 export interface LayoutOptions {
   readonly chains: number;

@@ -1,4 +1,4 @@
-/** Compiles graphs with ONNX Runtime, for the processor or the GPU. The only file that imports it. */
+/** Compiles graphs with ONNX Runtime, for the processor or the GPU. */
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { engineError, shapeError } from '../errors.ts';
 import { peakBytes, type Tensor, writeOnnx } from '../graph/index.ts';
@@ -16,15 +16,26 @@ export interface CompileOptions {
   readonly threads?: number;
 }
 
-/** Compiles a graph. Throws an `EngineError` with the runtime's reason when it refuses the graph or has no such device. */
-export async function compile(
-  graph: { readonly inputs: Readonly<Record<string, Tensor>>; readonly outputs: Readonly<Record<string, Tensor>> },
-  options: CompileOptions = {},
-): Promise<CompiledGraph> {
-  const { device = 'cpu', portable = false, threads = 1 } = options;
+/** A graph by its named inputs and outputs. */
+export interface Graph {
+  readonly inputs: Readonly<Record<string, Tensor>>;
+  readonly outputs: Readonly<Record<string, Tensor>>;
+}
+
+/** The runtime's session of a graph; the outputs of `resident` stay on a GPU. Throws as `compile` does. */
+export function sessionOf(
+  graph: Graph,
+  { device = 'cpu', portable = false, threads = 1 }: CompileOptions,
+  resident: readonly string[] = [],
+): Promise<InferenceSession> {
   const model = writeOnnx(graph.inputs, graph.outputs, { runtime: portable ? 'portable' : device });
   const planned = peakBytes(Object.values(graph.outputs)) < PLANNED;
-  const session = await create(model, device, threads, planned);
+  return create(model, device, threads, planned, device === 'cpu' ? [] : resident);
+}
+
+/** Compiles a graph. Throws an `EngineError` with the runtime's reason when it refuses the graph or has no such device. */
+export async function compile(graph: Graph, options: CompileOptions = {}): Promise<CompiledGraph> {
+  const session = await sessionOf(graph, options);
   const inputs = Object.entries(graph.inputs).filter(([name]) => session.inputNames.includes(name));
   const feeds: Record<string, OrtTensor> = {};
   const fetches: Record<string, OrtTensor | null> = {};
@@ -57,7 +68,13 @@ const PROVIDERS = { cpu: ['cpu'], webgpu: [{ name: 'webgpu', preferredLayout: 'N
  */
 const PLANNED = 64e6;
 
-async function create(model: Uint8Array, device: Device, threads: number, planned: boolean): Promise<InferenceSession> {
+async function create(
+  model: Uint8Array,
+  device: Device,
+  threads: number,
+  planned: boolean,
+  resident: readonly string[],
+): Promise<InferenceSession> {
   try {
     return await InferenceSession.create(model, {
       executionProviders: PROVIDERS[device] as unknown as InferenceSession.ExecutionProviderConfig[],
@@ -67,6 +84,7 @@ async function create(model: Uint8Array, device: Device, threads: number, planne
       graphOptimizationLevel: 'all',
       enableMemPattern: planned,
       logSeverityLevel: 3,
+      preferredOutputLocation: Object.fromEntries(resident.map((name) => [name, 'gpu-buffer' as const])),
       ...(threads > 1 && { extra: { session: { intra_op: { allow_spinning: '0' } } } }),
     });
   } catch (cause) {
@@ -87,7 +105,7 @@ async function create(model: Uint8Array, device: Device, threads: number, planne
   }
 }
 
-function checkFeed(name: string, { shape, dtype }: Tensor, data: TensorData | undefined): void {
+export function checkFeed(name: string, { shape, dtype }: Tensor, data: TensorData | undefined): void {
   const size = shape.reduce((product, n) => product * n, 1);
   const expected = `${dtype} of ${size} elements ([${shape.join(', ')}])`;
   if (!data) throw shapeError(`run: expected the input '${name}', ${expected}, got none. Feed it.`);

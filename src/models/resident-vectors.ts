@@ -1,0 +1,103 @@
+/** The vectors of one resident chain: a tensor on the device for each field and parameter, now and at the mark. */
+import type { Kept, Residence, TensorData } from '../types.ts';
+import { dimensionOf, type Parameter, sizeOf } from './model.ts';
+import { type Field, fedAs, keptAs } from './resident-graphs.ts';
+
+/** What a chain without, and one with a preconditioner consists of. */
+export const MOVING: readonly Field[] = ['high', 'low', 'velocity', 'slope'];
+export const LEARNING: readonly Field[] = [...MOVING, 'multiplier', 'mean', 'variance'];
+
+/** What a mark holds on to. */
+const MARKED = ['high', 'low', 'slope'] as const;
+
+export class ChainVectors {
+  readonly #parameters: readonly Parameter[];
+  readonly #device: Residence;
+  readonly #fields: readonly Field[];
+  readonly #now = new Map<Field, readonly Kept[]>();
+  readonly #marked = new Map<Field, readonly Kept[]>();
+
+  constructor(parameters: readonly Parameter[], device: Residence, fields: readonly Field[]) {
+    this.#parameters = parameters;
+    this.#device = device;
+    this.#fields = fields;
+  }
+
+  /** Everything by the names of the graphs' inputs. */
+  feeds(): Record<string, Kept> {
+    const feeds: Record<string, Kept> = {};
+    for (const [i, { name }] of this.#parameters.entries()) {
+      for (const [field, tensors] of this.#now) feeds[fedAs(field, name)] = tensors[i];
+      for (const field of ['high', 'low'] as const) {
+        const tensors = this.#marked.get(field);
+        if (tensors) feeds[fedAs(`marked ${field}`, name)] = tensors[i];
+      }
+    }
+    return feeds;
+  }
+
+  /** Takes the outputs of a graph in the place of what they are the next of. */
+  take(outputs: Readonly<Record<string, Kept>>): void {
+    for (const field of this.#fields) {
+      const tensors = this.#parameters.flatMap(({ name }) => outputs[keptAs(field, name)] ?? []);
+      if (tensors.length > 0) this.#replace(field, tensors);
+    }
+  }
+
+  /** Marks position and gradient; nothing is copied. */
+  mark(): void {
+    for (const field of MARKED) {
+      const [old, now] = [this.#marked.get(field), this.#now.get(field)];
+      if (old !== now) this.#free(old);
+      this.#marked.set(field, now ?? []);
+    }
+  }
+
+  /** Position and gradient as they were marked. */
+  restore(): void {
+    for (const field of MARKED) this.#replace(field, this.#marked.get(field) ?? []);
+  }
+
+  /** Brings fields `[d]` to the device. */
+  async write(vectors: Readonly<Partial<Record<Field, TensorData>>>): Promise<void> {
+    for (const [field, whole] of Object.entries(vectors) as [Field, Float32Array][]) {
+      const tensors: Kept[] = [];
+      let next = 0;
+      for (const { shape } of this.#parameters) {
+        const size = sizeOf(shape);
+        tensors.push(await this.#device.put(whole.subarray(next, next + size), [1, ...shape]));
+        next += size;
+      }
+      this.#replace(field, tensors);
+    }
+  }
+
+  /** A field `[d]` from the device. */
+  async read(field: Field): Promise<Float32Array> {
+    const whole = new Float32Array(dimensionOf(this.#parameters));
+    let next = 0;
+    for (const tensor of this.#now.get(field) ?? []) {
+      const part = await this.#device.read(tensor);
+      whole.set(part, next);
+      next += part.length;
+    }
+    return whole;
+  }
+
+  release(): void {
+    this.restore();
+    for (const tensors of this.#now.values()) this.#free(tensors);
+    this.#now.clear();
+    this.#marked.clear();
+  }
+
+  #replace(field: Field, tensors: readonly Kept[]): void {
+    const old = this.#now.get(field);
+    this.#now.set(field, tensors);
+    if (old !== tensors && old !== this.#marked.get(field)) this.#free(old);
+  }
+
+  #free(tensors: readonly Kept[] | undefined): void {
+    for (const tensor of tensors ?? []) this.#device.free(tensor);
+  }
+}
