@@ -106,13 +106,13 @@ export interface Combination {
 }
 
 /**
- * One chain whose vectors θ, u, g, and the noise moments μ, S² with the multiplier m, live elsewhere (on a GPU, say). The
- * sampler sees scalars only. A chain without a preconditioner has m = 1 and cannot learn.
+ * One chain whose vectors θ, u, g, the variance V of the gradient noise, and the moments μ, S² with the multiplier m, live
+ * elsewhere (on a GPU, say). The sampler sees scalars only. A chain without a preconditioner has m = 1 and cannot learn.
  */
 export interface ResidentChain<B = void> {
   /** d. */
   readonly dim: number;
-  /** Puts the chain at θ `[d]` with velocity u `[d]`; g = 0, m = 1, no moments. */
+  /** Puts the chain at θ `[d]` with velocity u `[d]`; g = 0, m = 1, moments and V zero. */
   start(theta: Float64Array, velocity: Float64Array): Promise<void>;
   /** Turns u, then drifts θ ← θ + drift · (m ⊙ u), then evaluates log density and g there on `batch`. */
   move(turn: Combination, drift: number, batch: B): Promise<Moved>;
@@ -124,6 +124,8 @@ export interface ResidentChain<B = void> {
   learn(w: number, v: number): Promise<number>;
   /** Turns u with the old m, then makes m = 1/√(share · S² + rest) the new one. */
   renew(turn: Combination, share: number, rest: number): Promise<Products>;
+  /** V ← (1−w)V + w(g − g at the mark)²/2: an exact sample of the noise variance, where θ is still the mark's. */
+  meter(w: number): Promise<void>;
   /** θ `[d]`. */
   position(): Promise<Float64Array>;
   /** Every vector by its name: `write` makes of them a chain that goes on to the bit. */

@@ -23,9 +23,10 @@ import {
 import type { Parameter } from './model.ts';
 import type { BayesianNetwork, GraphSpec, Scaling } from './posterior.ts';
 
-/** A resident chain's vectors: g is `slope`, S² `variance`. */
-export type Field = 'high' | 'low' | 'velocity' | 'slope' | 'multiplier' | 'mean' | 'variance';
-export type Fed = Field | 'marked high' | 'marked low';
+/** A resident chain's vectors: g is `slope`, V `noise`, S² `variance`. */
+export type Field = 'high' | 'low' | 'velocity' | 'slope' | 'noise' | 'multiplier' | 'mean' | 'variance';
+export type Marked = 'high' | 'low' | 'slope';
+export type Fed = Field | `marked ${Marked}`;
 
 /** A graph whose outputs stay, apart from `report`: for each quantity in turn so many numbers, of which it is the sum. */
 export interface ReportingGraph extends GraphSpec {
@@ -142,6 +143,18 @@ export function moveGraph(
 
 /** The slope of a parameter's log prior N(0, scale²). */
 const priorSlope = (value: Tensor, scale: number) => mul(value, constant(-1 / scale ** 2, value));
+
+/** V ← V + w(½(g − g at the mark)² − V). Reports the sum of V. */
+export function meterGraph({ parameters }: BayesianNetwork): ReportingGraph {
+  const graph = building(parameters);
+  const [g, marked, w] = [graph.all('slope'), graph.all('marked slope'), graph.scalar('w')];
+  const noise = graph.all('noise').map((v, i) => {
+    const difference = sub(g[i], marked[i]);
+    return add(v, mul(w, sub(mul(square(difference), constant(0.5, v)), v)));
+  });
+  graph.keep('noise', noise);
+  return graph.reporting({ total: sumsOf(noise) });
+}
 
 /** μ ← μ + v(g − μ), S² ← S² + w((g − μ)² − S²). Reports the sum of S². */
 export function learnGraph({ parameters }: BayesianNetwork): ReportingGraph {

@@ -1,21 +1,21 @@
 /** The vectors of one resident chain: a tensor on the device for each field and parameter, now and at the mark. */
 import type { Kept, Residence, TensorData } from '../types.ts';
 import { dimensionOf, type Parameter, sizeOf } from './model.ts';
-import { type Field, fedAs, keptAs } from './resident-graphs.ts';
+import { type Field, fedAs, keptAs, type Marked } from './resident-graphs.ts';
 
 /** What a chain without, and one with a preconditioner consists of. */
-export const MOVING: readonly Field[] = ['high', 'low', 'velocity', 'slope'];
+export const MOVING: readonly Field[] = ['high', 'low', 'velocity', 'slope', 'noise'];
 export const LEARNING: readonly Field[] = [...MOVING, 'multiplier', 'mean', 'variance'];
 
 /** What a mark holds on to. */
-const MARKED = ['high', 'low', 'slope'] as const;
+const MARKED: readonly Marked[] = ['high', 'low', 'slope'];
 
 export class ChainVectors {
   readonly #parameters: readonly Parameter[];
   readonly #device: Residence;
   readonly #fields: readonly Field[];
   readonly #now = new Map<Field, readonly Kept[]>();
-  readonly #marked = new Map<Field, readonly Kept[]>();
+  readonly #marked = new Map<Marked, readonly Kept[]>();
 
   constructor(parameters: readonly Parameter[], device: Residence, fields: readonly Field[]) {
     this.#parameters = parameters;
@@ -28,10 +28,7 @@ export class ChainVectors {
     const feeds: Record<string, Kept> = {};
     for (const [i, { name }] of this.#parameters.entries()) {
       for (const [field, tensors] of this.#now) feeds[fedAs(field, name)] = tensors[i];
-      for (const field of ['high', 'low'] as const) {
-        const tensors = this.#marked.get(field);
-        if (tensors) feeds[fedAs(`marked ${field}`, name)] = tensors[i];
-      }
+      for (const [field, tensors] of this.#marked) feeds[fedAs(`marked ${field}`, name)] = tensors[i];
     }
     return feeds;
   }
@@ -94,7 +91,7 @@ export class ChainVectors {
   #replace(field: Field, tensors: readonly Kept[]): void {
     const old = this.#now.get(field);
     this.#now.set(field, tensors);
-    if (old !== tensors && old !== this.#marked.get(field)) this.#free(old);
+    if (old !== tensors && old !== this.#marked.get(field as Marked)) this.#free(old);
   }
 
   #free(tensors: readonly Kept[] | undefined): void {

@@ -3,7 +3,7 @@ import { shapeError } from '../errors.ts';
 import { dot, sumOf } from '../math/sums.ts';
 import type { Combination, Kept, Residence, ResidentChain, ResidentGraph, TensorData } from '../types.ts';
 import type { BayesianNetwork, NetworkBatch, Scaling } from './posterior.ts';
-import { learnGraph, moveGraph, type ReportingGraph, renewGraph } from './resident-graphs.ts';
+import { learnGraph, meterGraph, moveGraph, type ReportingGraph, renewGraph } from './resident-graphs.ts';
 import { ChainVectors, LEARNING, MOVING } from './resident-vectors.ts';
 
 export interface ResidentOptions {
@@ -57,11 +57,12 @@ export async function residentNetwork(
   { rows, scaling, preconditioned }: ResidentOptions,
 ): Promise<ResidentNetwork> {
   const move = await reporting(device, moveGraph(network, rows, scaling, preconditioned));
+  const meter = await reporting(device, meterGraph(network));
   const learning = preconditioned && {
     learn: await reporting(device, learnGraph(network)),
     renew: await reporting(device, renewGraph(network)),
   };
-  const graphs = { move, ...(learning || {}) };
+  const graphs = { move, meter, ...(learning || {}) };
   return {
     chain: () => networkChain(network, device, scaling, graphs),
     async release() {
@@ -82,7 +83,7 @@ function networkChain(
   { parameters, dim }: BayesianNetwork,
   device: ResidentDevice,
   { priorScale, factor }: Scaling,
-  { move, learn, renew }: { move: Graph; learn?: Graph; renew?: Graph },
+  { move, meter, learn, renew }: { move: Graph; meter: Graph; learn?: Graph; renew?: Graph },
 ): ResidentChain<NetworkBatch> {
   const precision = 1 / priorScale ** 2;
   const fields = learn ? LEARNING : MOVING;
@@ -111,7 +112,7 @@ function networkChain(
       const low = Float32Array.from(theta, (x, i) => x - high[i]);
       const multiplier = new Float32Array(dim).fill(1);
       const zeros = new Float32Array(dim);
-      const rest = { slope: zeros, mean: zeros, variance: zeros, multiplier };
+      const rest = { slope: zeros, noise: zeros, mean: zeros, variance: zeros, multiplier };
       await write({ high, low, velocity: Float32Array.from(velocity), ...rest });
     },
     async move(turn, drift, { x, y }) {
@@ -143,6 +144,9 @@ function networkChain(
         rest: scalar(rest),
       });
       return { square, along, length };
+    },
+    async meter(w) {
+      await run(meter, { w: scalar(w) });
     },
     async position() {
       const low = await vectors.read('low');

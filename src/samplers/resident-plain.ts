@@ -3,7 +3,7 @@ import { dot, squaredDistance } from '../math/sums.ts';
 import type { Combination, LogDensity, Products, ResidentChain } from '../types.ts';
 import { absorbMoments } from './preconditioner.ts';
 
-const FIELDS = ['theta', 'velocity', 'gradient', 'multiplier', 'mean', 'square'] as const;
+const FIELDS = ['theta', 'velocity', 'gradient', 'multiplier', 'mean', 'square', 'noise'] as const;
 
 /** A chain on a log density of one chain; `preconditioned`: with a multiplier. */
 export function plainResident<B>(density: LogDensity<B>, preconditioned: boolean): ResidentChain<B> {
@@ -57,6 +57,10 @@ export function plainResident<B>(density: LogDensity<B>, preconditioned: boolean
       turn(combination);
       for (let i = 0; i < d; i++) now.multiplier[i] = 1 / Math.sqrt(share * now.square[i] + rest);
       return products();
+    },
+    async meter(w) {
+      const { gradient, noise } = now;
+      for (let i = 0; i < d; i++) noise[i] += w * (0.5 * (gradient[i] - marked.gradient[i]) ** 2 - noise[i]);
     },
     position: async () => now.theta.slice(),
     read: async () => Object.fromEntries(FIELDS.map((field) => [field, now[field].slice()])),

@@ -49,7 +49,9 @@ export function residentMicrocanonical(parts: SoundParts): ResidentSampler {
         logDensity: new Float64Array(chains),
         cached: new Float64Array(chains),
         adapting: Float64Array.of(1),
+        decoherence: new Float64Array(chains).fill(Number.POSITIVE_INFINITY),
         noiseCount: new Float64Array(chains),
+        noiseSamples: new Float64Array(chains),
         ...pending.init(chains),
         ...controller.init(chains, parts.stepSize, d),
       };
@@ -74,7 +76,11 @@ export function residentMicrocanonical(parts: SoundParts): ResidentSampler {
           return moved;
         };
         chain.mark();
-        if (fresh) await move(0);
+        if (fresh) {
+          const known = state.cached[c] === 1 && adapting;
+          const { square } = await move(0);
+          if (known && Number.isFinite(square)) await chain.meter(1 / ++state.noiseSamples[c]);
+        }
         const before = state.logDensity[c];
         let kinetic = pending.kick(state, c, d, OUTER_KICK * h);
         await move(0.5);

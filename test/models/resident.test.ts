@@ -16,7 +16,7 @@ import { residentNetwork } from '../../src/models/resident.ts';
 import { partialSums, twoSum } from '../../src/models/resident-graphs.ts';
 import { stepAsync } from '../../src/samplers/drive.ts';
 import { residentSmile, SMILE_NAMES, type SmileName, smileSampler } from '../../src/samplers/smile.ts';
-import type { Info, State } from '../../src/types.ts';
+import type { Info, Kept, State } from '../../src/types.ts';
 
 const gpu = await inspectDevice('webgpu');
 if (gpu.fault) console.warn(`WebGPU tests of resident chains are skipped: ${gpu.fault}`);
@@ -64,6 +64,37 @@ const gap = (a: ArrayLike<number>, b: ArrayLike<number>) => norm(Array.from(a, (
 
 const OPTIONS = { stepSize: 0.05, energyEvery: 4, energyTarget: 1e-3 };
 
+/** A device that counts the tensors that stay there. */
+function counted(device: Device) {
+  const where = residence({ device });
+  const watch = { alive: 0, onKept: (_tensor: Kept): unknown => undefined };
+  const born = (tensor: Kept) => {
+    watch.alive++;
+    watch.onKept(tensor);
+    return tensor;
+  };
+  return {
+    watch,
+    where: {
+      ...where,
+      async compile(...graph: Parameters<typeof where.compile>) {
+        const { run, release } = await where.compile(...graph);
+        const counting: typeof run = async (feeds) => {
+          const outcome = await run(feeds);
+          Object.values(outcome.kept).forEach(born);
+          return outcome;
+        };
+        return { run: counting, release };
+      },
+      put: async (...data: Parameters<typeof where.put>) => born(await where.put(...data)),
+      free(tensor: Kept) {
+        watch.alive--;
+        where.free(tensor);
+      },
+    },
+  };
+}
+
 /** The plain sampler and the resident one at the same place, each on graphs of its own. */
 async function pair(name: string, sampler: SmileName, device: Device = 'cpu', options = OPTIONS) {
   const one = CASES[name];
@@ -75,7 +106,7 @@ async function pair(name: string, sampler: SmileName, device: Device = 'cpu', op
   const state = plain.init(theta, [KEY]);
   const resident = residentSmile(sampler, options);
   const { preconditioned } = resident;
-  const where = residence({ device });
+  const { where, watch } = counted(device);
   const graphs = await residentNetwork(network, where, { rows: ROWS, scaling: SCALING, preconditioned });
   const chain = graphs.chain();
   const scalars = resident.init([KEY], network.dim);
@@ -85,6 +116,7 @@ async function pair(name: string, sampler: SmileName, device: Device = 'cpu', op
     state,
     scalars,
     chain,
+    watch,
     async step(t: number, batch = batchOf(one, t)) {
       const expected = await stepAsync(plain, state, density, batch, t);
       return { expected, got: await resident.step(scalars, [chain], () => batch, t) };
@@ -101,13 +133,14 @@ type Pair = Awaited<ReturnType<typeof pair>>;
 
 /** The resident chain's vectors as the plain sampler's state names them, u brought up to date. */
 async function vectorsOf({ chain, scalars }: Pair): Promise<State> {
-  const { velocity, slope, multiplier, mean, variance } = await chain.read();
+  const { velocity, slope, noise, multiplier, mean, variance } = await chain.read();
   const [a, b] = [scalars.ofGradient[0], scalars.ofVelocity[0]];
   const m = (i: number) => multiplier?.[i] ?? 1;
   return {
     theta: await chain.position(),
     velocity: Float64Array.from(velocity, (u, i) => a * m(i) * slope[i] + b * u),
     gradient: Float64Array.from(slope),
+    noiseVariance: Float64Array.from(noise),
     ...(multiplier && {
       multiplier: Float64Array.from(multiplier),
       noiseMean: Float64Array.from(mean),
@@ -161,6 +194,9 @@ async function compareStep(both: Pair, t: number, tolerable: number, batch?: Par
   if (!Number.isNaN(energy)) near(got.energyChange[0], energy, energyError, 'ΔE');
   const stepError = Number.isFinite(energy) ? energyError / (3 * Math.abs(energy)) : 0;
   near(scalars.stepSize[0] / state.stepSize[0], 1, stepError + 1e-12, 'ε');
+  expect(scalars.noiseSamples[0], where).toBe(state.noiseSamples[0]);
+  const noiseError = tolerable * slope * (slope + norm(Array.from(state.noiseVariance, Math.sqrt)));
+  near(gap(vectors.noiseVariance, state.noiseVariance), 0, noiseError, 'V');
   if (state.multiplier) {
     const weight = Math.max(1 / (before.noiseCount + 1), 1e-3);
     const largest = Math.max(...state.gradient.map((x, i) => Math.abs(x - state.noiseMean[i])), slope);
@@ -175,6 +211,21 @@ async function compareStep(both: Pair, t: number, tolerable: number, batch?: Par
   }
   await synchronise(both);
   return { expected, got };
+}
+
+/** The error of u adds up over t steps, and θ goes along: t · ROUNDINGS · UNIT of the way, however small the steps. */
+async function march(sampler: SmileName, stepSize: number, steps: number, device: Device = 'cpu', tolerable = 0) {
+  const both = await pair('mlp', sampler, device, { ...OPTIONS, stepSize });
+  const start = both.state.theta.slice();
+  let way = 0;
+  for (let t = 0; t < steps; t++) {
+    const { expected } = await both.step(t);
+    way += expected.moved[0];
+    const error = way * Math.max((t + 1) * ROUNDINGS * UNIT, tolerable);
+    expect(gap(await both.chain.position(), both.state.theta), `step ${t}`).toBeLessThan(error);
+  }
+  expect(gap(both.state.theta, start)).toBeGreaterThan(0.5 * way);
+  await both.release();
 }
 
 describe.each(Object.keys(CASES))('%s on the processor', (name) => {
@@ -195,17 +246,20 @@ describe.each(Object.keys(CASES))('%s on the processor', (name) => {
 });
 
 describe('on the processor', () => {
-  it.each(['smile-naive', 'psmile-naive'] as const)('%s: 50 steps end where the plain sampler’s do', async (sampler) => {
-    // The error of u adds up over t steps, and θ goes along: t · ROUNDINGS · UNIT of the way.
-    const both = await pair('mlp', sampler);
-    let way = 0;
-    for (let t = 0; t < 50; t++) {
-      const { expected } = await both.step(t);
-      way += expected.moved[0];
-      expect(gap(await both.chain.position(), both.state.theta)).toBeLessThan(way * (t + 1) * ROUNDINGS * UNIT);
-    }
-    await both.release();
-  });
+  it.each(['smile-naive', 'psmile-naive'] as const)(
+    '%s: 50 steps end where the plain sampler’s do',
+    async (sampler) => {
+      // The error of u adds up over t steps, and θ goes along: t · ROUNDINGS · UNIT of the way.
+      const both = await pair('mlp', sampler);
+      let way = 0;
+      for (let t = 0; t < 50; t++) {
+        const { expected } = await both.step(t);
+        way += expected.moved[0];
+        expect(gap(await both.chain.position(), both.state.theta)).toBeLessThan(way * (t + 1) * ROUNDINGS * UNIT);
+      }
+      await both.release();
+    },
+  );
 
   it('bad batches are rejected, and leave everything but u and ε as it was', async () => {
     const both = await pair('mlp', 'psmile');
@@ -235,5 +289,84 @@ describe('on the processor', () => {
     }
     expect(resets).toBeGreaterThan(0);
     await both.release();
+  });
+});
+
+describe.skipIf(gpu.fault)('on WebGPU', () => {
+  /** Relative error of a gradient: the project bears a thousandth of devices whose sine is only good to that. */
+  const BORNE = 1e-3;
+
+  it.each([
+    ['mlp', 'smile-naive', 5],
+    ['mlp', 'psmile-naive', 5],
+    ['mlp', 'smile', 5],
+    ['mlp', 'psmile', 9],
+    ['lenet', 'psmile', 4],
+    ['gpt', 'psmile', 4],
+  ] as const)('%s, %s: every step is the plain sampler’s', async (name, sampler, steps) => {
+    const both = await pair(name, sampler, 'webgpu');
+    await synchronise(both);
+    for (let t = 0; t < steps; t++) {
+      const { x, y } = batchOf(CASES[name], t);
+      await compareStep(both, t, BORNE, { x, y: t === 3 ? y.fill(Number.NaN) : y });
+    }
+    await both.release();
+    expect(both.watch.alive).toBe(0);
+  });
+
+  it('steps far below the spacing of float32 numbers arrive', async () => {
+    await march('psmile-naive', 1e-7, 12, 'webgpu', BORNE);
+  });
+
+  it('gives back the buffers of every step', async () => {
+    const both = await pair('mlp', 'psmile', 'webgpu');
+    const held: number[] = [];
+    for (let t = 0; t < 40; t++) {
+      await both.step(t);
+      held.push(both.watch.alive);
+    }
+    expect(Math.max(...held)).toBeLessThanOrEqual(11 * both.network.parameters.length);
+    await both.release();
+  });
+});
+
+describe.each(['cpu', 'webgpu'] as const)('exact sums on %s', (device) => {
+  const skipped = device === 'webgpu' && gpu.fault !== undefined;
+
+  it.skipIf(skipped)('TwoSum keeps what float32 addition loses: no optimiser folds (a + b) − a', async () => {
+    const n = 4000;
+    const [a, b] = [g.input('a', [n]), g.input('b', [n])];
+    const [sum, error] = twoSum(a, b);
+    const compiled = await compile({ inputs: { a, b }, outputs: { sum, error } }, { device });
+    // Exponents up to 24 apart, so that float64 holds the sum of two float32 exactly.
+    const spread = random(5, n);
+    const feeds = {
+      a: Float32Array.from(random(6, n)),
+      b: Float32Array.from(random(7, n), (z, i) => z * 2 ** Math.round(-12 + 12 * Math.tanh(spread[i]))),
+    };
+    const got = await compiled.run(feeds);
+    let lost = 0;
+    feeds.a.forEach((x, i) => {
+      expect(got.sum[i]).toBe(Math.fround(x + feeds.b[i]));
+      expect(got.sum[i] + got.error[i]).toBe(x + feeds.b[i]);
+      lost += Number(got.error[i] !== 0);
+    });
+    expect(lost).toBeGreaterThan(n / 2);
+    await compiled.release();
+  });
+
+  it.skipIf(skipped)('partial sums have few terms and add up, whatever the size', async () => {
+    for (const size of [1, 7, 1000, 1024, 1025, 2053, 3000, 4099, 50_257]) {
+      const x = g.input('x', [1, size]);
+      const compiled = await compile({ inputs: { x }, outputs: { sums: partialSums(x) } }, { device });
+      const values = Float32Array.from(random(size, size));
+      const { sums } = await compiled.run({ x: values });
+      expect(sums.length).toBeGreaterThanOrEqual(size / 1024);
+      expect(sums.length).toBeLessThanOrEqual(Math.max(1, size / 128));
+      const total = (v: ArrayLike<number>) => Array.from(v).reduce((all, part) => all + part, 0);
+      // Each partial sum is off by no more than a rounding for each term, of the sum of sizes.
+      expect(Math.abs(total(sums) - total(values))).toBeLessThan(1024 * UNIT * total(values.map(Math.abs)));
+      await compiled.release();
+    }
   });
 });

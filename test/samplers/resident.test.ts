@@ -61,6 +61,10 @@ async function both(
       theta.forEach((x, i) => {
         expect(close(x, state.theta[c * D + i], 1), where).toBe(true);
       });
+      const { noise } = await block[c].read();
+      noise.forEach((v, i) => {
+        expect(close(v, state.noiseVariance[c * D + i], 1 + v), where).toBe(true);
+      });
       counts.resets += got.reset[c];
       counts.nonFinite += got.nonFinite[c];
       counts.energies += Number.isNaN(got.energyChange[c]) ? 0 : 1;
