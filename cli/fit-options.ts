@@ -61,6 +61,7 @@ export interface FitFlags extends EngineFlags {
   seed?: number;
   drawsType?: 'float32' | 'float16';
   device?: 'cpu' | 'webgpu';
+  stepping?: 'auto' | 'host' | 'device';
   threads?: number;
   chainsPerGraph?: number;
   maxGradients?: number;
@@ -131,6 +132,13 @@ export function withModelOptions(command: Command): Command {
     )
     .optionsGroup('Computing:')
     .addOption(new Option('--device <name>', 'where gradients are computed (default: cpu)').choices(['cpu', 'webgpu']))
+    .addOption(
+      new Option('--stepping <place>', 'where the vectors of a step live (default: auto)').choices([
+        'auto',
+        'host',
+        'device',
+      ]),
+    )
     .option('--threads <n>', 'threads of a worker (default: 1; chains use cores better)', number)
     .option('--chains-per-graph <n>', 'chains evaluated in one call (default: by trial)', number)
     .optionsGroup('Stopping early (smile resume goes on beyond):')
@@ -173,7 +181,7 @@ export function configOf(flags: FitFlags): FitConfig {
       ...(sampler && { name: sampler }),
     },
     stop: stopOf(flags),
-    compute: chosen(flags, ['device', 'threads', 'chainsPerGraph']),
+    compute: chosen(flags, ['device', 'stepping', 'threads', 'chainsPerGraph']),
     storage: flags.drawsType === undefined ? {} : { draws: flags.drawsType },
     ...chosen(flags, ['chains', 'seed']),
   } as FitConfig;

@@ -18,6 +18,7 @@ import { networkOf, readNetwork } from './network.ts';
 import { allChains } from './pool.ts';
 import { createPosteriorStore } from './posterior-store.ts';
 import { type FitConfig, type FitSpec, resolveSpec } from './spec.ts';
+import { checkStepping } from './stepping.ts';
 import { type SuperviseOptions, supervise } from './supervise.ts';
 import { SOFTWARE } from './version.ts';
 
@@ -138,6 +139,7 @@ function settle(spec: FitSpec, config: FitConfig, rows: number): FitSpec {
       `sampler.mode: expected sound for ${name}, got paper, which only ${SMILE_NAMES.join(', ')} have. Leave it out.`,
     );
   }
+  checkStepping(spec);
   return {
     ...spec,
     sampler: { ...spec.sampler, stepSize, batchSize: whole ? rows : size('sampler') },

@@ -127,6 +127,13 @@ const compute = z
       .describe(
         'Threads of a worker; draws of different counts may differ in the last digits. Chains use cores better.',
       ),
+    stepping: z
+      .enum(['auto', 'host', 'device'])
+      .default('auto')
+      .describe(
+        'Where positions, velocities and gradients live between gradients: on the device they stay there, and only sums come back. ' +
+          'auto: on a GPU, for networks of 100,000 parameters and more whose sampler can.',
+      ),
     chainsPerGraph: z
       .union([count(), z.literal('auto')])
       .default('auto')
