@@ -40,6 +40,11 @@ export async function chainsPerGraph(
   return all <= chains * one ? first : second;
 }
 
+/** Throws an `EngineError` where the graph does not fit in memory. */
+export function checkMemory(graph: Graph): void {
+  if (!fits(graph)) throw tooLarge(graph, 1);
+}
+
 const fits = (graph: Graph) => peakBytes(Object.values(graph.outputs)) < SHARE * freemem();
 
 function tooLarge(graph: Graph, chains: number) {

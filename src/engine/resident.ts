@@ -5,10 +5,11 @@
 import { type InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { input, type Shape, sizeOfShape } from '../graph/index.ts';
 import type { Kept, Residence, ResidentGraph, TensorData } from '../types.ts';
+import { checkMemory } from './layout.ts';
 import { type CompileOptions, checkFeed, type Graph, sessionOf } from './session.ts';
 
 export interface ResidentCompiler extends Residence {
-  /** Compiles a graph; the outputs named in `kept` stay. Throws as `compile` does. */
+  /** Compiles a graph; the outputs named in `kept` stay. Throws as `compile` does, and where the graph does not fit in memory. */
   compile(graph: Graph, kept: readonly string[]): Promise<ResidentGraph>;
 }
 
@@ -61,7 +62,10 @@ function onProcessor(options: CompileOptions): ResidentCompiler {
   const take = (shape: Shape) =>
     spare.get(shape.join())?.pop() ?? new OrtTensor(new Float32Array(sizeOfShape(shape)), shape);
   return {
-    compile: async (graph, kept) => residentGraph(graph, await sessionOf(graph, options), kept, take),
+    async compile(graph, kept) {
+      checkMemory(graph);
+      return residentGraph(graph, await sessionOf(graph, options), kept, take);
+    },
     async put(data, shape) {
       const tensor = take(shape);
       (tensor.data as Float32Array).set(data);
@@ -87,7 +91,10 @@ function onGpu(options: CompileOptions): ResidentCompiler {
     return (await (await session).run({ x: tensor })).y;
   };
   return {
-    compile: async (graph, kept) => residentGraph(graph, await sessionOf(graph, options, kept), kept, () => null),
+    async compile(graph, kept) {
+      checkMemory(graph);
+      return residentGraph(graph, await sessionOf(graph, options, kept), kept, () => null);
+    },
     put: (data, shape) => copy(new OrtTensor(data, shape), true),
     read: async (tensor: Kept) => (await copy(tensor as OrtTensor, false)).data as Float32Array,
     free: (tensor) => (tensor as OrtTensor).dispose(),

@@ -1,7 +1,7 @@
 /**
  * The graphs of a resident chain: a move with the gradient at its end, the learning of noise moments, and a new multiplier.
- * Vectors are float32, a tensor for each parameter, and θ is the unevaluated sum of two, `high` and `low`: a step that is
- * small against the spacing of float32 numbers is not lost.
+ * Vectors are float32, and θ is the unevaluated sum of two, `high` and `low`: a step that is small against the spacing of
+ * float32 numbers is not lost.
  */
 import {
   add,
@@ -15,12 +15,13 @@ import {
   reduceSum,
   reshape,
   sizeOfShape,
+  slice,
   sqrt,
   square,
   sub,
   type Tensor,
 } from '../graph/index.ts';
-import type { Parameter } from './model.ts';
+import { type Parameter, sizeOf } from './model.ts';
 import type { BayesianNetwork, GraphSpec, Scaling } from './posterior.ts';
 
 /** A resident chain's vectors: g is `slope`, V `noise`, S² `variance`. */
@@ -33,12 +34,33 @@ export interface ReportingGraph extends GraphSpec {
   readonly lengths: Readonly<Record<string, number>>;
 }
 
-/** Names of inputs and outputs, which no tensor of a user's file can take from the batch. */
-export const fedAs = (field: Fed, parameter: string) => `${field} of ${parameter}`;
-export const keptAs = (field: Field, parameter: string) => `next ${field} of ${parameter}`;
+/** Consecutive parameters, of which a vector's numbers lie in one tensor `[1, size]`. */
+export interface Segment {
+  readonly parameters: readonly Parameter[];
+  readonly size: number;
+}
 
-/** Builds a graph over a network's parameters. */
-function building(parameters: readonly Parameter[]) {
+/** Numbers of a segment, larger parameters apart: WebGPU promises buffers of twice as many bytes. */
+const SEGMENT = 2 ** 24;
+
+/** The parameters in as few segments as a GPU's buffers allow: a pass over a tensor costs a launch, however short it is. */
+export function segmentsOf(parameters: readonly Parameter[], largest = SEGMENT): Segment[] {
+  const segments: Segment[] = [];
+  for (const parameter of parameters) {
+    const size = sizeOf(parameter.shape);
+    const last = segments.at(-1);
+    if (!last || last.size + size > largest) segments.push({ parameters: [parameter], size });
+    else segments.push({ parameters: [...segments.pop()!.parameters, parameter], size: last.size + size });
+  }
+  return segments;
+}
+
+/** Names of a segment's inputs and outputs. */
+export const fedAs = (field: Fed, segment: number) => `${field} ${segment}`;
+export const keptAs = (field: Field, segment: number) => `next ${field} ${segment}`;
+
+/** Builds a graph over a network's segments. */
+function building(segments: readonly Segment[]) {
   const inputs: Record<string, Tensor> = {};
   const outputs: Record<string, Tensor> = {};
   const fed = (name: string, shape: readonly number[]) => {
@@ -48,10 +70,10 @@ function building(parameters: readonly Parameter[]) {
   return {
     fed,
     scalar: (name: string) => fed(name, []),
-    /** The field's tensor of every parameter. */
-    all: (field: Fed) => parameters.map(({ name, shape }) => fed(fedAs(field, name), [1, ...shape])),
+    /** The field's tensor of every segment. */
+    all: (field: Fed) => segments.map(({ size }, i) => fed(fedAs(field, i), [1, size])),
     keep(field: Field, tensors: readonly Tensor[]): void {
-      for (const [i, { name }] of parameters.entries()) outputs[keptAs(field, name)] = tensors[i];
+      for (const [i, tensor] of tensors.entries()) outputs[keptAs(field, i)] = tensor;
     },
     /** One tensor reports all quantities, so that one transfer brings them. */
     reporting(quantities: Readonly<Record<string, readonly Tensor[]>>): ReportingGraph {
@@ -107,12 +129,13 @@ const productsOf = (g: readonly Tensor[], u: readonly Tensor[]) => ({
  * log likelihood, the new products, ‖θ‖² and the squared distance from the mark.
  */
 export function moveGraph(
-  { parameters, inputs, model, likelihood }: BayesianNetwork,
+  { inputs, model, likelihood }: BayesianNetwork,
+  segments: readonly Segment[],
   rows: number,
   { priorScale, factor }: Scaling,
   preconditioned: boolean,
 ): ReportingGraph {
-  const graph = building(parameters);
+  const graph = building(segments);
   const scaled = (v: readonly Tensor[]) => (preconditioned ? times(v, graph.all('multiplier')) : v);
   const velocity = turned(graph, scaled(graph.all('slope')));
   const drift = graph.scalar('drift');
@@ -123,12 +146,20 @@ export function moveGraph(
   });
   const [high, low] = [moved.map(([sum]) => sum), moved.map(([, error]) => error)];
 
-  const named = Object.fromEntries(parameters.map(({ name }, i) => [name, high[i]]));
+  const cuts = segments.map(({ parameters }, i) => cut(high[i], parameters));
+  const named = Object.fromEntries(cuts.flat());
   const x = graph.fed('x', [1, inputs, rows]);
   const y = graph.fed('y', [1, likelihood.targets, rows]);
   const logLikelihood = likelihood.logLikelihood(model.forward(named, x), named, y);
-  const slopes = gradient(mul(constant(factor, logLikelihood), logLikelihood), high);
-  const slope = slopes.map((g, i) => add(g, priorSlope(high[i], priorScale)));
+  const scaledUp = mul(constant(factor, logLikelihood), logLikelihood);
+  const slopes = gradient(
+    scaledUp,
+    cuts.flat().map(([, piece]) => piece),
+  );
+  const slope = cuts.map((pieces, i) => {
+    const own = slopes.splice(0, pieces.length).map((g) => reshape(g, [1, sizeOfShape(g.shape)]));
+    return add(concat(own, 1), priorSlope(high[i], priorScale));
+  });
 
   for (const [field, tensors] of Object.entries({ high, low, velocity, slope })) graph.keep(field as Field, tensors);
   const [fromHigh, fromLow] = [graph.all('marked high'), graph.all('marked low')];
@@ -141,12 +172,21 @@ export function moveGraph(
   });
 }
 
-/** The slope of a parameter's log prior N(0, scale²). */
+/** A segment's parameters, each a slice: WebGPU's Split has no more outputs than a shader has buffers. */
+function cut(segment: Tensor, parameters: readonly Parameter[]): [string, Tensor][] {
+  let next = 0;
+  return parameters.map(({ name, shape }) => {
+    next += sizeOf(shape);
+    return [name, reshape(slice(segment, 1, next - sizeOf(shape), next), [1, ...shape])];
+  });
+}
+
+/** The slope of the log prior N(0, scale²). */
 const priorSlope = (value: Tensor, scale: number) => mul(value, constant(-1 / scale ** 2, value));
 
 /** V ← V + w(½(g − g at the mark)² − V). Reports the sum of V. */
-export function meterGraph({ parameters }: BayesianNetwork): ReportingGraph {
-  const graph = building(parameters);
+export function meterGraph(segments: readonly Segment[]): ReportingGraph {
+  const graph = building(segments);
   const [g, marked, w] = [graph.all('slope'), graph.all('marked slope'), graph.scalar('w')];
   const noise = graph.all('noise').map((v, i) => {
     const difference = sub(g[i], marked[i]);
@@ -157,8 +197,8 @@ export function meterGraph({ parameters }: BayesianNetwork): ReportingGraph {
 }
 
 /** μ ← μ + v(g − μ), S² ← S² + w((g − μ)² − S²). Reports the sum of S². */
-export function learnGraph({ parameters }: BayesianNetwork): ReportingGraph {
-  const graph = building(parameters);
+export function learnGraph(segments: readonly Segment[]): ReportingGraph {
+  const graph = building(segments);
   const [g, means, variances] = [graph.all('slope'), graph.all('mean'), graph.all('variance')];
   const [w, v] = [graph.scalar('w'), graph.scalar('v')];
   const mean = means.map((m, i) => add(m, mul(v, sub(g[i], m))));
@@ -169,8 +209,8 @@ export function learnGraph({ parameters }: BayesianNetwork): ReportingGraph {
 }
 
 /** u ← ofGradient (m ⊙ g) + ofVelocity u, then m ← 1/√(share · S² + rest). Reports the new products. */
-export function renewGraph({ parameters }: BayesianNetwork): ReportingGraph {
-  const graph = building(parameters);
+export function renewGraph(segments: readonly Segment[]): ReportingGraph {
+  const graph = building(segments);
   const [share, rest] = [graph.scalar('share'), graph.scalar('rest')];
   const velocity = turned(graph, times(graph.all('slope'), graph.all('multiplier')));
   const multiplier = graph.all('variance').map((s) => reciprocal(sqrt(add(mul(share, s), rest))));

@@ -1,7 +1,6 @@
-/** The vectors of one resident chain: a tensor on the device for each field and parameter, now and at the mark. */
+/** The vectors of one resident chain: a tensor on the device for each field and segment, now and at the mark. */
 import type { Kept, Residence, TensorData } from '../types.ts';
-import { dimensionOf, type Parameter, sizeOf } from './model.ts';
-import { type Field, fedAs, keptAs, type Marked } from './resident-graphs.ts';
+import { type Field, fedAs, keptAs, type Marked, type Segment } from './resident-graphs.ts';
 
 /** What a chain without, and one with a preconditioner consists of. */
 export const MOVING: readonly Field[] = ['high', 'low', 'velocity', 'slope', 'noise'];
@@ -11,14 +10,14 @@ export const LEARNING: readonly Field[] = [...MOVING, 'multiplier', 'mean', 'var
 const MARKED: readonly Marked[] = ['high', 'low', 'slope'];
 
 export class ChainVectors {
-  readonly #parameters: readonly Parameter[];
+  readonly #segments: readonly Segment[];
   readonly #device: Residence;
   readonly #fields: readonly Field[];
   readonly #now = new Map<Field, readonly Kept[]>();
   readonly #marked = new Map<Marked, readonly Kept[]>();
 
-  constructor(parameters: readonly Parameter[], device: Residence, fields: readonly Field[]) {
-    this.#parameters = parameters;
+  constructor(segments: readonly Segment[], device: Residence, fields: readonly Field[]) {
+    this.#segments = segments;
     this.#device = device;
     this.#fields = fields;
   }
@@ -26,9 +25,9 @@ export class ChainVectors {
   /** Everything by the names of the graphs' inputs. */
   feeds(): Record<string, Kept> {
     const feeds: Record<string, Kept> = {};
-    for (const [i, { name }] of this.#parameters.entries()) {
-      for (const [field, tensors] of this.#now) feeds[fedAs(field, name)] = tensors[i];
-      for (const [field, tensors] of this.#marked) feeds[fedAs(`marked ${field}`, name)] = tensors[i];
+    for (const i of this.#segments.keys()) {
+      for (const [field, tensors] of this.#now) feeds[fedAs(field, i)] = tensors[i];
+      for (const [field, tensors] of this.#marked) feeds[fedAs(`marked ${field}`, i)] = tensors[i];
     }
     return feeds;
   }
@@ -36,7 +35,7 @@ export class ChainVectors {
   /** Takes the outputs of a graph in the place of what they are the next of. */
   take(outputs: Readonly<Record<string, Kept>>): void {
     for (const field of this.#fields) {
-      const tensors = this.#parameters.flatMap(({ name }) => outputs[keptAs(field, name)] ?? []);
+      const tensors = this.#segments.flatMap((_, i) => outputs[keptAs(field, i)] ?? []);
       if (tensors.length > 0) this.#replace(field, tensors);
     }
   }
@@ -60,9 +59,8 @@ export class ChainVectors {
     for (const [field, whole] of Object.entries(vectors) as [Field, Float32Array][]) {
       const tensors: Kept[] = [];
       let next = 0;
-      for (const { shape } of this.#parameters) {
-        const size = sizeOf(shape);
-        tensors.push(await this.#device.put(whole.subarray(next, next + size), [1, ...shape]));
+      for (const { size } of this.#segments) {
+        tensors.push(await this.#device.put(whole.subarray(next, next + size), [1, size]));
         next += size;
       }
       this.#replace(field, tensors);
@@ -71,7 +69,7 @@ export class ChainVectors {
 
   /** A field `[d]` from the device. */
   async read(field: Field): Promise<Float32Array> {
-    const whole = new Float32Array(dimensionOf(this.#parameters));
+    const whole = new Float32Array(this.#segments.reduce((sum, { size }) => sum + size, 0));
     let next = 0;
     for (const tensor of this.#now.get(field) ?? []) {
       const part = await this.#device.read(tensor);

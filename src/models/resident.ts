@@ -3,7 +3,15 @@ import { shapeError } from '../errors.ts';
 import { dot, sumOf } from '../math/sums.ts';
 import type { Combination, Kept, Residence, ResidentChain, ResidentGraph, TensorData } from '../types.ts';
 import type { BayesianNetwork, NetworkBatch, Scaling } from './posterior.ts';
-import { learnGraph, meterGraph, moveGraph, type ReportingGraph, renewGraph } from './resident-graphs.ts';
+import {
+  learnGraph,
+  meterGraph,
+  moveGraph,
+  type ReportingGraph,
+  renewGraph,
+  type Segment,
+  segmentsOf,
+} from './resident-graphs.ts';
 import { ChainVectors, LEARNING, MOVING } from './resident-vectors.ts';
 
 export interface ResidentOptions {
@@ -12,6 +20,8 @@ export interface ResidentOptions {
   readonly scaling: Scaling;
   /** Whether the chains have a multiplier and noise moments. */
   readonly preconditioned: boolean;
+  /** Numbers that lie together at most, larger parameters apart. Default 2²⁴. */
+  readonly largest?: number;
 }
 
 /** A device, and how it compiles graphs of which some outputs stay. */
@@ -54,17 +64,18 @@ async function reporting(device: ResidentDevice, graph: ReportingGraph) {
 export async function residentNetwork(
   network: BayesianNetwork,
   device: ResidentDevice,
-  { rows, scaling, preconditioned }: ResidentOptions,
+  { rows, scaling, preconditioned, largest }: ResidentOptions,
 ): Promise<ResidentNetwork> {
-  const move = await reporting(device, moveGraph(network, rows, scaling, preconditioned));
-  const meter = await reporting(device, meterGraph(network));
+  const segments = segmentsOf(network.parameters, largest);
+  const move = await reporting(device, moveGraph(network, segments, rows, scaling, preconditioned));
+  const meter = await reporting(device, meterGraph(segments));
   const learning = preconditioned && {
-    learn: await reporting(device, learnGraph(network)),
-    renew: await reporting(device, renewGraph(network)),
+    learn: await reporting(device, learnGraph(segments)),
+    renew: await reporting(device, renewGraph(segments)),
   };
   const graphs = { move, meter, ...(learning || {}) };
   return {
-    chain: () => networkChain(network, device, scaling, graphs),
+    chain: () => networkChain(segments, device, scaling, graphs),
     async release() {
       for (const graph of Object.values(graphs)) await graph.release();
     },
@@ -80,14 +91,15 @@ const turnedBy = ({ gradient, velocity }: Combination) => ({
 });
 
 function networkChain(
-  { parameters, dim }: BayesianNetwork,
+  segments: readonly Segment[],
   device: ResidentDevice,
   { priorScale, factor }: Scaling,
   { move, meter, learn, renew }: { move: Graph; meter: Graph; learn?: Graph; renew?: Graph },
 ): ResidentChain<NetworkBatch> {
   const precision = 1 / priorScale ** 2;
   const fields = learn ? LEARNING : MOVING;
-  const vectors = new ChainVectors(parameters, device, fields);
+  const dim = segments.reduce((sum, { size }) => sum + size, 0);
+  const vectors = new ChainVectors(segments, device, fields);
   const run = async (graph: Graph | undefined, feeds: Feeds) => {
     if (!graph) throw new TypeError('a resident chain without a preconditioner cannot learn');
     const { kept, told } = await graph.run({ ...vectors.feeds(), ...feeds });

@@ -1,10 +1,8 @@
 /** How a block of chains steps: with the sampler's vectors on the host, or on the device of its graphs. */
-import { chainsPerGraph } from '../engine/layout.ts';
 import { residence } from '../engine/resident.ts';
 import { specError } from '../errors.ts';
 import { type NetworkBatch, type Scaling, SEPARATE } from '../models/posterior.ts';
 import { residentNetwork } from '../models/resident.ts';
-import { moveGraph } from '../models/resident-graphs.ts';
 import { stepAsync } from '../samplers/drive.ts';
 import { SAMPLERS, usualStepSize } from '../samplers/registry.ts';
 import { residentSmile, SMILE_NAMES, type SmileName } from '../samplers/smile.ts';
@@ -91,8 +89,6 @@ const deviceStepping: MakeStepping = async ({ network, spec }, { keys, rows, sca
   const { dim } = network;
   const sampler = residentSmile(spec.sampler.name as SmileName, optionsOf(spec));
   const { preconditioned } = sampler;
-  const graph = moveGraph(network, rows, scaling, preconditioned);
-  await chainsPerGraph(() => graph, { chains: 1, threads, device, wanted: 1 });
   const where = residence({ device, threads });
   const graphs = await residentNetwork(network, where, { rows, scaling, preconditioned });
   const block = keys.map(() => graphs.chain());

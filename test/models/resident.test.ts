@@ -13,10 +13,11 @@ import { mlp } from '../../src/models/mlp.ts';
 import type { Model } from '../../src/models/model.ts';
 import { bayesianNetwork, initial, separateGraph, separateLogDensity } from '../../src/models/posterior.ts';
 import { residentNetwork } from '../../src/models/resident.ts';
-import { partialSums, twoSum } from '../../src/models/resident-graphs.ts';
+import { partialSums, segmentsOf, twoSum } from '../../src/models/resident-graphs.ts';
 import { stepAsync } from '../../src/samplers/drive.ts';
 import { residentSmile, SMILE_NAMES, type SmileName, smileSampler } from '../../src/samplers/smile.ts';
 import type { Info, Kept, State } from '../../src/types.ts';
+import { numbered } from './numbered.ts';
 
 const gpu = await inspectDevice('webgpu');
 if (gpu.fault) console.warn(`WebGPU tests of resident chains are skipped: ${gpu.fault}`);
@@ -31,14 +32,22 @@ interface Case {
   readonly model: Model;
   readonly chosen: Likelihood;
   readonly inputs: number;
+  /** Numbers that lie together at most; absent: all do. */
+  readonly largest?: number;
 }
 const CASES: Record<string, Case> = {
   mlp: {
-    model: mlp({ inputs: 4, hidden: [12, 8], outputs: 1, activation: 'tanh' }),
+    model: numbered(mlp({ inputs: 4, hidden: [12, 8], outputs: 1, activation: 'tanh' })),
     chosen: likelihood('gaussian', 1),
     inputs: 4,
+    largest: 100,
   },
-  lenet: { model: lenet({ input: [1, 14, 14], classes: 3 }), chosen: likelihood('softmax', 3), inputs: 196 },
+  lenet: {
+    model: lenet({ input: [1, 14, 14], classes: 3 }),
+    chosen: likelihood('softmax', 3),
+    inputs: 196,
+    largest: 5000,
+  },
   gpt: {
     model: gpt({ vocabulary: 5, length: 6, width: 8, depth: 2, heads: 2 }),
     chosen: tokens(5, 6),
@@ -107,7 +116,12 @@ async function pair(name: string, sampler: SmileName, device: Device = 'cpu', op
   const resident = residentSmile(sampler, options);
   const { preconditioned } = resident;
   const { where, watch } = counted(device);
-  const graphs = await residentNetwork(network, where, { rows: ROWS, scaling: SCALING, preconditioned });
+  const graphs = await residentNetwork(network, where, {
+    rows: ROWS,
+    scaling: SCALING,
+    preconditioned,
+    ...(one.largest && { largest: one.largest }),
+  });
   const chain = graphs.chain();
   const scalars = resident.init([KEY], network.dim);
   await resident.start(scalars, 0, chain, theta);
@@ -284,7 +298,7 @@ describe('on the processor', () => {
       await both.step(t, { x, y: t % 40 === 9 ? y.fill(Number.NaN) : y });
       held.push(both.watch.alive);
     }
-    const tensors = both.network.parameters.length;
+    const tensors = segmentsOf(both.network.parameters, CASES.mlp.largest).length;
     expect(Math.max(...held)).toBeLessThanOrEqual(HELD * tensors);
     expect(seen.size).toBeLessThanOrEqual(2 * HELD * tensors);
     await both.release();
@@ -355,9 +369,17 @@ describe.skipIf(gpu.fault)('on WebGPU', () => {
       await both.step(t);
       held.push(both.watch.alive);
     }
-    expect(Math.max(...held)).toBeLessThanOrEqual(HELD * both.network.parameters.length);
+    expect(Math.max(...held)).toBeLessThanOrEqual(HELD * segmentsOf(both.network.parameters, CASES.mlp.largest).length);
     await both.release();
   });
+});
+
+it('segments keep the order of the parameters, few numbers together but a large parameter whole', () => {
+  const parameters = [5, 3, 200, 2, 90, 9].map((n) => ({ name: `p${n}`, shape: [n], start: { constant: 0 } }));
+  const segments = segmentsOf(parameters, 100);
+  expect(segments.map(({ size }) => size)).toEqual([8, 200, 92, 9]);
+  expect(segments.flatMap((segment) => segment.parameters)).toEqual(parameters);
+  expect(segmentsOf(parameters).map(({ size }) => size)).toEqual([309]);
 });
 
 describe.each(['cpu', 'webgpu'] as const)('exact sums on %s', (device) => {
