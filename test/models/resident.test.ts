@@ -362,6 +362,22 @@ describe.skipIf(gpu.fault)('on WebGPU', () => {
     await march('psmile-naive', 1e-7, 12, 'webgpu', BORNE);
   });
 
+  it('a chain read and written goes on from there', async () => {
+    const [first, second] = [await pair('mlp', 'psmile', 'webgpu'), await pair('mlp', 'psmile', 'webgpu')];
+    let way = 0;
+    for (let t = 0; t < 6; t++) {
+      if (t === 3) {
+        await second.chain.write(await first.chain.read());
+        for (const [field, values] of Object.entries(first.scalars)) second.scalars[field].set(values);
+      }
+      way += (await first.step(t)).got.moved[0];
+      if (t >= 3) await second.step(t);
+    }
+    expect(gap(await second.chain.position(), await first.chain.position())).toBeLessThan(BORNE * way);
+    await first.release();
+    await second.release();
+  });
+
   it('gives back the buffers of every step', async () => {
     const both = await pair('mlp', 'psmile', 'webgpu');
     const held: number[] = [];
