@@ -74,7 +74,9 @@ function onProcessor(options: CompileOptions): ResidentCompiler {
     read: async (tensor) => ((tensor as OrtTensor).data as Float32Array).slice(),
     free(tensor) {
       const shape = tensor.dims.join();
-      spare.set(shape, [...(spare.get(shape) ?? []), tensor as OrtTensor]);
+      const others = spare.get(shape);
+      if (others) others.push(tensor as OrtTensor);
+      else spare.set(shape, [tensor as OrtTensor]);
     },
     release: async () => spare.clear(),
   };

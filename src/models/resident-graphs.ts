@@ -29,7 +29,7 @@ export type Field = 'high' | 'low' | 'velocity' | 'slope' | 'noise' | 'multiplie
 export type Marked = 'high' | 'low' | 'slope';
 export type Fed = Field | `marked ${Marked}`;
 
-/** A graph whose outputs stay, apart from `report`: for each quantity in turn so many numbers, of which it is the sum. */
+/** A graph whose outputs stay, apart from a `report`: for each quantity in turn so many numbers, of which it is the sum. */
 export interface ReportingGraph extends GraphSpec {
   readonly lengths: Readonly<Record<string, number>>;
 }
@@ -76,13 +76,14 @@ function building(segments: readonly Segment[]) {
       for (const [i, tensor] of tensors.entries()) outputs[keptAs(field, i)] = tensor;
     },
     /** One tensor reports all quantities, so that one transfer brings them. */
-    reporting(quantities: Readonly<Record<string, readonly Tensor[]>>): ReportingGraph {
+    reporting(quantities: Readonly<Record<string, readonly Tensor[]>> = {}): ReportingGraph {
       const lengths = Object.entries(quantities).map(([name, tensors]) => [
         name,
         tensors.reduce((sum, { shape }) => sum + sizeOfShape(shape), 0),
       ]);
-      const report = concat(Object.values(quantities).flat(), 0);
-      return { inputs, outputs: { ...outputs, report }, lengths: Object.fromEntries(lengths) };
+      const parts = Object.values(quantities).flat();
+      const report = parts.length > 0 && { report: concat(parts, 0) };
+      return { inputs, outputs: { ...outputs, ...report }, lengths: Object.fromEntries(lengths) };
     },
   };
 }
@@ -151,13 +152,10 @@ export function moveGraph(
   const x = graph.fed('x', [1, inputs, rows]);
   const y = graph.fed('y', [1, likelihood.targets, rows]);
   const logLikelihood = likelihood.logLikelihood(model.forward(named, x), named, y);
-  const scaledUp = mul(constant(factor, logLikelihood), logLikelihood);
-  const slopes = gradient(
-    scaledUp,
-    cuts.flat().map(([, piece]) => piece),
-  );
-  const slope = cuts.map((pieces, i) => {
-    const own = slopes.splice(0, pieces.length).map((g) => reshape(g, [1, sizeOfShape(g.shape)]));
+  const pieces = cuts.flat().map(([, piece]) => piece);
+  const slopes = gradient(mul(constant(factor, logLikelihood), logLikelihood), pieces);
+  const slope = cuts.map(({ length }, i) => {
+    const own = slopes.splice(0, length).map((g) => reshape(g, [1, sizeOfShape(g.shape)]));
     return add(concat(own, 1), priorSlope(high[i], priorScale));
   });
 
@@ -184,7 +182,7 @@ function cut(segment: Tensor, parameters: readonly Parameter[]): [string, Tensor
 /** The slope of the log prior N(0, scale²). */
 const priorSlope = (value: Tensor, scale: number) => mul(value, constant(-1 / scale ** 2, value));
 
-/** V ← V + w(½(g − g at the mark)² − V). Reports the sum of V. */
+/** V ← V + w(½(g − g at the mark)² − V). */
 export function meterGraph(segments: readonly Segment[]): ReportingGraph {
   const graph = building(segments);
   const [g, marked, w] = [graph.all('slope'), graph.all('marked slope'), graph.scalar('w')];
@@ -193,7 +191,7 @@ export function meterGraph(segments: readonly Segment[]): ReportingGraph {
     return add(v, mul(w, sub(mul(square(difference), constant(0.5, v)), v)));
   });
   graph.keep('noise', noise);
-  return graph.reporting({ total: sumsOf(noise) });
+  return graph.reporting();
 }
 
 /** μ ← μ + v(g − μ), S² ← S² + w((g − μ)² − S²). Reports the sum of S². */

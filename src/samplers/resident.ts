@@ -7,7 +7,7 @@
  */
 import { specError } from '../errors.ts';
 import { direction } from '../math/random.ts';
-import type { Combination, Info, Key, Moved, Products, ResidentChain, State } from '../types.ts';
+import type { Combination, Info, Key, Products, ResidentChain, State } from '../types.ts';
 import { chainKey, emptyInfo } from './chain.ts';
 import { INNER_KICK, OUTER_KICK, turn } from './isokinetic.ts';
 import { identity } from './preconditioner.ts';
@@ -149,7 +149,7 @@ const pending = {
   }),
 
   /** u is up to date, and these are its products. */
-  renewed(state: State, c: number, { square, along, length }: Products | Moved): void {
+  renewed(state: State, c: number, { square, along, length }: Products): void {
     state.ofGradient[c] = 0;
     state.ofVelocity[c] = 1;
     state.square[c] = square;
