@@ -63,6 +63,7 @@ export interface FitFlags extends EngineFlags {
   seed?: number;
   drawsType?: 'float32' | 'float16';
   device?: 'cpu' | 'webgpu';
+  stepping?: 'auto' | 'host' | 'device';
   threads?: number | 'auto';
   recompute?: 'auto' | 'always' | 'never';
   chainsPerGraph?: number;
@@ -135,6 +136,13 @@ export function withModelOptions(command: Command): Command {
     )
     .optionsGroup('Computing:')
     .addOption(new Option('--device <name>', 'where gradients are computed (default: cpu)').choices(['cpu', 'webgpu']))
+    .addOption(
+      new Option('--stepping <place>', 'where the vectors of a step live (default: auto)').choices([
+        'auto',
+        'host',
+        'device',
+      ]),
+    )
     .option(
       '--threads <n>',
       'threads of a worker, or auto for a trial where chains are few (default: 1; chains use cores better)',
@@ -188,7 +196,7 @@ export function configOf(flags: FitFlags): FitConfig {
       ...(sampler && { name: sampler }),
     },
     stop: stopOf(flags),
-    compute: chosen(flags, ['device', 'threads', 'recompute', 'chainsPerGraph']),
+    compute: chosen(flags, ['device', 'stepping', 'threads', 'recompute', 'chainsPerGraph']),
     storage: flags.drawsType === undefined ? {} : { draws: flags.drawsType },
     ...chosen(flags, ['chains', 'seed']),
   } as FitConfig;

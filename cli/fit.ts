@@ -34,6 +34,7 @@ Examples:
   $ smile fit airfoil.data --preset paper --sampler psmile-naive
   $ smile fit houses.csv --model trained.onnx --parameters last
   $ smile fit houses.csv --prior laplace --prior-scale 0.5
+  $ smile fit pixels.csv --model large.onnx --device webgpu --stepping device
   $ smile fit sales.csv --config fit.yaml --json > result.json
   $ smile fit sales.csv --engine bullmq --redis redis://queue-host:6379
 

@@ -98,7 +98,8 @@ export function refusal(cause: unknown, device: string, advice: string): SmileEr
   return engineError(`compile: expected a graph that the runtime accepts, got its refusal: ${message}`, { cause });
 }
 
-function checkFeed(name: string, { shape, dtype }: Tensor, data: TensorData | undefined): void {
+/** Throws a `ShapeError` where the data do not fit the tensor. */
+export function checkFeed(name: string, { shape, dtype }: Tensor, data: TensorData | undefined): void {
   const size = sizeOfShape(shape);
   const expected = `${dtype} of ${size} elements ([${shape.join(', ')}])`;
   if (!data) throw shapeError(`run: expected the input '${name}', ${expected}, got none. Feed it.`);

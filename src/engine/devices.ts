@@ -12,8 +12,11 @@ export interface DeviceReport<D extends string = string> {
   readonly errors: Readonly<Record<string, number>>;
 }
 
-/** Relative error that float32 networks bear, and what WebGPU's language promises of sines. */
-export const tolerable = (name: string): number => (name === 'sin' ? 2 ** -11 : 1e-4);
+/** Relative error that float32 networks bear. */
+export const TOLERABLE = 1e-4;
+
+/** The same of a function: for sines what WebGPU's language promises. */
+export const tolerable = (name: string): number => (name === 'sin' ? 2 ** -11 : TOLERABLE);
 
 /** The functions that a device computes less exactly than that. */
 export const inexact = ({ errors }: DeviceReport): string[] =>

@@ -30,7 +30,7 @@ export async function chainsPerGraph(
   { chains, wanted, ...options }: LayoutOptions,
 ): Promise<number> {
   const sizes = [...new Set(wanted ? [Math.min(wanted, chains)] : [chains, 1])];
-  const fitting = sizes.filter((size) => bytesOf(graphOf(size), options) < SHARE * freemem());
+  const fitting = sizes.filter((size) => fits(graphOf(size), options));
   const [first, second] = fitting;
   if (first === undefined) throw tooLarge(bytesOf(graphOf(sizes.at(-1)!), options), sizes.at(-1)!);
   const numbers = Object.values(graphOf(first).inputs).reduce((sum, { shape }) => sum + sizeOfShape(shape), 0);
@@ -50,6 +50,13 @@ export async function fasterThreads(
   const many = await callTime(graph, { ...options, threads: most });
   return { threads: many < one ? most : 1, one, many };
 }
+
+/** Throws an `EngineError` where the graph does not fit in memory. */
+export function checkMemory(graph: Graph, options: CompileOptions<Device>): void {
+  if (!fits(graph, options)) throw tooLarge(bytesOf(graph, options), 1);
+}
+
+const fits = (graph: Graph, options: CompileOptions<Device>) => bytesOf(graph, options) < SHARE * freemem();
 
 function bytesOf(graph: Graph, { device = 'cpu', recompute }: CompileOptions<Device>): number {
   const again = recomputation(graph, recompute);

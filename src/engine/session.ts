@@ -2,7 +2,7 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { buildOnnx, encodeModel } from '../graph/index.ts';
 import type { CompiledGraph } from '../types.ts';
-import { type CompileOptions, compiledGraph, type Graph, refusal } from './compiled.ts';
+import { type CompileOptions, compiledGraph, type Graph, refusal, type Session } from './compiled.ts';
 import { type DeviceReport, inspect } from './devices.ts';
 import { inPlace, withStop } from './in-place.ts';
 import { isLarge, recomputation } from './memory.ts';
@@ -14,16 +14,30 @@ export const DEVICES: readonly Device[] = ['cpu', 'webgpu'];
 
 /** Compiles a graph. Throws an `EngineError` with the runtime's reason when it refuses the graph or has no such device. */
 export async function compile(graph: Graph, options: CompileOptions<Device> = {}): Promise<CompiledGraph> {
-  const { device = 'cpu', portable = false, threads = 1 } = options;
-  const target = { runtime: portable ? 'portable' : device } as const;
+  const session = await sessionOf(graph, options);
+  return compiledGraph(session, graph, { Tensor, writesInPlace: true, target: { runtime: runtimeOf(options) } });
+}
+
+const runtimeOf = ({ device = 'cpu', portable = false }: CompileOptions<Device>) => (portable ? 'portable' : device);
+
+/** The runtime's session of a graph; the outputs of `resident` stay on a GPU. Throws as `compile` does. */
+export async function sessionOf(
+  graph: Graph,
+  options: CompileOptions<Device>,
+  resident: readonly string[] = [],
+): Promise<Session> {
+  const { device = 'cpu', threads = 1 } = options;
   const recompute = recomputation(graph, options.recompute);
-  const model = buildOnnx(graph.inputs, graph.outputs, { ...target, ...(recompute && { recompute }) });
+  const model = buildOnnx(graph.inputs, graph.outputs, {
+    runtime: runtimeOf(options),
+    ...(recompute && { recompute }),
+  });
   const large = isLarge(graph);
-  const stops = large && graph.forward !== undefined && device === 'cpu';
+  const stops = large && device === 'cpu' && (graph.forward !== undefined || resident.length > 0);
   const bytes = encodeModel(stops ? withStop(model) : model);
-  const session = await create(bytes, device, { threads, large, recomputing: recompute !== undefined });
-  const runs = stops ? inPlace(session, graph) : session;
-  return compiledGraph(runs, graph, { Tensor, writesInPlace: true, target });
+  const needs = { threads, large, recomputing: recompute !== undefined, resident: device === 'cpu' ? [] : resident };
+  const session = await create(bytes, device, needs);
+  return stops ? inPlace(session, graph) : session;
 }
 
 /** Tries a device on functions, a product and a convolution. */
@@ -36,12 +50,13 @@ interface SessionNeeds {
   readonly threads: number;
   readonly large: boolean;
   readonly recomputing: boolean;
+  readonly resident: readonly string[];
 }
 
 async function create(
   model: Uint8Array,
   device: Device,
-  { threads, large, recomputing }: SessionNeeds,
+  { threads, large, recomputing, resident }: SessionNeeds,
 ): Promise<InferenceSession> {
   try {
     return await InferenceSession.create(model, {
@@ -52,6 +67,7 @@ async function create(
       graphOptimizationLevel: 'all',
       enableMemPattern: !large,
       logSeverityLevel: 3,
+      preferredOutputLocation: Object.fromEntries(resident.map((name) => [name, 'gpu-buffer' as const])),
       extra: {
         ...(threads > 1 && { session: { intra_op: { allow_spinning: '0' } } }),
         // It would merge what is made again with what is not to be kept; all else is shared already.

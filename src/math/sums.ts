@@ -38,6 +38,19 @@ export function sumOfSquares(v: Float64Array, at: number, end: number): number {
   return a + b + (c + d);
 }
 
+/** Σ a[i] b[i]. */
+export function dot(a: TensorData, b: TensorData): number {
+  let even = 0;
+  let odd = 0;
+  let i = 0;
+  for (; i + 1 < a.length; i += 2) {
+    even += a[i] * b[i];
+    odd += a[i + 1] * b[i + 1];
+  }
+  if (i < a.length) even += a[i] * b[i];
+  return even + odd;
+}
+
 /** ‖a − b‖² over [at, end). */
 export function squaredDistance(a: Float64Array, b: Float64Array, at: number, end: number): number {
   let even = 0;

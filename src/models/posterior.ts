@@ -143,7 +143,11 @@ export function separateGraph(network: BayesianNetwork, rows: number, factor: nu
   const y = input('y', [1, likelihood.targets, rows]);
   const logLikelihood = likelihood.logLikelihood(model.forward(named, x), named, y);
   const scaled = mul(constant(factor, logLikelihood), logLikelihood);
-  const slopes = gradient(scaled, Object.values(named));
+  // By the list: an object puts names that are numbers first.
+  const slopes = gradient(
+    scaled,
+    parameters.map(({ name }) => named[name]),
+  );
   return {
     inputs: { ...Object.fromEntries(parameters.map(({ name }) => [numbersOf(name), named[name]])), x, y },
     outputs: {

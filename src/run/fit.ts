@@ -18,6 +18,7 @@ import { networkOf, readNetwork } from './network.ts';
 import { allChains } from './pool.ts';
 import { createPosteriorStore } from './posterior-store.ts';
 import { type FitConfig, type FitSpec, resolveSpec } from './spec.ts';
+import { checkStepping, onDevice } from './stepping.ts';
 import { type SuperviseOptions, supervise } from './supervise.ts';
 import { settleThreads } from './threads.ts';
 import { SOFTWARE } from './version.ts';
@@ -76,7 +77,8 @@ export async function prepareRun(options: FitOptions): Promise<FitSpec> {
   note(
     `${network.model.name}, ${network.likelihood.name} likelihood, ${network.dim} parameters, ${spec.chains} chains`,
   );
-  note(`${spec.sampler.name} (${spec.sampler.mode}), batch ${spec.sampler.batchSize}; results in ${out}`);
+  const place = onDevice(spec, network.dim) ? ', steps on the device' : '';
+  note(`${spec.sampler.name} (${spec.sampler.mode}), batch ${spec.sampler.batchSize}${place}; results in ${out}`);
   return spec;
 }
 
@@ -141,6 +143,7 @@ function settle(spec: FitSpec, config: FitConfig, rows: number): FitSpec {
       `sampler.mode: expected sound for ${name}, got paper, which only ${SMILE_NAMES.join(', ')} have. Leave it out.`,
     );
   }
+  checkStepping(spec);
   return {
     ...spec,
     sampler: { ...spec.sampler, stepSize, batchSize: whole ? rows : size('sampler') },

@@ -60,6 +60,13 @@ export function runPrior(settings: PriorSettings, parameters: readonly Parameter
   return prior(parameters, { ...choice, ...scale } as PriorChoice);
 }
 
+/** The deviation of a prior that is N(0, deviation²) for every parameter; undefined for any other. */
+export function isotropicScale(settings: PriorSettings): number | undefined {
+  const choice = named(settings);
+  if (choice.name === 'standard-normal') return 1;
+  return choice.name === 'normal' && !('location' in choice && choice.location) ? settings.priorScale : undefined;
+}
+
 /** The family with its numbers, as a reader wants it. */
 export function describePrior(settings: PriorSettings): string {
   const { name, ...rest } = named(settings);

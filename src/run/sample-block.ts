@@ -2,23 +2,17 @@
 import { batchStream } from '../data/batches.ts';
 import { squaredDistance } from '../math/sums.ts';
 import { stream } from '../math/threefry.ts';
-import type { NetworkBatch } from '../models/posterior.ts';
-import { stepAsync } from '../samplers/drive.ts';
-import { SAMPLERS, usualStepSize } from '../samplers/registry.ts';
 import { drawWriter } from '../store/draws.ts';
 import { writeJson } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
 import { CHECKPOINT_SECONDS, type ClaimedBlock, chainKey } from './block-options.ts';
-import { blockDensity } from './compute.ts';
 import type { ChainSummary, ChainTrace } from './events.ts';
 import { liveMonitor } from './live-monitor.ts';
 import type { LoadedRun, SplitData } from './load.ts';
-import { noiseOf } from './noise-summary.ts';
 import { DRAWS_PER_BLOCK, SAMPLE_STATS, statsOf } from './posterior-store.ts';
-import { runPrior } from './prior.ts';
 import { progressReporter } from './progress.ts';
-import type { FitSpec } from './spec.ts';
-import { mergedState, type SamplingStanding, saveSampling, timer } from './standing.ts';
+import { type SamplingStanding, saveSampling, timer } from './standing.ts';
+import { stepping } from './stepping.ts';
 import { Tally } from './tally.ts';
 
 /** Points of a chain's trace. */
@@ -47,10 +41,7 @@ export async function sampleBlock(
     s.batchSize,
     order,
   );
-  const scaling = { prior: runPrior(spec.model, network.parameters), factor: batches.scale };
-  const { density, release } = await blockDensity(run, { chains: chains.length, rows: s.batchSize }, scaling);
-  const sampler = samplerOf(spec);
-  const state = mergedState(sampler, start, keys, standing);
+  const block = await stepping(run, { keys, rows: s.batchSize, factor: batches.scale }, start, standing);
   const each = <T>(make: (from: SamplingStanding | undefined, c: number) => T) =>
     chains.map((_, c) => make(standing?.[c], c));
   const layout = { dim: d, stats: SAMPLE_STATS, blockSize: DRAWS_PER_BLOCK, type: spec.storage.draws };
@@ -81,7 +72,7 @@ export async function sampleBlock(
   let { draws, gradients, t } = standing?.[0].facts ?? { draws: 0, gradients: 0, t: 0 };
   const from = t;
   const save = () =>
-    saveSampling(run, chains, claims, state, (c) => ({
+    saveSampling(run, chains, claims, async (c) => ({
       facts: {
         t,
         draws,
@@ -94,13 +85,14 @@ export async function sampleBlock(
       writer: writers[c].standing(),
       logSum: watch.logSum(c),
       first: first[c],
+      state: await block.standing(c),
     }));
-  if (!standing && !stopped()) save();
+  if (!standing && !stopped()) await save();
   for (; t < s.warmup + s.steps && !stopped(); t++) {
-    if (due()) save();
+    if (due()) await save();
     const phase = t < s.warmup ? 'warm-up' : 'sampling';
-    if (t === s.warmup) sampler.endWarmup(state);
-    const info = await stepAsync<typeof state, NetworkBatch>(sampler, state, density, batches.at(t), t);
+    if (t === s.warmup) block.endWarmup();
+    const info = await block.step(batches.at(t), t);
     const tally = tallies[phase];
     tally.absorb(info);
     if (t % traceEvery === 0) {
@@ -112,10 +104,11 @@ export async function sampleBlock(
     }
     gradients += info.gradients;
     const sampled = t - s.warmup;
-    if (phase === 'sampling' && sampled % s.thin === 0 && !sampler.exploring?.(t)) {
+    if (phase === 'sampling' && sampled % s.thin === 0 && !block.exploring(t)) {
+      const theta = await block.positions();
       writers.forEach((writer, c) => {
-        writer.add(state.theta, c * d, statsOf(sampled, info, c));
-        first[c] ??= state.theta.slice(c * d, (c + 1) * d);
+        writer.add(theta, c * d, statsOf(sampled, info, c));
+        first[c] ??= theta.slice(c * d, (c + 1) * d);
       });
       await watch.add();
       draws++;
@@ -132,37 +125,29 @@ export async function sampleBlock(
       gradients,
     }));
   }
-  if (t > from) save();
+  if (t > from) await save();
   for (const writer of writers) writer.flush();
   await watch.flush();
   const finished = t === s.warmup + s.steps;
-  chains.forEach((chain, c) => {
+  const theta = await block.positions();
+  for (const [c, chain] of chains.entries()) {
     const at = c * d;
     const summary: ChainSummary = {
       chain,
       status: finished ? 'done' : 'stopped',
       draws,
-      stepSize: state.stepSize[c],
+      stepSize: block.state.stepSize[c],
       gradients,
       seconds: seconds(),
       warmup: tallies['warm-up'].of(c, d),
       sampling: tallies.sampling.of(c, d),
-      ...noiseOf(state, c, d),
-      travelled: first[c] ? Math.sqrt(squaredDistance(first[c], state.theta.subarray(at, at + d), 0, d) / d) : 0,
+      ...(await block.noise(c)),
+      travelled: first[c] ? Math.sqrt(squaredDistance(first[c], theta.subarray(at, at + d), 0, d) / d) : 0,
     };
     const energyErrors = tallies.sampling.energySample(c);
     writeJson(paths.trace(chain), { ...traces[c], energyErrors } satisfies ChainTrace, claims[c].check);
     writeJson(paths.summary(chain), summary, claims[c].check);
-  });
+  }
   await watch.release();
-  await release();
-}
-
-function samplerOf({ sampler: { name, decoherence, steps, ...options } }: FitSpec) {
-  return SAMPLERS[name]({
-    ...options,
-    stepSize: options.stepSize ?? usualStepSize(name),
-    steps: options.warmup + steps,
-    ...(decoherence !== 'none' && { decoherence }),
-  });
+  await block.release();
 }

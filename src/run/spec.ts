@@ -149,6 +149,13 @@ const compute = z
         'Whether the backward pass makes again what is cheap instead of keeping it in memory; auto: single passes in large ' +
           'networks. Draws do not depend on it.',
       ),
+    stepping: z
+      .enum(['auto', 'host', 'device'])
+      .default('auto')
+      .describe(
+        'Where positions, velocities and gradients live between gradients: on the device they stay there, and only sums come back. ' +
+          'auto: on a GPU, for networks of 100,000 parameters and more whose sampler can.',
+      ),
     chainsPerGraph: z
       .union([count(), z.literal('auto')])
       .default('auto')

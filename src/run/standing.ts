@@ -6,7 +6,7 @@ import type { WriterStanding } from '../store/draws.ts';
 import { runPaths } from '../store/rundir.ts';
 import type { StoredTensor } from '../store/safetensors.ts';
 import type { TrainState } from '../train/warm-start.ts';
-import type { Key, Sampler, State } from '../types.ts';
+import type { State, TensorData } from '../types.ts';
 import type { LoadedRun } from './load.ts';
 import type { TallyStanding } from './tally.ts';
 
@@ -29,8 +29,8 @@ export interface SamplingStanding {
   readonly logSum: Float64Array;
   /** Its first draw `[d]`, if there was one. */
   readonly first: Float64Array | undefined;
-  /** Its part of the sampler's state. */
-  readonly state: State;
+  /** Its part of the sampler's state; float32 where it lives on a device. */
+  readonly state: Readonly<Record<string, TensorData>>;
 }
 
 /** Where the chains of a block stand; neither for a block at its very start. */
@@ -60,21 +60,15 @@ export function saveTraining(
   });
 }
 
-export function saveSampling(
+export async function saveSampling(
   { dir }: LoadedRun,
   chains: readonly number[],
   claims: readonly Claim[],
-  state: State,
-  of: (c: number) => Omit<SamplingStanding, 'state'>,
-): void {
-  chains.forEach((chain, c) => {
-    const { facts, writer, logSum, first } = of(c);
-    const own = Object.entries(state).map(([name, values]) => {
-      // What all chains of a block share is as long as it would be for one.
-      const shared = values.length % chains.length !== 0 || (values.length === 1 && chains.length > 1);
-      const size = values.length / chains.length;
-      return [`state.${name}`, vector(shared ? values.slice() : values.slice(c * size, (c + 1) * size))] as const;
-    });
+  of: (c: number) => Promise<SamplingStanding>,
+): Promise<void> {
+  for (const [c, chain] of chains.entries()) {
+    const { facts, writer, logSum, first, state } = await of(c);
+    const own = Object.entries(state).map(([name, values]) => [`state.${name}`, vector(values)] as const);
     const tensors = {
       ...Object.fromEntries(own),
       'writer.data': vector(writer.data),
@@ -84,7 +78,17 @@ export function saveSampling(
     };
     const about = { phase: 'sampling', blocks: writer.blocks, ...facts };
     writeCheckpoint(runPaths(dir).chain(chain), { tensors, facts: about }, claims[c]);
+  }
+}
+
+/** Chain c's part of a block's state, copied. What all chains of a block share is as long as it would be for one. */
+export function partOf(state: State, c: number, chains: number): State {
+  const parts = Object.entries(state).map(([name, values]) => {
+    const shared = values.length % chains !== 0 || (values.length === 1 && chains > 1);
+    const size = values.length / chains;
+    return [name, shared ? values.slice() : values.slice(c * size, (c + 1) * size)];
   });
+  return Object.fromEntries(parts);
 }
 
 /** Where one chain stands, in a word: chains of the same word may go on together. */
@@ -130,25 +134,19 @@ export function readStandings(run: LoadedRun, chains: readonly number[]): Standi
       first: tensors.first?.data as Float64Array | undefined,
       state: Object.fromEntries(
         Object.entries(tensors).flatMap(([name, { data }]) =>
-          name.startsWith('state.') ? [[name.slice('state.'.length), data as Float64Array]] : [],
+          name.startsWith('state.') ? [[name.slice('state.'.length), data as TensorData]] : [],
         ),
       ),
     })),
   };
 }
 
-/** The state of a block whose chains stand there; a fresh one at `start` `[C × d]` where they stand nowhere. */
-export function mergedState(
-  sampler: Sampler,
-  start: Float64Array,
-  keys: readonly Key[],
-  standing: readonly SamplingStanding[] | undefined,
-): State {
-  const state = sampler.init(start, keys);
+/** The state of a block whose chains stand there; `state` itself, which is a fresh one, where they stand nowhere. */
+export function mergedState(state: State, standing: readonly SamplingStanding[] | undefined): State {
   if (!standing) return state;
   for (const [name, values] of Object.entries(state)) {
-    const parts = standing.map((chain) => chain.state[name]);
-    const merged = parts[0]?.length === values.length ? parts[0] : concatenated(parts);
+    const parts = standing.map((chain) => (chain.state[name] ?? []) as Float64Array);
+    const merged = parts[0].length === values.length ? parts[0] : concatenated(parts);
     if (merged.length !== values.length) {
       throw shapeError(
         `checkpoint: expected ${values.length} numbers of '${name}', got ${merged.length}. It is of another version: run the fit again.`,

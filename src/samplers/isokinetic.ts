@@ -82,7 +82,7 @@ const three = new Float64Array(3);
  * The kick as a combination ofGradient · g + ofVelocity · u: the products ‖g‖², u·g and ‖u‖² in rows of `turns`
  * `[3 × C]` are all it needs. Puts the two factors in the place of the first two, and returns the energy change.
  */
-function turn(turns: Float64Array, c: number, chains: number, d: number, h: number): number {
+export function turn(turns: Float64Array, c: number, chains: number, d: number, h: number): number {
   const square = turns[c];
   const along = turns[chains + c];
   const length = turns[2 * chains + c];

@@ -28,6 +28,18 @@ export interface Preconditioner {
   learnNoise?(state: State, c: number, d: number, noise: Float64Array): void;
   /** Absorbs the raw gradient estimate `g` of chain c and updates A. */
   learn(state: State, c: number, d: number, g: Float64Array): void;
+  /** Present where A is the identity or diag(m) of noise moments, and `learn` is what these rates say and nothing else. */
+  rates?(n: number): LearningRates | undefined;
+}
+
+/** What gradient number n = 1, 2, … does to noise moments and multiplier. */
+export interface LearningRates {
+  /** Weights of the gradient in S² and in μ. */
+  readonly w: number;
+  readonly v: number;
+  /** Whether m is renewed: m² = S̄² / (weight · S² + (1 − weight) · S̄²) with the mean S̄² of S². */
+  readonly renews: boolean;
+  readonly weight: number;
 }
 
 /** A = 1: the plain samplers. */
@@ -38,6 +50,7 @@ export const identity: Preconditioner = {
   coordinates: (_state, _c, _d, theta) => theta,
   multiplier: () => undefined,
   learn: () => {},
+  rates: () => undefined,
 };
 
 /** out = m ⊙ v over chain c's range. */
@@ -86,6 +99,15 @@ export const DIAGONAL_DEFAULTS: DiagonalOptions = {
  */
 export function diagonalNoise(options: DiagonalOptions = DIAGONAL_DEFAULTS): Preconditioner {
   const { statistic, window, shrinkage, normalise } = options;
+  const rates = (n: number): LearningRates => {
+    const w = Math.max(1 / n, 1 / window);
+    return {
+      w,
+      v: statistic === 'noise' ? w : 0,
+      renews: n <= SETTLED || n % RENEWED_EVERY === 0,
+      weight: Math.min(n, window) / (Math.min(n, window) + shrinkage),
+    };
+  };
   return {
     init: (chains, d) => ({
       noiseCount: new Float64Array(chains),
@@ -94,17 +116,16 @@ export function diagonalNoise(options: DiagonalOptions = DIAGONAL_DEFAULTS): Pre
       multiplier: new Float64Array(chains * d).fill(1),
     }),
     ...diagonalMaps,
+    ...(normalise === 'deviation' && { rates }),
     learn(state, c, d, g) {
       const { noiseCount, noiseMean, noiseSquare, multiplier } = state;
-      const n = ++noiseCount[c];
-      const w = Math.max(1 / n, 1 / window);
-      absorbMoments(noiseMean, noiseSquare, g, c * d, d, w, statistic === 'noise' ? w : 0);
-      if (n > SETTLED && n % RENEWED_EVERY !== 0) return;
+      const { w, v, renews, weight } = rates(++noiseCount[c]);
+      absorbMoments(noiseMean, noiseSquare, g, c * d, d, w, v);
+      if (!renews) return;
       let total = 0;
       for (let i = c * d; i < (c + 1) * d; i++) total += noiseSquare[i];
       if (total === 0) return;
       const average = total / d;
-      const weight = Math.min(n, window) / (Math.min(n, window) + shrinkage);
       let speed = 0;
       for (let i = c * d; i < (c + 1) * d; i++) {
         const m = Math.sqrt(average / (weight * noiseSquare[i] + (1 - weight) * average));

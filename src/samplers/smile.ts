@@ -2,6 +2,7 @@
  * The four samplers of the paper, as rows over one step: with and without preconditioner, with and without controller;
  * and `psmile-auto`, which needs no settings.
  */
+import { specError } from '../errors.ts';
 import type { Sampler } from '../types.ts';
 import { type Controller, energyRule, uncontrolled } from './controller.ts';
 import { exactStatistics, paperStatistics, SETTLED } from './energy-statistics.ts';
@@ -14,7 +15,8 @@ import {
   identity,
   type Preconditioner,
 } from './preconditioner.ts';
-import { soundMicrocanonical } from './sound.ts';
+import { type ResidentSampler, residentMicrocanonical } from './resident.ts';
+import { type SoundParts, soundMicrocanonical } from './sound.ts';
 import { boundedBias, fixedStep, plateauTuner, quantileTuner, setPointTuner } from './tuners.ts';
 
 export const SMILE_NAMES = ['smile-naive', 'psmile-naive', 'smile', 'psmile'] as const;
@@ -78,31 +80,47 @@ const NAIVE_ENERGY_EVERY = 50;
 /** Builds one of the paper's samplers. `options` may leave out what the defaults say. */
 export function smileSampler(name: SmileName, options: Partial<SmileOptions> = {}): Sampler {
   const o = { ...SMILE_DEFAULTS, ...options };
-  const preconditioned = name.startsWith('p');
-  const tuned = !name.endsWith('-naive');
-  const rule = { resetQuantile: o.resetQuantile, adaptMass: o.adaptMass };
-  const shared = { name, stepSize: o.stepSize };
-
   if (o.mode === 'paper') {
+    const rule = { resetQuantile: o.resetQuantile, adaptMass: o.adaptMass, patience: PAPER_PATIENCE };
     const tuner = quantileTuner(o.adaptStrength, 0);
     return paperMicrocanonical({
-      ...shared,
+      name,
+      stepSize: o.stepSize,
       decoherence: Number.POSITIVE_INFINITY,
-      preconditioner: preconditioned ? paperDiagonal : identity,
-      controller: tuned
-        ? energyRule({ ...rule, patience: PAPER_PATIENCE, statistics: paperStatistics, tuner })
-        : uncontrolled,
+      preconditioner: name.startsWith('p') ? paperDiagonal : identity,
+      controller: name.endsWith('-naive') ? uncontrolled : energyRule({ ...rule, statistics: paperStatistics, tuner }),
     }) as Sampler;
   }
-  const preconditioner = preconditioned ? noisePreconditioner(o) : identity;
-  return soundMicrocanonical({
-    ...shared,
+  return soundMicrocanonical(soundParts(name, o)) as Sampler;
+}
+
+/**
+ * The same sampler for chains whose vectors live elsewhere, a step at a time the same. Throws a `SpecError` for options that need
+ * the vectors here.
+ */
+export function residentSmile(name: SmileName, options: Partial<SmileOptions> = {}): ResidentSampler {
+  const o = { ...SMILE_DEFAULTS, ...options };
+  if (o.mode === 'paper' || o.biasBound < Number.POSITIVE_INFINITY) {
+    throw specError(
+      `${name}: expected sound mode without a bias bound for steps on the device, got ` +
+        `${o.mode === 'paper' ? 'paper mode' : `a bound of ${o.biasBound}`}. Step on the host.`,
+    );
+  }
+  return residentMicrocanonical(soundParts(name, o));
+}
+
+function soundParts(name: SmileName, o: SmileOptions): SoundParts {
+  const tuned = !name.endsWith('-naive');
+  const preconditioner = name.startsWith('p') ? noisePreconditioner(o) : identity;
+  return {
+    name,
+    stepSize: o.stepSize,
     decoherence: o.decoherence,
     energyEvery: tuned || o.biasBound < Number.POSITIVE_INFINITY ? o.energyEvery : NAIVE_ENERGY_EVERY,
     preconditioner,
     freeze: o.freeze,
     controller: soundController(o, tuned, preconditioner),
-  }) as Sampler;
+  };
 }
 
 function noisePreconditioner({ noise, rank, diagonal }: SmileOptions): Preconditioner {

@@ -39,7 +39,7 @@ export interface SoundState extends MicrocanonicalState {
 const NOISE_EVERY = 4;
 
 /** Step number of the velocity drawn at the start; the redraws of step t use t itself. */
-const AT_START = 2 ** 52;
+export const AT_START = 2 ** 52;
 
 export function soundMicrocanonical(parts: SoundParts): Sampler<SoundState> {
   const { preconditioner, controller, energyEvery } = parts;

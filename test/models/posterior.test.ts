@@ -14,9 +14,12 @@ import {
   type NetworkBatch,
   networkLogDensity,
   posteriorGraph,
+  separateGraph,
+  separateLogDensity,
 } from '../../src/models/posterior.ts';
 import { stepAsync } from '../../src/samplers/drive.ts';
 import { smileSampler } from '../../src/samplers/smile.ts';
+import { numbered } from './numbered.ts';
 
 const random = (seed: number, n: number, scale = 1) => {
   const values = new Float64Array(n);
@@ -72,6 +75,30 @@ describe('network posterior', () => {
       expect(Math.abs(exact[i] - difference)).toBeLessThan(1e-6 * (1 + Math.abs(difference)));
     }
     await graph.release();
+  });
+
+  it('a large network has the same gradient, whatever its parameters are called', async () => {
+    const model = numbered(mlp({ inputs: 3, hidden: [5, 4], outputs: 1, activation: 'tanh' }));
+    const network = bayesianNetwork(model, likelihood('gaussian', 1), 3);
+    const [rows, scaling] = [6, { priorScale: 0.7, factor: 3 }];
+    const [whole, separate] = await Promise.all([
+      compile(posteriorGraph(network, 1, rows, scaling)),
+      compile(separateGraph(network, rows, scaling.factor)),
+    ]);
+    const batch = { x: Float32Array.from(random(21, 3 * rows)), y: Float32Array.from(random(22, rows)) };
+    const theta = random(23, network.dim, 0.7);
+    const results = [
+      networkLogDensity(whole, network.dim, scaling),
+      separateLogDensity(separate, network, scaling),
+    ].map(async (density) => {
+      const [value, gradient] = [new Float64Array(1), new Float64Array(network.dim)];
+      await density.evaluate(theta, batch, value, gradient);
+      return [...value, ...gradient];
+    });
+    const [expected, got] = await Promise.all(results);
+    got.forEach((v, i) => {
+      expect(Math.abs(v - expected[i])).toBeLessThan(1e-5 * (1 + Math.abs(expected[i])));
+    });
   });
 
   it('gives a chain the same numbers to the bit in any block, and with two threads', async () => {
