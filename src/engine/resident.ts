@@ -91,7 +91,7 @@ function onGpu(options: CompileOptions<Device>): ResidentCompiler {
     const x = input('x', tensor.dims);
     const session = copies.get(key) ?? sessionOf({ inputs: { x }, outputs: { y: x } }, options, stays ? ['y'] : []);
     copies.set(key, session);
-    return (await (await session).run({ x: tensor })).y;
+    return (await (await session).run({ x: tensor }, { y: null })).y;
   };
   return {
     async compile(graph, kept) {

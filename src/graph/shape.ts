@@ -19,6 +19,8 @@ import {
 const reshapeOp: Op = {
   name: 'reshape',
   elementwise: true,
+  lower: ({ inputs: [x], attributes }) =>
+    x.node.op === reshapeOp ? [reshape(x.node.inputs[0], attributes.shape as Shape)] : undefined,
   gradient: ({ inputs: [x] }, [dy]) => [dy && reshape(dy, x.shape)],
   emit: ({ attributes }, [x], emitter) => emitter.node('Reshape', [x, emitter.integers(attributes.shape as Shape)]),
 };
@@ -31,7 +33,6 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   }
   const value = constantValue(x);
   if (value !== undefined) return filled(value, shape, x.dtype);
-  if (x.node.op === reshapeOp) return reshape(x.node.inputs[0], shape);
   return single(reshapeOp, [x], shape, { shape });
 }
 
@@ -54,6 +55,18 @@ export function expand(x: Tensor, shape: Shape): Tensor {
 
 const transposeOp: Op = {
   name: 'transpose',
+  lower: ({ inputs: [x], attributes }) => {
+    const order = attributes.order as readonly number[];
+    if (order.every((axis, i) => axis === i)) return [x];
+    if (x.node.op !== transposeOp) return;
+    const before = x.node.attributes.order as readonly number[];
+    return [
+      transpose(
+        x.node.inputs[0],
+        order.map((axis) => before[axis]),
+      ),
+    ];
+  },
   gradient: ({ attributes }, [dy]) => {
     const order = attributes.order as readonly number[];
     return [
@@ -77,14 +90,6 @@ export function transpose(x: Tensor, order: readonly number[]): Tensor {
   ) {
     throw shapeError(
       `transpose: expected a permutation of the axes of ${showShape(x.shape)}, got ${showShape(order)}.`,
-    );
-  }
-  if (order.every((axis, i) => axis === i)) return x;
-  if (x.node.op === transposeOp) {
-    const before = x.node.attributes.order as readonly number[];
-    return transpose(
-      x.node.inputs[0],
-      order.map((axis) => before[axis]),
     );
   }
   return single(

@@ -30,7 +30,7 @@ export interface Op {
   readonly name: string;
   /** One pass over memory, element by element: cheap to do again. */
   readonly elementwise?: boolean;
-  /** The node's outputs in terms of other ops, where the target has no kernel for it; undefined where it has one. */
+  /** The node's outputs in other ops, where the target has no kernel for it or fewer nodes do; else undefined. */
   lower?(node: Node, target: Target): readonly Tensor[] | undefined;
   /** Gradients with respect to the inputs, from those of the outputs (undefined where none arrived). */
   gradient(node: Node, upstream: readonly (Tensor | undefined)[]): readonly (Tensor | undefined)[];

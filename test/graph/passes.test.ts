@@ -39,16 +39,36 @@ describe('common subexpressions', () => {
   });
 });
 
-describe('clean-up while a graph is built', () => {
+describe('clean-up', () => {
+  const x = g.input('x', [2, 3, 4]);
+  const cleaned = (y: g.Tensor) => prepared({ y }, {})[0];
+
   it('reshapes and transposes once, or not at all', () => {
-    const x = g.input('x', [2, 3, 4]);
-    expect(g.reshape(g.reshape(x, [6, 4]), [4, 6]).node.inputs[0]).toBe(x);
-    expect(g.reshape(g.reshape(x, [6, 4]), [2, 3, 4])).toBe(x);
-    expect(g.transpose(x, [0, 1, 2])).toBe(x);
-    expect(g.transpose(g.transpose(x, [2, 0, 1]), [1, 2, 0])).toBe(x);
-    const once = g.transpose(g.transpose(x, [1, 0, 2]), [2, 1, 0]);
-    expect(once.node.inputs[0]).toBe(x);
-    expect(once.shape).toEqual([4, 2, 3]);
+    for (const [y, names] of [
+      [g.reshape(g.reshape(g.reshape(x, [6, 4]), [24]), [4, 6]), ['input', 'reshape']],
+      [g.reshape(g.reshape(x, [6, 4]), [2, 3, 4]), ['input']],
+      [g.transpose(x, [0, 1, 2]), ['input']],
+      [g.transpose(g.transpose(x, [2, 0, 1]), [1, 2, 0]), ['input']],
+      [g.transpose(g.transpose(x, [1, 0, 2]), [2, 1, 0]), ['input', 'transpose']],
+    ] as const) {
+      const result = cleaned(y);
+      expect(nodes(result).map(({ op }) => op.name)).toEqual(names);
+      expect(result.shape).toEqual(y.shape);
+    }
+  });
+
+  it('leaves the gradients of what it removes', async () => {
+    const flat = g.reshape(x, [24]);
+    const turned = g.transpose(x, [2, 0, 1]);
+    const y = g.reduceSum(g.mul(g.square(g.reshape(flat, [2, 3, 4])), g.transpose(turned, [1, 2, 0])), [0, 1, 2]);
+    const [ofFlat, ofTurned] = g.gradient(y, [flat, turned]);
+    const compiled = await compile({ inputs: { x }, outputs: { ofFlat, ofTurned } });
+    const values = Float32Array.from({ length: 24 }, (_, i) => i - 10);
+    const got = await compiled.run({ x: values });
+    expect([...got.ofFlat]).toEqual([...values].map((v) => 2 * v * v));
+    expect([...got.ofTurned]).toEqual(
+      [0, 1, 2, 3].flatMap((k) => [...values].filter((_, i) => i % 4 === k).map((v) => v * v)),
+    );
   });
 });
 

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { TOLERABLE } from '../../src/engine/devices.ts';
 import { residence } from '../../src/engine/resident.ts';
-import { compile, type Device } from '../../src/engine/session.ts';
+import { compile, type Device, inspectDevice } from '../../src/engine/session.ts';
 import * as g from '../../src/graph/index.ts';
 import { normals } from '../../src/math/random.ts';
 import { fold, rootKey } from '../../src/math/threefry.ts';

@@ -6,10 +6,12 @@ import { describe, expect, it } from 'vitest';
 import { demoCsv } from '../../src/data/demo.ts';
 import { TOLERABLE } from '../../src/engine/devices.ts';
 import { SEPARATE } from '../../src/models/posterior.ts';
-import { fit } from '../../src/run/fit.ts';
+import { runBlock } from '../../src/run/block.ts';
+import { fit, prepareRun } from '../../src/run/fit.ts';
 import { loadRun } from '../../src/run/load.ts';
 import { resume } from '../../src/run/resume.ts';
 import { type FitConfig, mergeConfigs, resolveSpec } from '../../src/run/spec.ts';
+import { standingOf } from '../../src/run/standing.ts';
 import { onDevice } from '../../src/run/stepping.ts';
 import { readDraws } from '../../src/store/draws.ts';
 import { readJson, writeWhole } from '../../src/store/files.ts';
@@ -68,23 +70,18 @@ describe('compute.stepping', () => {
       compute: { stepping: 'device' },
     };
     const whole = drawsOf(await fitted('whole', changed));
-    for (const [phase, step] of [
-      ['warm-up', 30],
-      ['sampling', 40],
-    ] as const) {
-      const out = join(folder, `stopped-${phase}`);
-      const stop = new AbortController();
-      await fit({
-        data,
-        out,
-        config: mergeConfigs(config, changed),
-        workers: 0,
-        checkpointSeconds: 0.1,
-        signal: stop.signal,
-        onEvent: (event) => {
-          if (event.type === 'progress' && event.block.phase === phase && event.block.step >= step) stop.abort();
-        },
-      });
+    // 20 epochs, 80 steps of warm-up, 80 of sampling.
+    for (const [asked, least, most] of [
+      [60, 1, 79],
+      [140, 81, 159],
+    ]) {
+      const out = join(folder, `stopped-${asked}`);
+      await prepareRun({ data, out, config: mergeConfigs(config, changed) });
+      let left = asked;
+      await runBlock(out, { chains: [0, 1, 2], stopped: () => --left < 0, onProgress: () => {} });
+      const [, done] = /^sampling (\d+)$/.exec(standingOf(loadRun(out), 0)) ?? [];
+      expect(Number(done)).toBeGreaterThanOrEqual(least);
+      expect(Number(done)).toBeLessThanOrEqual(most);
       expect(drawsOf(out)).not.toEqual(whole);
       await resume(out, { workers: 0 });
       expect(drawsOf(out)).toEqual(whole);
