@@ -4,7 +4,9 @@ import { availableParallelism, freemem, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { type DeviceReport, inexact } from '../src/engine/devices.ts';
+import { fasterThreads } from '../src/engine/layout.ts';
 import { DEVICES, type Device, inspectDevice } from '../src/engine/session.ts';
+import { input, matmul } from '../src/graph/index.ts';
 import { type Check, checkRedis } from '../src/queue/doctor.ts';
 import { writeWhole } from '../src/store/files.ts';
 import { bytes } from './units.ts';
@@ -12,7 +14,7 @@ import { bytes } from './units.ts';
 export function doctorCommand(): Command {
   return new Command('doctor')
     .description(
-      'Check this machine: cores, memory, disk, devices for gradients and how exact they are, and the Redis of a queue. Exit code 2 where something is not fine.',
+      'Check this machine: cores, memory, disk, devices for gradients and how exact they are, what a run takes of them and why, and the Redis of a queue. Exit code 2 where something is not fine.',
     )
     .option('--redis <url>', 'also check that this Redis keeps its jobs')
     .option('--json', 'print JSON')
@@ -20,7 +22,8 @@ export function doctorCommand(): Command {
     .action(async ({ redis, json }: { redis?: string; json?: boolean }) => {
       const devices: Check[] = [];
       for (const device of DEVICES) devices.push(judged(await inspectDevice(device)));
-      const checks = [...machine(), disk('.'), ...devices, ...(redis ? await checkRedis(redis) : [])];
+      const choices = [deviceChoice(devices), await threadChoice()];
+      const checks = [...machine(), disk('.'), ...devices, ...choices, ...(redis ? await checkRedis(redis) : [])];
       if (json) console.log(JSON.stringify(checks, null, 2));
       else
         for (const { name, fine, finding } of checks) console.log(`${fine ? 'fine' : 'NOT FINE'}  ${name}: ${finding}`);
@@ -37,6 +40,8 @@ function machine(): Check[] {
   ];
 }
 
+const EXACT = 'relative errors';
+
 /** A device that is not there is no fault, one that computes wrongly is. */
 function judged(report: DeviceReport<Device>): Check {
   const name = `device ${report.device}`;
@@ -45,8 +50,36 @@ function judged(report: DeviceReport<Device>): Check {
   const shown = Object.entries(report.errors)
     .map(([of, error]) => `${of} ${error.toExponential(0)}`)
     .join(', ');
-  if (wrong.length === 0) return { name, fine: true, finding: `relative errors: ${shown}` };
+  if (wrong.length === 0) return { name, fine: true, finding: `${EXACT}: ${shown}` };
   return { name, fine: false, finding: `wrong: ${wrong.join(', ')} (errors: ${shown}). Use another.` };
+}
+
+/** Which device a run takes when it is not told. */
+function deviceChoice(devices: readonly Check[]): Check {
+  const gpu = devices.at(-1)!;
+  const there = gpu.fine && gpu.finding.startsWith(EXACT);
+  const why = there
+    ? 'its draws are the same everywhere to the bit; --device webgpu takes the GPU'
+    : 'the one there is';
+  return { name: 'chosen device', fine: true, finding: `cpu, ${why}` };
+}
+
+/** Rows and columns of the product that threads are tried on. */
+const SIDE = 512;
+
+/** How many threads a worker takes when it is not told. */
+async function threadChoice(): Promise<Check> {
+  const name = 'chosen threads';
+  const cores = availableParallelism();
+  if (cores < 2) return { name, fine: true, finding: '1 a worker, for want of cores' };
+  const a = input('a', [SIDE, SIDE]);
+  const { one, many } = await fasterThreads({ inputs: { a }, outputs: { y: matmul(a, a) } }, cores, {});
+  const times = `a product of ${SIDE} × ${SIDE} matrices takes ${one.toFixed(2)} ms with one and ${many.toFixed(2)} ms with ${cores}`;
+  return {
+    name,
+    fine: true,
+    finding: `1 a worker: chains beside each other use all cores, and draws stay the same to the bit. Alone, ${times}: --threads auto tries it where chains are fewer than cores`,
+  };
 }
 
 /** Writes a file the way a run does. */

@@ -1,6 +1,8 @@
 /** smile: Bayesian ensembles of networks by stochastic microcanonical Langevin dynamics. The public names. */
+export { residence } from './engine/resident.ts';
 export { compile, type Device, inspectDevice } from './engine/session.ts';
 export * from './everywhere.ts';
+export { type ResidentNetwork, type ResidentOptions, residentNetwork } from './models/resident.ts';
 export { type QueueOptions, queueEngine } from './queue/coordinator.ts';
 export { type WorkerOptions, work } from './queue/worker.ts';
 export type { Calibration, ConformalMethod } from './run/conformal.ts';
@@ -17,3 +19,4 @@ export { type RunReport, status } from './run/status.ts';
 export { fitEvents, resumeEvents } from './run/stream.ts';
 export type { Verdict } from './run/trust.ts';
 export { type Verification, verify } from './run/verify.ts';
+export { residentSmile } from './samplers/smile.ts';
