@@ -342,8 +342,6 @@ describe.skipIf(gpu.fault)('on WebGPU', () => {
 
   it.each([
     ['mlp', 'smile-naive', 5],
-    ['mlp', 'psmile-naive', 5],
-    ['mlp', 'smile', 5],
     ['mlp', 'psmile', 9],
     ['lenet', 'psmile', 4],
     ['gpt', 'psmile', 4],

@@ -98,11 +98,19 @@ describe('compute.stepping', () => {
     for (const sampler of [{ name: 'sgld' }, { mode: 'paper' }, { decoherence: 2 }, { name: 'psmile-full' }] as const) {
       expect(of({ compute: { device: 'webgpu' }, sampler })).toBe(false);
     }
+    const priors = ['laplace', 'glorot', { name: 'normal', location: 1 }] as const;
+    for (const prior of priors) expect(of({ compute: { device: 'webgpu' }, model: { prior } })).toBe(false);
+    const scaled = { prior: { name: 'normal', location: 0 }, priorScale: 0.5 } as const;
+    expect(of({ compute: { device: 'webgpu' }, model: scaled })).toBe(true);
   });
 
-  it('a sampler that cannot is refused before anything is written', async () => {
+  it('a sampler or prior that cannot is refused before anything is written', async () => {
     const changed: FitConfig = { sampler: { name: 'sgld' }, compute: { stepping: 'device' } };
     await expect(fitted('never', changed)).rejects.toThrow('compute.stepping: expected smile-naive, psmile-naive');
+    const other: FitConfig = { model: { prior: 'laplace' }, compute: { stepping: 'device' } };
+    await expect(fitted('never', other)).rejects.toThrow(
+      'compute.stepping: expected a normal prior around zero for steps on the device, got laplace, scale 1.',
+    );
     expect(() => loadRun(join(folder, 'never'))).toThrow();
   });
 });
