@@ -6,7 +6,7 @@ import { Command } from 'commander';
 import { type DeviceReport, inexact } from '../src/engine/devices.ts';
 import { fasterThreads } from '../src/engine/layout.ts';
 import { DEVICES, type Device, inspectDevice } from '../src/engine/session.ts';
-import { input, matmul } from '../src/graph/index.ts';
+import { input, matmul, reduceSum } from '../src/graph/index.ts';
 import { type Check, checkRedis } from '../src/queue/doctor.ts';
 import { writeWhole } from '../src/store/files.ts';
 import { bytes } from './units.ts';
@@ -73,7 +73,8 @@ async function threadChoice(): Promise<Check> {
   const cores = availableParallelism();
   if (cores < 2) return { name, fine: true, finding: '1 a worker, for want of cores' };
   const a = input('a', [SIDE, SIDE]);
-  const { one, many } = await fasterThreads({ inputs: { a }, outputs: { y: matmul(a, a) } }, cores, {});
+  const y = reduceSum(matmul(a, a), [0, 1]);
+  const { one, many } = await fasterThreads({ inputs: { a }, outputs: { y } }, cores, {});
   const times = `a product of ${SIDE} × ${SIDE} matrices takes ${one.toFixed(2)} ms with one and ${many.toFixed(2)} ms with ${cores}`;
   return {
     name,

@@ -78,7 +78,7 @@ export function withModelOptions(command: Command): Command {
   return command
     .addOption(new Option('-c, --config <file>', 'YAML file that says what the flags say; flags win'))
     .addOption(new Option('--preset <name>', "the paper's UCI settings").choices(['paper']))
-    .option('--workers <n>', 'worker threads (default: the number of cores)', number)
+    .option('--workers <n>', 'worker threads (default: the number of cores, or 1 on a GPU)', number)
     .option('--json', 'print the result as JSON')
     .optionsGroup('Data:')
     .option('-t, --target <column>', 'name or index of the target (default: the last column)', column)

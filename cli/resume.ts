@@ -26,7 +26,7 @@ export function resumeCommand(): Command {
     .argument('<run>', 'run directory of a fit')
     .option('--draws <+n>', 'more draws of every chain than the run has', more)
     .option('--chains <+n>', 'more chains than the run has', more)
-    .option('--workers <n>', 'worker threads (default: the number of cores)', Number)
+    .option('--workers <n>', 'worker threads (default: the number of cores, or 1 on a GPU)', Number)
     .option('--checkpoint-every <seconds>', 'seconds between checkpoints (default: 15)', Number)
     .option('--json', 'print the result as JSON')
     .option('--quiet', 'no progress and notes');

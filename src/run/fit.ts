@@ -22,6 +22,7 @@ import { checkStepping, onDevice } from './stepping.ts';
 import { type SuperviseOptions, supervise } from './supervise.ts';
 import { settleThreads } from './threads.ts';
 import { SOFTWARE } from './version.ts';
+import { workersOf } from './workers.ts';
 
 export interface FitOptions extends SuperviseOptions {
   /** Path of a delimited file, or rows as objects. */
@@ -48,6 +49,7 @@ export async function prepareRun(options: FitOptions): Promise<FitSpec> {
   const { data: source, out, config = {}, force = false, onEvent = () => {} } = options;
   const note = (message: string) => onEvent({ type: 'note', message });
   const asked = withNetwork(resolveSpec(config), config);
+  const workers = workersOf(asked, options.workers);
   const brought = asked.model.network === undefined ? undefined : readNetwork(asked.model.network);
   const { delimiter, header } = asked.data;
   const table = typeof source === 'string' ? await readTable(source, { delimiter, header }) : tableFromRows(source);
@@ -56,7 +58,7 @@ export async function prepareRun(options: FitOptions): Promise<FitSpec> {
   const settled = settle(prepared.spec, config, prepared.data.train.y.length);
 
   const network = networkOf(settled, prepared.preprocessing, () => brought!);
-  const { spec, finding } = await settleThreads(network, settled, options.workers);
+  const { spec, finding } = await settleThreads(network, settled, workers);
   if (finding) note(finding);
   const bytes = brought && onnxBytes(brought);
   const content = typeof source === 'string' ? await readFile(source) : JSON.stringify(source);

@@ -1,6 +1,6 @@
 /** What a fit will cost, from a probe of two seconds: nothing is kept. */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runPaths } from '../store/rundir.ts';
 import { runBlock } from './block.ts';
@@ -8,6 +8,7 @@ import type { Phase } from './events.ts';
 import { type FitOptions, prepareRun } from './fit.ts';
 import { loadRun } from './load.ts';
 import { allChains } from './pool.ts';
+import { workersOf } from './workers.ts';
 
 export interface Plan {
   /** d, of one chain. */
@@ -36,11 +37,13 @@ const PROBES = { warmStart: 700, sampling: 1300 };
 const ARRAYS = 16;
 
 /** Probes one block on this machine as it is now. Throws what `fit` throws. */
-export async function plan({ workers = availableParallelism(), ...options }: Omit<FitOptions, 'out'>): Promise<Plan> {
+export async function plan(options: Omit<FitOptions, 'out'>): Promise<Plan> {
   const folder = mkdtempSync(join(tmpdir(), 'smile-plan-'));
   try {
     const out = join(folder, 'run');
-    const { chains, sampler, warmStart, storage } = await prepareRun({ ...options, out, workers });
+    const spec = await prepareRun({ ...options, out });
+    const { chains, sampler, warmStart, storage } = spec;
+    const workers = workersOf(spec, options.workers);
     const d = loadRun(out).network.dim;
     const chainsPerBlock = Math.ceil(chains / Math.max(1, workers));
     const block = allChains(chainsPerBlock);

@@ -5,9 +5,10 @@ import { type LoadedRun, loadRun } from './load.ts';
 import { allChains, type Engine, runChains } from './pool.ts';
 import { unfinishedChains } from './settle.ts';
 import { lppdHistories, stopRule } from './stop-rules.ts';
+import { workersOf } from './workers.ts';
 
 export interface SuperviseOptions {
-  /** Worker threads; 0 runs in this thread. Default: the number of cores. */
+  /** Worker threads; 0 runs in this thread. Default: the number of cores, or 1 on a GPU. */
   readonly workers?: number | undefined;
   /** Aborting it ends the chains at their next step; what they have is stored and scored. */
   readonly signal?: AbortSignal | undefined;
@@ -22,13 +23,14 @@ export interface SuperviseOptions {
 export async function supervise(run: LoadedRun, chains: readonly number[], options: SuperviseOptions): Promise<void> {
   const { workers, signal, checkpointSeconds, engine = runChains, onEvent = () => {} } = options;
   const { dir, spec, manifest } = run;
+  const count = workersOf(spec, workers);
   const histories = spec.stop.plateau === undefined ? allChains(spec.chains).map(() => []) : await lppdHistories(run);
   const rule = manifest.endedBy ? () => undefined : stopRule(spec.stop, chains, histories);
   const enough = new AbortController();
   let reason: string | undefined;
   setStatus(dir, 'running');
   await engine(dir, chains, {
-    workers,
+    workers: count,
     signal: signal ? AbortSignal.any([signal, enough.signal]) : enough.signal,
     checkpointSeconds,
     onProgress: (block) => {

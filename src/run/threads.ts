@@ -13,7 +13,7 @@ import type { FitSpec } from './spec.ts';
 export async function settleThreads(
   network: BayesianNetwork,
   spec: FitSpec,
-  workers = availableParallelism(),
+  workers: number,
 ): Promise<{ readonly spec: FitSpec; readonly finding?: string }> {
   if (spec.compute.threads !== 'auto') return { spec };
   const beside = Math.max(1, Math.min(workers, spec.chains));

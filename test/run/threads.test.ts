@@ -29,7 +29,7 @@ describe('threads of a worker', () => {
   });
 
   it.skipIf(availableParallelism() < 2)('are the faster of one and all idle ones, with the times', async () => {
-    const { spec: settled, finding } = await settleThreads(network, spec(1, { threads: 'auto' }));
+    const { spec: settled, finding } = await settleThreads(network, spec(1, { threads: 'auto' }), 1);
     const [, threads, one, many, most] =
       /^(\d+) threads? a worker: a gradient takes ([\d.]+) ms with one, ([\d.]+) ms with (\d+)$/
         .exec(finding!)!
