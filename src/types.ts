@@ -73,7 +73,10 @@ export type TensorData = Float32Array | Float64Array;
 
 /** A graph compiled for one device. Shapes are fixed at compile time. */
 export interface CompiledGraph {
-  /** Runs the graph on named inputs and returns the named outputs; those named in `into` are written there. */
+  /**
+   * Runs the graph on named inputs and returns the named outputs; those named in `into` are written there, others may be
+   * overwritten by the next run.
+   */
   run(
     feeds: Readonly<Record<string, TensorData>>,
     into?: Readonly<Record<string, TensorData>>,

@@ -30,8 +30,8 @@ const RUNTIMES = {
 
 /**
  * Compiles a graph; default device `wasm`, one thread: more of the runtime's need a page that is cross-origin isolated and a
- * script of their own, which a bundle does not keep. Chains in several workers use cores better. Throws an `EngineError` with the runtime's reason when it refuses the graph
- * or the browser has no such device, or its file is not served.
+ * script of their own, which a bundle does not keep. Chains in several workers use cores better. Throws an `EngineError`
+ * with the runtime's reason when it refuses the graph or the browser has no such device, or its file is not served.
  */
 export async function compile(
   graph: Graph,

@@ -9,7 +9,8 @@ const WIDTH: Readonly<Record<Dtype, number>> = { float32: 4, float64: 8, int64: 
 const VIEWS = ['reshape'];
 
 /**
- * Bytes at the fullest moment of a run: a tensor lives from its node to its last use, inputs and constants throughout. An estimate: the runtime's own workspace comes on top, shared subexpressions come off.
+ * Bytes at the fullest moment of a run: a tensor lives from its node to its last use, inputs and constants throughout. An
+ * estimate: the runtime's own workspace comes on top.
  */
 export function peakBytes(outputs: Readonly<Record<string, Tensor>>, options: WriteOptions = {}): number {
   const results = prepared(outputs, options);
