@@ -62,15 +62,12 @@ export function taps(x: Tensor, kernel: Shape, lengths: Shape, strides: Shape, d
 const spatialPad = (x: Tensor, [top, left, bottom, right]: Shape, value = 0) =>
   pad(x, [0, 0, top, left], [0, 0, bottom, right], value);
 
-/** Patches `[groups, kh·kw·C/groups, N·Ho·Wo]`, with the batch in the columns, so that one product serves it whole. */
-function patches(x: Tensor, kernel: Shape, lengths: Shape, { strides, pads, dilations, groups }: Geometry): Tensor {
+/** What each tap meets `[groups, C/groups, N·Ho·Wo]`, with the batch in the columns, so that one product serves it whole. */
+function patches(x: Tensor, kernel: Shape, lengths: Shape, { strides, pads, dilations, groups }: Geometry): Tensor[] {
   const [n, c] = x.shape;
   const padded = turned(spatialPad(x, pads));
   const columns = n * lengths[0] * lengths[1];
-  const each = taps(padded, kernel, lengths, strides, dilations).map((tap) =>
-    reshape(tap, [groups, c / groups, columns]),
-  );
-  return concat(each, 1);
+  return taps(padded, kernel, lengths, strides, dilations).map((tap) => reshape(tap, [groups, c / groups, columns]));
 }
 
 /** Input channels up to which a convolution over the batch is faster than patches and one product, which cost memory too. */
@@ -81,7 +78,7 @@ const turned = (x: Tensor): Tensor => transpose(x, [1, 0, 2, 3]);
 
 /**
  * The gradient of a convolution with respect to its filters: the inputs, channel by channel, convolved with the slopes as
- * filters, strides and dilations exchanged; for many channels as one product with patches.
+ * filters, strides and dilations exchanged; for many channels as a product with the patches of each tap.
  */
 function filterGradient(x: Tensor, dy: Tensor, filter: Shape, options: Geometry): Tensor {
   const { groups, strides, pads, dilations } = options;
@@ -91,10 +88,9 @@ function filterGradient(x: Tensor, dy: Tensor, filter: Shape, options: Geometry)
     const all = conv(turned(x), turned(dy), { strides: dilations, dilations: strides, pads });
     return turned(strided(all, [0, 0, 0, 0], [c, o, kh, kw]));
   }
-  const columns = patches(x, [kh, kw], lengths, options);
-  const rows = reshape(turned(dy), [groups, o / groups, columns.shape[2]]);
-  const product = reshape(matmul(rows, columns, { transposeB: true }), [o, kh, kw, c]);
-  return transpose(product, [0, 3, 1, 2]);
+  const rows = reshape(turned(dy), [groups, o / groups, dy.shape[0] * lengths[0] * lengths[1]]);
+  const each = patches(x, [kh, kw], lengths, options).map((tap) => matmul(rows, tap, { transposeB: true }));
+  return transpose(reshape(concat(each, 2), [o, kh, kw, c]), [0, 3, 1, 2]);
 }
 
 const convOp: Op = {
@@ -110,7 +106,7 @@ const convOp: Op = {
     const options = attributes as unknown as Geometry;
     const [o, c, ...kernel] = w.shape;
     const lengths = convLengths(x.shape.slice(2), kernel, options);
-    const columns = patches(x, kernel, lengths, options);
+    const columns = concat(patches(x, kernel, lengths, options), 1);
     const rows = reshape(transpose(w, [0, 2, 3, 1]), [options.groups, o / options.groups, kernel[0] * kernel[1] * c]);
     const y = transpose(reshape(matmul(rows, columns), [o, x.shape[0], ...lengths]), [1, 0, 2, 3]);
     return [bias ? add(y, reshape(bias, [o, 1, 1])) : y];
