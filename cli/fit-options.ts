@@ -12,6 +12,17 @@ export const number = (text: string): number => {
   if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('Expected a number.');
   return value;
 };
+
+/** A number, or auto. */
+const numberOrAuto = (text: string): number | 'auto' => {
+  if (text === 'auto') return text;
+  try {
+    return number(text);
+  } catch {
+    throw new InvalidArgumentError('Expected a number, or auto.');
+  }
+};
+
 const list = (text: string): string[] => text.split(',').map((name) => name.trim());
 const numbers = (text: string): number[] => list(text).map(number);
 const column = (text: string): string | number => (/^-?\d+$/.test(text) ? Number(text) : text);
@@ -146,7 +157,7 @@ export function withModelOptions(command: Command): Command {
     .option(
       '--threads <n>',
       'threads of a worker, or auto for a trial where chains are few (default: 1; chains use cores better)',
-      (text) => (text === 'auto' ? text : number(text)),
+      numberOrAuto,
     )
     .addOption(
       new Option('--recompute <when>', 'compute again rather than keep in memory (default: auto)').choices([
