@@ -2,6 +2,7 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { buildOnnx, encodeModel } from '../graph/index.ts';
 import type { CompiledGraph } from '../types.ts';
+import { blockSize } from './blocks.ts';
 import { type CompileOptions, compiledGraph, type Graph, refusal, type Session } from './compiled.ts';
 import { type DeviceReport, inspect } from './devices.ts';
 import { inPlace, withStop } from './in-place.ts';
@@ -28,8 +29,11 @@ export async function sessionOf(
 ): Promise<Session> {
   const { device = 'cpu', threads = 1 } = options;
   const recompute = recomputation(graph, options.recompute);
+  const runtime = runtimeOf(options);
+  const blocks = runtime === 'cpu' ? await blockSize() : undefined;
   const model = buildOnnx(graph.inputs, graph.outputs, {
-    runtime: runtimeOf(options),
+    runtime,
+    ...(blocks && { blocks }),
     ...(recompute && { recompute }),
   });
   const large = isLarge(graph);

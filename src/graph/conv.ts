@@ -1,5 +1,13 @@
 /** Convolutions in one and two dimensions. Layouts: inputs `[N, C, H, W]`, filters `[O, C/groups, kh, kw]`. */
 import { shapeError } from '../errors.ts';
+import {
+  blockedConv,
+  blockedConvTranspose,
+  blockedFilterGradient,
+  FEW_CHANNELS,
+  gradientSuitsBlocks,
+  suitsBlocks,
+} from './blocked-conv.ts';
 import { add } from './elementwise.ts';
 import { matmul } from './linear.ts';
 import { reduceSum } from './reduce.ts';
@@ -17,7 +25,7 @@ export interface ConvOptions {
   readonly groups?: number;
 }
 
-interface Geometry {
+export interface Geometry {
   readonly strides: readonly number[];
   readonly pads: readonly number[];
   readonly dilations: readonly number[];
@@ -70,28 +78,45 @@ function patches(x: Tensor, kernel: Shape, lengths: Shape, { strides, pads, dila
   return taps(padded, kernel, lengths, strides, dilations).map((tap) => reshape(tap, [groups, c / groups, columns]));
 }
 
-/** Input channels up to which a convolution over the batch is faster than patches and one product, which cost memory too. */
-const FEW_CHANNELS = 8;
-
 /** Channels before rows. */
 const turned = (x: Tensor): Tensor => transpose(x, [1, 0, 2, 3]);
 
 /**
- * The gradient of a convolution with respect to its filters: the inputs, channel by channel, convolved with the slopes as
- * filters, strides and dilations exchanged; for many channels as a product with the patches of each tap.
+ * The gradient of a convolution with respect to its filters: in the runtime's blocked layout where that suits; else the
+ * inputs, channel by channel, convolved with the slopes as filters, strides and dilations exchanged; for many channels a
+ * product with the patches of each tap.
  */
-function filterGradient(x: Tensor, dy: Tensor, filter: Shape, options: Geometry): Tensor {
-  const { groups, strides, pads, dilations } = options;
-  const [o, c, kh, kw] = filter;
-  const lengths = dy.shape.slice(2);
-  if (groups === 1 && c <= FEW_CHANNELS) {
-    const all = conv(turned(x), turned(dy), { strides: dilations, dilations: strides, pads });
-    return turned(strided(all, [0, 0, 0, 0], [c, o, kh, kw]));
-  }
-  const rows = reshape(turned(dy), [groups, o / groups, dy.shape[0] * lengths[0] * lengths[1]]);
-  const each = patches(x, [kh, kw], lengths, options).map((tap) => matmul(rows, tap, { transposeB: true }));
-  return transpose(reshape(concat(each, 2), [o, kh, kw, c]), [0, 3, 1, 2]);
-}
+const filterGradientOp: Op = {
+  name: 'filterGradient',
+  gradient: ({ inputs: [x, dy], attributes }, [upstream]) => {
+    if (!upstream) return [];
+    const options = attributes as unknown as Geometry;
+    return [convTransposeTo(dy, upstream, x.shape.slice(2), options), conv(x, upstream, options)];
+  },
+  lower: ({ inputs: [x, dy], attributes }, { blocks }) => {
+    const options = attributes as unknown as Geometry;
+    const filter = attributes.filter as Shape;
+    if (blocks && x.dtype === 'float32' && gradientSuitsBlocks(filter, x.shape[0], options, blocks)) {
+      return [blockedFilterGradient(x, dy, filter, options, blocks)];
+    }
+    const { groups, strides, pads, dilations } = options;
+    const [o, c, kh, kw] = filter;
+    const lengths = dy.shape.slice(2);
+    if (groups === 1 && c <= FEW_CHANNELS) {
+      const all = conv(turned(x), turned(dy), { strides: dilations, dilations: strides, pads });
+      return [turned(strided(all, [0, 0, 0, 0], [c, o, kh, kw]))];
+    }
+    const rows = reshape(turned(dy), [groups, o / groups, dy.shape[0] * lengths[0] * lengths[1]]);
+    const each = patches(x, [kh, kw], lengths, options).map((tap) => matmul(rows, tap, { transposeB: true }));
+    return [transpose(reshape(concat(each, 2), [o, kh, kw, c]), [0, 3, 1, 2])];
+  },
+  emit: () => {
+    throw new Error('filterGradient: it is lowered before it is written');
+  },
+};
+
+const filterGradient = (x: Tensor, dy: Tensor, filter: Shape, options: Geometry): Tensor =>
+  single(filterGradientOp, [x, dy], filter, { ...options, filter });
 
 const convOp: Op = {
   name: 'conv',
@@ -101,11 +126,16 @@ const convOp: Op = {
     const dx = convTransposeTo(dy, w, x.shape.slice(2), options);
     return [dx, filterGradient(x, dy, w.shape, options), ...(bias ? [reduceSum(reduceSum(dy, [2, 3]), [0])] : [])];
   },
-  lower: ({ inputs: [x, w, bias], attributes }) => {
-    if (x.dtype !== 'float64') return;
+  lower: ({ inputs, attributes }, { blocks }) => {
+    const [x, w, bias] = inputs;
     const options = attributes as unknown as Geometry;
     const [o, c, ...kernel] = w.shape;
     const lengths = convLengths(x.shape.slice(2), kernel, options);
+    if (x.dtype !== 'float64') {
+      return blocks && suitsBlocks(w.shape, options, blocks)
+        ? [blockedConv(inputs, lengths, options, blocks)]
+        : undefined;
+    }
     const columns = concat(patches(x, kernel, lengths, options), 1);
     const rows = reshape(transpose(w, [0, 2, 3, 1]), [options.groups, o / options.groups, kernel[0] * kernel[1] * c]);
     const y = transpose(reshape(matmul(rows, columns), [o, x.shape[0], ...lengths]), [1, 0, 2, 3]);
@@ -152,8 +182,15 @@ const convTransposeOp: Op = {
     const options = attributes as unknown as Geometry;
     return [conv(dy, w, options), filterGradient(dy, x, w.shape, options)];
   },
-  lower: ({ inputs: [x, w], attributes }) =>
-    x.dtype === 'float64' ? [asConv(x, w, attributes as unknown as Geometry & { readonly lengths: Shape })] : undefined,
+  lower: ({ inputs: [x, w], attributes }, { blocks }) => {
+    const options = attributes as unknown as Geometry & { readonly lengths: Shape };
+    if (x.dtype === 'float64') return [asConv(x, w, options)];
+    if (!blocks || !suitsBlocks(w.shape, options, blocks) || options.strides.some((step) => step > 1)) return;
+    const pads = outerPads(x.shape.slice(2), w.shape.slice(2), options);
+    return pads.every((n) => n >= 0)
+      ? [blockedConvTranspose(x, w, options.lengths, { ...options, pads }, blocks)]
+      : undefined;
+  },
   emit: ({ inputs: [x, w], attributes }, names, emitter) => {
     const { strides, pads, dilations, groups, lengths } = attributes as unknown as Geometry & { lengths: Shape };
     const output_padding = excess(x.shape.slice(2), w.shape.slice(2), lengths, { strides, pads, dilations });
@@ -176,18 +213,22 @@ function excess(
   });
 }
 
+/** Zeros around the spread input that make a transposed convolution a convolution; negative where it is cut instead. */
+function outerPads(from: Shape, kernel: Shape, options: Geometry & { readonly lengths: Shape }): number[] {
+  const { dilations, pads, lengths } = options;
+  const over = excess(from, kernel, lengths, options);
+  const reach = kernel.map((k, i) => dilations[i] * (k - 1));
+  return [...[0, 1].map((i) => reach[i] - pads[i]), ...[0, 1].map((i) => reach[i] - pads[i + 2] + over[i])];
+}
+
 /** The transposed convolution as a convolution of the spread input with the filters turned about. */
 function asConv(x: Tensor, w: Tensor, options: Geometry & { readonly lengths: Shape }): Tensor {
-  const { groups, strides, dilations, pads, lengths } = options;
+  const { groups, strides, dilations } = options;
   const [o, c, ...kernel] = w.shape;
   const grouped = reshape(w, [groups, o / groups, c, ...kernel]);
   const filters = reshape(transpose(reverse(grouped, [3, 4]), [0, 2, 1, 3, 4]), [groups * c, o / groups, ...kernel]);
-  const over = excess(x.shape.slice(2), kernel, lengths, options);
-  const reach = kernel.map((k, i) => dilations[i] * (k - 1));
-  const around = [0, 1].map((i) => reach[i] - pads[i]);
-  const after = [0, 1].map((i) => reach[i] - pads[i + 2] + over[i]);
   const spread = strides.reduce((sum: Tensor, step, i) => dilate(sum, 2 + i, step), x);
-  const outer = [...around, ...after];
+  const outer = outerPads(x.shape.slice(2), kernel, options);
   const cut = crop(
     spread,
     outer.map((n) => Math.max(-n, 0)),

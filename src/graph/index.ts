@@ -13,6 +13,7 @@ export {
   tanh,
 } from './activation.ts';
 export { attention } from './attention.ts';
+export { block } from './blocked.ts';
 export { clip, equal, greater, greaterOrEqual, maximum, minimum, not, relu, select } from './compare.ts';
 export { type ConvOptions, conv, conv1d, convTranspose } from './conv.ts';
 export { einsum } from './einsum.ts';

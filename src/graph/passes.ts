@@ -7,6 +7,8 @@ import type { Target, Tensor } from './tensor.ts';
 export interface WriteOptions {
   /** What will run the graph. Default: ONNX Runtime on the CPU. */
   readonly runtime?: Target['runtime'];
+  /** The blocked layout to use, which ties the model to processors that have the same. Default none. */
+  readonly blocks?: Target['blocks'];
   /** Recomputation for memory: default none. */
   readonly recompute?: Recompute;
 }
@@ -21,9 +23,9 @@ export interface Recompute {
 /** The outputs in the ops that the target has, nothing computed twice but what is not to be kept. */
 export function prepared(
   outputs: Readonly<Record<string, Tensor>>,
-  { runtime = 'cpu', recompute }: WriteOptions,
+  { runtime = 'cpu', blocks, recompute }: WriteOptions,
 ): readonly Tensor[] {
   const names = Object.keys(outputs);
-  const results = shared(lowered(Object.values(outputs), { runtime }));
+  const results = shared(lowered(Object.values(outputs), { runtime, ...(blocks && { blocks }) }));
   return recompute ? recomputed(results, results[names.indexOf(recompute.forward)], recompute.passes) : results;
 }

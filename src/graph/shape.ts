@@ -53,11 +53,14 @@ export function expand(x: Tensor, shape: Shape): Tensor {
   return single(expandOp, [x], shape, { shape });
 }
 
+const outputShape = (x: Tensor, order: readonly number[]): Shape => order.map((axis) => x.shape[axis]);
+
 const transposeOp: Op = {
   name: 'transpose',
   lower: ({ inputs: [x], attributes }) => {
     const order = attributes.order as readonly number[];
-    if (order.every((axis, i) => axis === i)) return [x];
+    const moving = order.filter((axis) => x.shape[axis] > 1);
+    if (moving.every((axis, i) => i === 0 || axis > moving[i - 1])) return [reshape(x, outputShape(x, order))];
     if (x.node.op !== transposeOp) return;
     const before = x.node.attributes.order as readonly number[];
     return [
@@ -92,12 +95,7 @@ export function transpose(x: Tensor, order: readonly number[]): Tensor {
       `transpose: expected a permutation of the axes of ${showShape(x.shape)}, got ${showShape(order)}.`,
     );
   }
-  return single(
-    transposeOp,
-    [x],
-    order.map((axis) => x.shape[axis]),
-    { order },
-  );
+  return single(transposeOp, [x], outputShape(x, order), { order });
 }
 
 const concatOp: Op = {

@@ -19,6 +19,8 @@ export type Attributes = Readonly<Record<string, number | string | boolean | rea
 export interface Target {
   /** `cpu` and `webgpu`: ONNX Runtime with operators of its own; `portable`: any runtime of the opset. */
   readonly runtime: 'cpu' | 'webgpu' | 'portable';
+  /** Channels that lie side by side in the blocked layout of the runtime's convolutions; absent where it has none. */
+  readonly blocks?: number;
 }
 
 /** The type that numbers of `dtype` have on a target: WebGPU computes float64 as float32. */

@@ -1,8 +1,9 @@
 /** Turns the reachable part of a graph into an ONNX model. */
+import { BLOCKED } from '../blocked.ts';
 import { topological } from '../gradient.ts';
 import { prepared, type WriteOptions } from '../passes.ts';
 import type { Node, Tensor } from '../tensor.ts';
-import { Emitter } from './emitter.ts';
+import { Emitter, MICROSOFT } from './emitter.ts';
 import { encodeModel, type OnnxModel, type OnnxValueInfo } from './schema.ts';
 
 /** Opset 18: axes are inputs of all reductions. IR 9 is the version that came with it. */
@@ -35,7 +36,8 @@ export function buildOnnx(
     producerName: 'smile-bayes',
     opsetImport: [
       { domain: '', version: OPSET },
-      { domain: 'com.microsoft', version: 1 },
+      { ...MICROSOFT, version: 1 },
+      ...(options.blocks ? [{ ...BLOCKED, version: 1 }] : []),
     ],
     graph: {
       name: 'graph',
