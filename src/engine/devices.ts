@@ -46,34 +46,60 @@ const FUNCTIONS: Readonly<Record<string, Probe>> = {
   sin: { build: g.sin, truth: Math.sin, points: POINTS.map((x) => (x * Math.PI) / 8), floor: 1 },
 };
 
+interface Sum {
+  readonly name: string;
+  readonly y: g.Tensor;
+  readonly truth: Float64Array;
+}
+
+const wave = (shape: g.Shape, step: number) =>
+  Float32Array.from({ length: g.sizeOfShape(shape) }, (_, i) => Math.sin(i * step));
+
+/** Numbers through an input of one, so that nothing is folded while the graph is compiled. */
+const open = (values: Float32Array, shape: g.Shape) => g.mul(g.data(values, shape, 'float32'), g.input('one', []));
+
 /** Products and convolutions, against loops in float64: a device that gets one wrong must not be used. */
-function sums(): { readonly name: string; readonly y: g.Tensor; readonly truth: Float64Array }[] {
-  const [n, channels, size, filters, k] = [2, 6, 9, 16, 5];
-  const wave = (count: number, step: number) => Float32Array.from({ length: count }, (_, i) => Math.sin(i * step));
-  const x = wave(n * channels * size * size, 0.7);
-  const w = wave(filters * channels * k * k, 0.3);
+function sums(): Sum[] {
+  const [rows, inner] = [6, 162];
+  const values = wave([rows, inner], 0.7);
+  const product = new Float64Array(rows * rows);
+  for (let i = 0; i < rows; i++)
+    for (let j = 0; j < rows; j++)
+      for (let t = 0; t < inner; t++) product[i * rows + j] += values[i * inner + t] * values[j * inner + t];
+  const x = open(values, [rows, inner]);
+  return [
+    { name: 'matmul', y: g.matmul(x, x, { transposeB: true }), truth: product },
+    ...convolution('conv', [2, 6, 9, 9], [16, 6, 5, 5]),
+    ...convolution('conv of 16', [16, 16, 6, 6], [16, 16, 3, 3]),
+  ];
+}
+
+/** A convolution, and the slopes of its filters. */
+function convolution(name: string, xs: g.Shape, ws: g.Shape): Sum[] {
+  const [n, channels, size] = xs;
+  const [filters, , k] = ws;
   const out = size - k + 1;
-  const truth = new Float64Array(n * filters * out * out);
+  const ys = [n, filters, out, out];
+  const [x, w, dy] = [wave(xs, 0.7), wave(ws, 0.3), wave(ys, 0.4)];
+  const [truth, slopes] = [new Float64Array(dy.length), new Float64Array(w.length)];
   for (let b = 0, at = 0; b < n; b++)
     for (let f = 0; f < filters; f++)
       for (let i = 0; i < out; i++)
         for (let j = 0; j < out; j++, at++)
           for (let c = 0; c < channels; c++)
             for (let p = 0; p < k; p++)
-              for (let q = 0; q < k; q++)
-                truth[at] +=
-                  x[((b * channels + c) * size + i + p) * size + j + q] * w[((f * channels + c) * k + p) * k + q];
-  const product = new Float64Array(channels * channels);
-  const inner = x.length / channels;
-  for (let i = 0; i < channels; i++)
-    for (let j = 0; j < channels; j++)
-      for (let t = 0; t < inner; t++) product[i * channels + j] += x[i * inner + t] * x[j * inner + t];
-  // Through an input of one, so that nothing is folded while the graph is compiled.
-  const open = (values: Float32Array, shape: g.Shape) => g.mul(g.data(values, shape, 'float32'), g.input('one', []));
-  const rows = open(x, [channels, inner]);
+              for (let q = 0; q < k; q++) {
+                const pixel = x[((b * channels + c) * size + i + p) * size + j + q];
+                const tap = ((f * channels + c) * k + p) * k + q;
+                truth[at] += pixel * w[tap];
+                slopes[tap] += pixel * dy[at];
+              }
+  const taps = open(w, ws);
+  const y = g.conv(open(x, xs), taps);
+  const [dw] = g.gradient(g.mul(y, open(dy, ys)), [taps]);
   return [
-    { name: 'matmul', y: g.matmul(rows, rows, { transposeB: true }), truth: product },
-    { name: 'conv', y: g.conv(open(x, [n, channels, size, size]), open(w, [filters, channels, k, k])), truth },
+    { name, y, truth },
+    { name: `${name}, slopes`, y: dw, truth: slopes },
   ];
 }
 

@@ -31,6 +31,9 @@ export function blockedConvTranspose(x: Tensor, w: Tensor, lengths: Shape, windo
   return unblock(convolved(block(x, size), filters, lengths, windows));
 }
 
+/** How many examples more would fill the last block. */
+const missing = (examples: number, size: number) => (size - (examples % size)) % size;
+
 /** Most examples that are added to fill a block, as a share of all. */
 const MOST_ADDED = 0.25;
 
@@ -47,15 +50,14 @@ export function gradientSuitsBlocks(
   { groups, dilations }: Geometry,
   size: number,
 ): boolean {
-  const added = (size - (examples % size)) % size;
-  const filled = added <= MOST_ADDED * examples && (o % size === 0 || c <= FEW_CHANNELS);
+  const filled = missing(examples, size) <= MOST_ADDED * examples && (o % size === 0 || c <= FEW_CHANNELS);
   return groups === 1 && filled && kh * kw > 1 && dilations.every((d) => d === 1);
 }
 
 /** The gradient to filters `[O, C, kh, kw]` as convolutions in which examples stand where channels do. */
 export function blockedFilterGradient(x: Tensor, dy: Tensor, filter: Shape, options: Geometry, size: number): Tensor {
-  const rest = -x.shape[0] & (size - 1);
-  const [images, slopes] = [x, dy].map((t) => pad(t, [0, 0, 0, 0], [rest, 0, 0, 0]));
+  const added = missing(x.shape[0], size);
+  const [images, slopes] = [x, dy].map((t) => pad(t, [0, 0, 0, 0], [added, 0, 0, 0]));
   return (filter[0] % size === 0 ? allAtOnce : outputByOutput)(images, slopes, filter, options, size);
 }
 

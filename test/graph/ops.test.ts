@@ -137,6 +137,26 @@ describe('gradients against central differences in float64', () => {
   });
 });
 
+it('causal attention over more places than a strip equals the whole product under a mask, and so do its gradients', async () => {
+  const shape = [2, 300, 3];
+  const inputs = Object.fromEntries(['q', 'k', 'v', 'dy'].map((name) => [name, g.input(name, shape, 'float64')]));
+  const { q, k, v, dy } = inputs;
+  const later = new Float64Array(300 * 300).map((_, i) => (i % 300 > Math.floor(i / 300) ? -1e30 : 0));
+  const scores = g.matmul(q, k, { transposeB: true, alpha: 1 / Math.sqrt(3) });
+  const whole = g.matmul(g.softmax(g.add(scores, g.data(later, [300, 300], 'float64')), 2), v);
+  const outputs = Object.fromEntries(
+    [g.attention(q, k, v, { causal: true }), whole].flatMap((y, i) =>
+      [y, ...g.gradient(g.mul(y, dy), [q, k, v])].map((t, j) => [`${i}${j}`, t]),
+    ),
+  );
+  const feeds = Object.fromEntries(Object.keys(inputs).map((name, i) => [name, numbers(i, shape)]));
+  const got = await evaluate(outputs, inputs, feeds);
+  for (const j of [0, 1, 2, 3])
+    got[`1${j}`].forEach((t, i) => {
+      expect(Math.abs(got[`0${j}`][i] - t)).toBeLessThan(1e-12 * (1 + Math.abs(t)));
+    });
+});
+
 const geometry = fc.record({
   n: fc.integer({ min: 1, max: 2 }),
   groups: fc.integer({ min: 1, max: 2 }),
