@@ -97,4 +97,5 @@ export const relu = unary(
   'Relu',
   (x) => Math.max(x, 0),
   (_x, y, dy) => mul(dy, step(y)),
+  { increasing: true },
 );

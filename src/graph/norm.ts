@@ -72,30 +72,35 @@ function frnFactors(x: Tensor, epsilon: Tensor, scale: Tensor) {
   return { inverse, factor: mul(inverse, perChannel(scale, x)) };
 }
 
-const frnComposite = composite(
-  'frn',
-  (x, epsilon, scale, bias, threshold) => {
-    const y = add(mul(x, frnFactors(x, epsilon, scale).factor), perChannel(bias, x));
-    return maximum(y, perChannel(threshold, x));
-  },
-  ([x, epsilon, scale, , threshold], y, dy) => {
+const planes = (t: Tensor) => reduceSum(t, [2, 3], true);
+const channels = (t: Tensor, like: Tensor) => reshape(reduceSum(t, [0]), like.shape);
+
+const responses = composite(
+  'responses',
+  (x, epsilon, scale, bias) => add(mul(x, frnFactors(x, epsilon, scale).factor), perChannel(bias, x)),
+  ([x, epsilon, scale], _y, dy) => {
     const { inverse, factor } = frnFactors(x, epsilon, scale);
-    const passed = mul(dy, cast(greater(y, perChannel(threshold, x)), x.dtype));
-    const planes = (t: Tensor) => reduceSum(t, [2, 3], true);
-    const channels = (t: Tensor) => reshape(reduceSum(t, [0]), scale.shape);
-    const through = channels(planes(passed));
-    const along = planes(mul(passed, x));
+    const along = planes(mul(dy, x));
     // d/d(ν² + |ε|) of each plane's output is −½ γ x · inverse³.
     const pull = mul(mul(along, factor), square(inverse));
     const area = constant(1 / (x.shape[2] * x.shape[3]), x);
     return [
-      sub(mul(passed, factor), mul(x, mul(pull, area))),
+      sub(mul(dy, factor), mul(x, mul(pull, area))),
       mul(mul(reshape(reduceSum(pull, [0, 1, 2, 3]), [1]), constant(-0.5, x)), sign(epsilon)),
-      channels(mul(along, inverse)),
-      through,
-      sub(channels(planes(dy)), through),
+      channels(mul(along, inverse), scale),
+      channels(planes(dy), scale),
     ];
   },
+);
+
+const thresholded = composite(
+  'thresholded',
+  (x, threshold) => maximum(x, perChannel(threshold, x)),
+  ([, threshold], y, dy) => {
+    const passed = mul(dy, cast(greater(y, perChannel(threshold, y)), y.dtype));
+    return [passed, sub(channels(planes(dy), threshold), channels(planes(passed), threshold))];
+  },
+  { increasing: true },
 );
 
 /**
@@ -103,4 +108,4 @@ const frnComposite = composite(
  * max(γ x/√(ν² + |ε|) + β, τ), ν² the mean of x² over the plane. On the threshold the gradient goes to τ.
  */
 export const frn = (x: Tensor, { epsilon, scale, bias, threshold }: FrnParameters): Tensor =>
-  frnComposite(x, epsilon, scale, bias, threshold);
+  thresholded(responses(x, epsilon, scale, bias), threshold);

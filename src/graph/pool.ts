@@ -125,9 +125,18 @@ const maxPoolOp: Op = {
 /** Below every number that a network meets, and finite. */
 const LOWEST = -3e38;
 
-/** The largest number of each window. Of equal ones the first, row by row, gets the gradient. */
+/**
+ * The largest number of each window. Of equal ones the first, row by row, gets the gradient. A function that never falls is
+ * applied to the fewer numbers after pooling.
+ */
 export function maxPool(x: Tensor, options: PoolOptions): Tensor {
   const win = window(options);
+  const { op, inputs, attributes } = x.node;
+  if (op.increasing) {
+    const [below, ...others] = inputs;
+    const largest = maxPool(below, options);
+    return { ...largest, node: { op, inputs: [largest, ...others], attributes }, index: 0 };
+  }
   return single(maxPoolOp, [x], pooled('maxPool', x, win), { ...win });
 }
 

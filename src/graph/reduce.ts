@@ -16,11 +16,25 @@ import {
   type Tensor,
 } from './tensor.ts';
 
+/** Terms from which a sum of products is faster as a matrix product of one row, which need not write them down. */
+const LONG = 1024;
+
 const reduceSumOp: Op = {
   name: 'reduceSum',
   gradient: ({ inputs: [x], attributes }, [dy]) => {
     const kept = x.shape.map((n, i) => ((attributes.axes as readonly number[]).includes(i) ? 1 : n));
     return [dy && expand(reshape(dy, kept), x.shape)];
+  },
+  lower: ({ inputs: [x], attributes }, { runtime }) => {
+    const axes = attributes.axes as readonly number[];
+    const length = sizeOfShape(axes.map((axis) => x.shape[axis]));
+    const last = axes.every((_, i) => axes.includes(x.shape.length - 1 - i));
+    const [a, b] = x.node.inputs;
+    const product = x.node.op.name === 'mul' && sameShape(a.shape, b.shape);
+    if (runtime !== 'cpu' || x.dtype !== 'float32' || !product || !last || length < LONG) return;
+    const rows = [sizeOfShape(x.shape) / length, 1, length];
+    const sums = matmul(reshape(a, rows), reshape(b, rows), { transposeB: true });
+    return [reshape(sums, reduceSum(x, axes, Boolean(attributes.keep)).shape)];
   },
   emit: ({ attributes }, [x], emitter) =>
     emitter.node('ReduceSum', [x, emitter.integers(attributes.axes as Shape)], { keepdims: attributes.keep ? 1 : 0 }),

@@ -32,6 +32,8 @@ export interface Op {
   readonly name: string;
   /** One pass over memory, element by element: cheap to do again. */
   readonly elementwise?: boolean;
+  /** It never falls as its first input rises, and its other inputs are the same all over a plane: it commutes with maxima. */
+  readonly increasing?: boolean;
   /** The node's outputs in other ops, where the target has no kernel for it or fewer nodes do; else undefined. */
   lower?(node: Node, target: Target): readonly Tensor[] | undefined;
   /** Gradients with respect to the inputs, from those of the outputs (undefined where none arrived). */
@@ -94,9 +96,11 @@ export function composite(
   name: string,
   build: (...inputs: Tensor[]) => Tensor,
   gradient: (inputs: readonly Tensor[], y: Tensor, dy: Tensor) => readonly (Tensor | undefined)[],
+  traits: Pick<Op, 'increasing'> = {},
 ): (...inputs: Tensor[]) => Tensor {
   const op: Op = {
     name,
+    ...traits,
     lower: ({ inputs }) => [build(...inputs)],
     gradient: (node, [dy]) => (dy ? gradient(node.inputs, { ...build(...node.inputs), node, index: 0 }, dy) : []),
     emit: () => {

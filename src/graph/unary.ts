@@ -7,10 +7,12 @@ export function unary(
   type: string,
   fold: (x: number) => number,
   partial: (x: Tensor, y: Tensor, dy: Tensor) => Tensor | undefined,
+  traits: Pick<Op, 'increasing'> = {},
 ): (x: Tensor) => Tensor {
   const op: Op = {
     name,
     elementwise: true,
+    ...traits,
     gradient: (node, [dy]) => [dy && partial(node.inputs[0], outputOf(node), dy)],
     emit: (_node, inputs, emitter) => emitter.node(type, inputs),
   };
