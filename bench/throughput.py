@@ -24,7 +24,7 @@ import sys
 import time
 
 # Parameters of each row; every model is checked against its count when it is built.
-PARAMETERS = {"mlp": 10 * 722, "lenet": 61_706, "resnet7": 428_272, "vit": 22_032_522,
+PARAMETERS = {"mlp": 10 * 722, "lenet": 61_706, "resnet7": 428_272, "resnet18": 11_178_782, "vit": 22_032_522,
               "gpt-small": 418_688, "gpt": 10_770_048}
 
 
@@ -66,16 +66,27 @@ def build(row):
         return classifier(Conv(1, 6, 5, padding=2), gelu, nn.AvgPool2d(2), Conv(6, 16, 5), gelu, nn.AvgPool2d(2),
                           nn.Flatten(), Linear(400, 120), gelu, Linear(120, 84), gelu, Linear(84, 10))
 
-    def conv_frn(i, o):  # convolution, filter response normalization, thresholded linear unit
-        def frn(s, x):
+    def frn(o):  # filter response normalization, thresholded linear unit
+        def apply(s, x):
             x = x * torch.rsqrt((x * x).mean((2, 3), keepdim=True) + s.eps.abs())
             return torch.maximum(s.gamma * x + s.beta, s.tau)
-        return Seq(Conv(i, o, 3, padding=1), Layer(frn, gamma=ones(o, 1, 1), beta=zeros(o, 1, 1), tau=zeros(o, 1, 1),
-                                                   eps=torch.tensor(1e-6)))
+        return Layer(apply, gamma=ones(o, 1, 1), beta=zeros(o, 1, 1), tau=zeros(o, 1, 1), eps=torch.tensor(1e-6))
+    def conv_frn(i, o, k=3, stride=1, bias=True):
+        return Seq(Conv(i, o, k, stride, k // 2, bias=bias), frn(o))
     def resnet7():
         return classifier(conv_frn(3, 32), conv_frn(32, 64), nn.MaxPool2d(2), conv_frn(64, 64), conv_frn(64, 128),
                           nn.MaxPool2d(2), conv_frn(128, 128), nn.MaxPool2d(2), skip(conv_frn(128, 128)),
                           Layer(lambda s, x: x.mean((2, 3))), Linear(128, 10))
+
+    def resnet18():
+        def block(i, o):
+            stride = 1 if i == o else 2
+            main = Seq(conv_frn(i, o, 3, stride, False), Conv(o, o, 3, padding=1, bias=False))
+            short = nn.Identity() if i == o else conv_frn(i, o, 1, stride, False)
+            return Layer(lambda s, x: s.after(s.main(x) + s.short(x)), main=main, short=short, after=frn(o))
+        widths = (64, 64, 64, 128, 128, 256, 256, 512, 512)
+        return classifier(conv_frn(3, 64, bias=False), nn.MaxPool2d(3, 2, 1), *map(block, widths, widths[1:]),
+                          Layer(lambda s, x: x.mean((2, 3))), Linear(512, 10))
 
     def norm(width, bias):
         return Layer(lambda s, x: F.layer_norm(x, (width,), s.scale, s.bias),
@@ -117,6 +128,7 @@ def build(row):
         "mlp": lambda: (chain_mlp(), (randn(10, 256, 8), randn(10, 256))),
         "lenet": lambda: (lenet(), (randn(512, 1, 28, 28), randint(10, (512,)))),
         "resnet7": lambda: (resnet7(), (randn(64, 3, 32, 32), randint(10, (64,)))),
+        "resnet18": lambda: (resnet18(), (randn(64, 3, 32, 32), randint(10, (64,)))),
         "vit": lambda: (vit(), (randn(8, 3, 160, 160), randint(10, (8,)))),
         "gpt-small": lambda: (gpt(128, 2, 4, 64), randint(65, (2, 16, 64))),
         "gpt": lambda: (gpt(384, 6, 6, 256), randint(65, (2, 4, 256))),

@@ -33,7 +33,7 @@ import {
   separateGraph,
   separateLogDensity,
 } from '../src/models/posterior.ts';
-import { resnet7 } from '../src/models/resnet.ts';
+import { resnet, resnet7 } from '../src/models/resnet.ts';
 import { vit } from '../src/models/vit.ts';
 
 interface Row {
@@ -64,6 +64,7 @@ const ROWS: Readonly<Record<string, () => Row>> = {
   }),
   lenet: () => image(lenet({ input: [1, 28, 28], classes: 10 }), 784, 512),
   resnet7: () => image(resnet7({ input: [3, 32, 32], classes: 10 }), 3072, 64),
+  resnet18: () => image(resnet({ input: [3, 32, 32], classes: 10 }), 3072, 64),
   vit: () => image(vit({ input: [3, 160, 160], classes: 10 }), 76_800, 8),
   'gpt-small': () => text(64, 16, { width: 128, depth: 2, heads: 4 }),
   gpt: () => text(256, 4, {}),

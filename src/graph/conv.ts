@@ -185,11 +185,9 @@ const convTransposeOp: Op = {
   lower: ({ inputs: [x, w], attributes }, { blocks }) => {
     const options = attributes as unknown as Geometry & { readonly lengths: Shape };
     if (x.dtype === 'float64') return [asConv(x, w, options)];
-    if (!blocks || !suitsBlocks(w.shape, options, blocks) || options.strides.some((step) => step > 1)) return;
-    const pads = outerPads(x.shape.slice(2), w.shape.slice(2), options);
-    return pads.every((n) => n >= 0)
-      ? [blockedConvTranspose(x, w, options.lengths, { ...options, pads }, blocks)]
-      : undefined;
+    const quick = blocks && suitsBlocks(w.shape, options, blocks);
+    const y = quick ? blockedConvTranspose(x, w, options.lengths, options, blocks) : undefined;
+    return y && [y];
   },
   emit: ({ inputs: [x, w], attributes }, names, emitter) => {
     const { strides, pads, dilations, groups, lengths } = attributes as unknown as Geometry & { lengths: Shape };
@@ -213,22 +211,18 @@ function excess(
   });
 }
 
-/** Zeros around the spread input that make a transposed convolution a convolution; negative where it is cut instead. */
-function outerPads(from: Shape, kernel: Shape, options: Geometry & { readonly lengths: Shape }): number[] {
-  const { dilations, pads, lengths } = options;
-  const over = excess(from, kernel, lengths, options);
-  const reach = kernel.map((k, i) => dilations[i] * (k - 1));
-  return [...[0, 1].map((i) => reach[i] - pads[i]), ...[0, 1].map((i) => reach[i] - pads[i + 2] + over[i])];
-}
-
 /** The transposed convolution as a convolution of the spread input with the filters turned about. */
 function asConv(x: Tensor, w: Tensor, options: Geometry & { readonly lengths: Shape }): Tensor {
-  const { groups, strides, dilations } = options;
+  const { groups, strides, dilations, pads, lengths } = options;
   const [o, c, ...kernel] = w.shape;
   const grouped = reshape(w, [groups, o / groups, c, ...kernel]);
   const filters = reshape(transpose(reverse(grouped, [3, 4]), [0, 2, 1, 3, 4]), [groups * c, o / groups, ...kernel]);
+  const over = excess(x.shape.slice(2), kernel, lengths, options);
+  const reach = kernel.map((k, i) => dilations[i] * (k - 1));
+  const around = [0, 1].map((i) => reach[i] - pads[i]);
+  const after = [0, 1].map((i) => reach[i] - pads[i + 2] + over[i]);
   const spread = strides.reduce((sum: Tensor, step, i) => dilate(sum, 2 + i, step), x);
-  const outer = outerPads(x.shape.slice(2), kernel, options);
+  const outer = [...around, ...after];
   const cut = crop(
     spread,
     outer.map((n) => Math.max(-n, 0)),

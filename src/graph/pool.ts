@@ -78,7 +78,7 @@ function scatterTap(tap: Tensor, to: Shape, offset: Shape, strides: Shape): Tens
   return pad(fit, [0, 0, ...offset], [0, 0, to[2] - offset[0] - fit.shape[2], to[3] - offset[1] - fit.shape[3]]);
 }
 
-/** dy at the largest number of each window, zeros elsewhere, from x, y and dy. */
+/** dy at the largest number of each window, summed where windows share it, zeros elsewhere, from x, y and dy. */
 const maxPoolGradientOp: Op = {
   name: 'maxPoolGradient',
   gradient: () => {
@@ -86,15 +86,41 @@ const maxPoolGradientOp: Op = {
   },
   lower: ({ inputs: [x, y, dy], attributes }, { runtime }) => {
     const win = attributes as unknown as Window;
-    const direct = runtime !== 'webgpu' && x.dtype === 'float32' && tiles(win, x.shape, y.shape);
-    return direct ? undefined : [byComparison(x, y, dy, win)];
+    return [runtime === 'webgpu' || x.dtype !== 'float32' ? byComparison(x, y, dy, win) : byPlaces(x, dy, win)];
   },
-  emit: ({ attributes }, [x, , dy], emitter) => {
-    const { kernel_shape, strides, pads } = poolAttributes(attributes as unknown as Window);
-    const [, places] = emitter.node('MaxPool', [x], { kernel_shape, strides, pads }, { outputs: 2 });
-    return emitter.node('MaxUnpool', [dy, places], { kernel_shape, strides });
+  emit: () => {
+    throw new Error('maxPoolGradient: it is lowered before it is written');
   },
 };
+
+const placesOp: Op = {
+  name: 'maxPlaces',
+  gradient: () => [],
+  emit: ({ attributes }, [x], emitter) => [
+    emitter.node('MaxPool', [x], poolAttributes(attributes as unknown as Window), { outputs: 2 })[1],
+  ],
+};
+
+const unpoolOp: Op = {
+  name: 'unpool',
+  gradient: () => [],
+  emit: ({ attributes: { shape, kernel } }, [dy, places], emitter) =>
+    emitter.node('MaxUnpool', [dy, places, emitter.integers(shape as Shape)], { kernel_shape: kernel }),
+};
+
+/** The gradient of a maximum from where it was: of windows that overlap, those apart from each other at a time. */
+function byPlaces(x: Tensor, dy: Tensor, win: Window): Tensor {
+  const { kernel, strides } = win;
+  const places = single(placesOp, [x], dy.shape, { ...win }, 'int64');
+  const [n, c, ho, wo] = dy.shape;
+  const [down, across] = kernel.map((k, i) => Math.min(Math.ceil(k / strides[i]), dy.shape[2 + i]));
+  const parts = Array.from({ length: down * across }, (_, i) => {
+    const every = (t: Tensor) =>
+      strided(t, [0, 0, Math.floor(i / across), i % across], [n, c, ho, wo], [1, 1, down, across]);
+    return single(unpoolOp, [every(dy), every(places)], x.shape, { shape: x.shape, kernel }, x.dtype);
+  });
+  return parts.reduce((sum, part) => add(sum, part));
+}
 
 /** The gradient of a maximum from which numbers of the windows equal it: the first of them gets it. */
 function byComparison(x: Tensor, y: Tensor, dy: Tensor, win: Window): Tensor {

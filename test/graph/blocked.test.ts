@@ -161,9 +161,47 @@ describe('blocks of any size', () => {
     const y = g.conv(x, w, { ...options, bias: b });
     await same({ x, w, b }, blockedConv([x, w, b], y.shape.slice(2), options, size), y);
     const dy = g.input('dy', y.shape, 'float64');
-    const around = { ...options, pads: [1, 1, 0, 0] };
-    const dx = g.convTranspose(dy, w, options);
-    await same({ dy, w }, blockedConvTranspose(dy, w, [7, 6], around, size), dx);
+    await same({ dy, w }, blockedConvTranspose(dy, w, [7, 6], options, size)!, g.convTranspose(dy, w, options));
+  });
+
+  it.each([
+    [
+      [2, 3],
+      [1, 0, 0, 1],
+      [8, 6],
+    ],
+    [
+      [3, 1],
+      [0, 1, 1, 0],
+      [6, 5],
+    ],
+    [
+      [2, 2],
+      [1, 1, 1, 1],
+      [8, 8],
+    ],
+  ])('strides %j: the adjoint, phase by phase', async (strides, pads, lengths) => {
+    const windows = { ...options, strides, pads };
+    const [filters, images] = [g.input('w', [4, 8, 3, 3], 'float64'), g.input('x', [2, 8, ...lengths], 'float64')];
+    const y = g.conv(images, filters, windows);
+    const dy = g.input('dy', y.shape, 'float64');
+    const [dx] = g.gradient(g.mul(y, dy), [images]);
+    await same({ dy, w: filters }, blockedConvTranspose(dy, filters, lengths, windows, 4)!, dx);
+  });
+
+  it('leaves the adjoint alone where phases differ in length, miss taps, or are dilated', () => {
+    const of = (ys: g.Shape, lengths: g.Shape, k: number, windows: object) =>
+      blockedConvTranspose(
+        g.input('y', [1, 4, ...ys]),
+        g.input('w', [4, 4, k, k]),
+        lengths,
+        { ...options, ...windows },
+        4,
+      );
+    expect(of([3, 3], [7, 7], 3, { strides: [2, 2], pads: [0, 0, 0, 0] })).toBeUndefined();
+    expect(of([3, 3], [6, 6], 1, { strides: [2, 2], pads: [0, 0, 0, 0] })).toBeUndefined();
+    expect(of([2, 2], [8, 8], 3, { strides: [2, 2], dilations: [2, 2], pads: [0, 0, 0, 0] })).toBeUndefined();
+    expect(of([8, 8], [4, 4], 3, { pads: [3, 3, 3, 3] })).toBeUndefined();
   });
 
   it.each([

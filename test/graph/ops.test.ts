@@ -294,7 +294,14 @@ describe('pooling', () => {
   it('gives the same gradients in float32 as in float64, ties and tiles included', async () => {
     const shape = [2, 3, 6, 4];
     const values = numbers(3, shape).map((v) => Math.round(2 * v) / 2);
-    for (const options of [{ kernel: [2, 2] }, { kernel: [3, 2] }, { kernel: [2, 2], strides: [1, 2] }]) {
+    for (const options of [
+      { kernel: [2, 2] },
+      { kernel: [3, 2] },
+      { kernel: [2, 2], strides: [1, 2] },
+      { kernel: [3, 3], strides: [2, 2], pads: [0, 1, 1, 1] },
+      { kernel: [3, 3], strides: [1, 1], pads: [1, 1, 1, 1] },
+      { kernel: [5, 4], strides: [2, 3], pads: [2, 1, 2, 1] },
+    ]) {
       for (const pool of [g.maxPool, g.averagePool]) {
         const [exact, single] = await Promise.all(
           (['float64', 'float32'] as const).map(async (dtype) => {
@@ -320,6 +327,43 @@ describe('pooling', () => {
     const nan = Number.NaN;
     const { dx: got } = await evaluate({ dx }, { x }, { x: Float32Array.of(nan, nan, 0, 2, nan, nan, 1, 1) });
     expect([...got]).toEqual([1, 0, 0, 1, 0, 0, 0, 0]);
+  });
+
+  it('keeps the gradients of padded windows of NaN within the input', async () => {
+    const shape = [3, 2, 4, 4];
+    const x = g.input('x', shape);
+    const y = g.maxPool(x, { kernel: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] });
+    const [dx] = g.gradient(y, [x]);
+    const got = await evaluate({ dx }, { x }, { x: new Float32Array(96).fill(Number.NaN) });
+    expect(Array.from(got.dx).reduce((sum, v) => sum + v, 0)).toBe(g.sizeOfShape(y.shape));
+  });
+
+  it('comes before a function that never falls, with the same gradients, ties and borders included', async () => {
+    const shape = [2, 3, 5, 6];
+    const x = g.input('x', shape);
+    const zero = g.input('zero', []);
+    const parts = { epsilon: [1e-6], scale: [1, -1, 2], bias: [0.1, 0, -0.1], threshold: [0, 0.5, -3] };
+    const learned = Object.fromEntries(Object.entries(parts).map(([name, v]) => [name, g.input(name, [v.length])]));
+    const values = Float32Array.from(numbers(4, shape), (v) => Math.round(v) || -1);
+    const feeds = Object.fromEntries(Object.entries(parts).map(([name, v]) => [name, Float32Array.from(v)]));
+    for (const f of [g.relu, (t: T) => g.frn(t, learned as unknown as g.FrnParameters)]) {
+      const options = { kernel: [3, 2], strides: [2, 2], pads: [1, 0, 0, 0] };
+      const [early, late] = [g.maxPool(f(x), options), g.maxPool(g.add(f(x), zero), options)];
+      expect(early.node.op.name).not.toBe('maxPool');
+      expect(late.node.op.name).toBe('maxPool');
+      const weights = g.data(numbers(9, early.shape), early.shape, 'float32');
+      const wanted = [x, ...Object.values(learned)];
+      const outputs = Object.fromEntries(
+        [early, late].flatMap((y, i) =>
+          [y, ...g.gradient(g.mul(y, weights), wanted)].flatMap((t, j) => (t ? [[`${i} ${j}`, t]] : [])),
+        ),
+      );
+      const got = await evaluate(outputs, { x, zero, ...learned }, { x: values, zero: Float32Array.of(0), ...feeds });
+      for (const j of wanted.keys())
+        got[`1 ${j}`].forEach((v, i) => {
+          expect(got[`0 ${j}`][i]).toBeCloseTo(v, 5);
+        });
+    }
   });
 
   it('averages what lies inside when padding is excluded', async () => {
