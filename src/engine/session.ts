@@ -1,6 +1,6 @@
 /** Compiles graphs with ONNX Runtime in Node, for the processor or the GPU. */
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { buildOnnx, encodeModel } from '../graph/index.ts';
+import { buildOnnx, encodeModel, unshaped } from '../graph/index.ts';
 import type { CompiledGraph } from '../types.ts';
 import { blockSize } from './blocks.ts';
 import { type CompileOptions, compiledGraph, type Graph, refusal, type Session } from './compiled.ts';
@@ -14,10 +14,17 @@ export type Device = 'cpu' | 'webgpu';
 export const DEVICES: readonly Device[] = ['cpu', 'webgpu'];
 
 /** Compiles a graph. Throws an `EngineError` with the runtime's reason when it refuses the graph or has no such device. */
-export async function compile(graph: Graph, options: CompileOptions<Device> = {}): Promise<CompiledGraph> {
+export async function compile(given: Graph, options: CompileOptions<Device> = {}): Promise<CompiledGraph> {
+  const graph = withoutLastReshapes(given);
   const session = await sessionOf(graph, options);
   return compiledGraph(session, graph, { Tensor, writesInPlace: true, target: { runtime: runtimeOf(options) } });
 }
+
+/** Results are arrays, and a reshaped one would be copied. */
+const withoutLastReshapes = (graph: Graph): Graph => ({
+  ...graph,
+  outputs: Object.fromEntries(Object.entries(graph.outputs).map(([name, tensor]) => [name, unshaped(tensor)])),
+});
 
 const runtimeOf = ({ device = 'cpu', portable = false }: CompileOptions<Device>) => (portable ? 'portable' : device);
 

@@ -49,7 +49,7 @@ export { buildOnnx, writeOnnx } from './onnx/write.ts';
 export type { Recompute, WriteOptions } from './passes.ts';
 export { averagePool, globalAveragePool, maxPool, type PoolOptions } from './pool.ts';
 export { logSumExp, reduceMax, reduceMean, reduceSum, reduceTo } from './reduce.ts';
-export { concat, dilate, expand, pad, reshape, reverse, slice, split, strided, transpose } from './shape.ts';
+export { concat, dilate, expand, pad, reshape, reverse, slice, split, strided, transpose, unshaped } from './shape.ts';
 export { crossEntropy, logSoftmax, softmax } from './softmax.ts';
 export {
   composite,

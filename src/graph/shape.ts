@@ -36,6 +36,9 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   return single(reshapeOp, [x], shape, { shape });
 }
 
+/** What `x` is a reshaping of: the same numbers in the same order. */
+export const unshaped = (x: Tensor): Tensor => (x.node.op === reshapeOp ? unshaped(x.node.inputs[0]) : x);
+
 const expandOp: Op = {
   name: 'expand',
   gradient: ({ inputs: [x] }, [dy]) => [dy && reduceTo(dy, x.shape)],
