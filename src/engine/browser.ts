@@ -62,5 +62,5 @@ export async function compile(
   }
 }
 
-/** Tries a device on functions, a product and a convolution. */
+/** Tries a device on functions, a product and convolutions. */
 export const inspectDevice = (device: BrowserDevice): Promise<DeviceReport<BrowserDevice>> => inspect(device, compile);

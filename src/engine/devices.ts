@@ -70,7 +70,7 @@ function sums(): Sum[] {
   return [
     { name: 'matmul', y: g.matmul(x, x, { transposeB: true }), truth: product },
     ...convolution('conv', [2, 6, 9, 9], [16, 6, 5, 5]),
-    ...convolution('conv of 16', [16, 16, 6, 6], [16, 16, 3, 3]),
+    ...convolution('conv 16', [16, 16, 6, 6], [16, 16, 3, 3]),
   ];
 }
 
@@ -99,7 +99,7 @@ function convolution(name: string, xs: g.Shape, ws: g.Shape): Sum[] {
   const [dw] = g.gradient(g.mul(y, open(dy, ys)), [taps]);
   return [
     { name, y, truth },
-    { name: `${name}, slopes`, y: dw, truth: slopes },
+    { name: `${name} slopes`, y: dw, truth: slopes },
   ];
 }
 
@@ -114,7 +114,7 @@ function relativeError(got: ArrayLike<number>, truth: ArrayLike<number>, floor: 
   );
 }
 
-/** Tries a device on functions, a product and a convolution, each compiled by `compile`. */
+/** Tries a device on functions, a product and convolutions, each compiled by `compile`. */
 export async function inspect<D extends string>(
   device: D,
   compile: (graph: Graph, options: { device: D }) => Promise<CompiledGraph>,

@@ -51,7 +51,7 @@ export async function sessionOf(
   return stops ? inPlace(session, graph) : session;
 }
 
-/** Tries a device on functions, a product and a convolution. */
+/** Tries a device on functions, a product and convolutions. */
 export const inspectDevice = (device: Device): Promise<DeviceReport<Device>> => inspect(device, compile);
 
 /** The default layout of WebGPU's convolutions gives wrong numbers for some channel counts (6 to 16, for one). */

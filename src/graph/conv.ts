@@ -1,13 +1,7 @@
 /** Convolutions in one and two dimensions. Layouts: inputs `[N, C, H, W]`, filters `[O, C/groups, kh, kw]`. */
 import { shapeError } from '../errors.ts';
-import {
-  blockedConv,
-  blockedConvTranspose,
-  blockedFilterGradient,
-  FEW_CHANNELS,
-  gradientSuitsBlocks,
-  suitsBlocks,
-} from './blocked-conv.ts';
+import { blockedConv, blockedConvTranspose, suitsBlocks } from './blocked-conv.ts';
+import { blockedFilterGradient, FEW_CHANNELS, gradientSuitsBlocks } from './blocked-filter.ts';
 import { add } from './elementwise.ts';
 import { matmul } from './linear.ts';
 import { reduceSum } from './reduce.ts';

@@ -100,7 +100,7 @@ describe('the page', () => {
     const wasm = page.locator('[data-device=wasm]');
     expect(await wasm.getAttribute('data-there')).toBe('true');
     expect(await wasm.getAttribute('data-wrong')).toBe('');
-    expect(await page.locator('.errors').first().locator('dd').count()).toBe(10);
+    expect(await page.locator('.errors').first().locator('dd').count()).toBe(13);
     const card = page.locator('[data-device=webgpu]');
     expect(await card.getAttribute('data-there')).toBe('false');
     expect(await card.textContent()).toContain('Not here: expected a GPU that WebGPU can reach');

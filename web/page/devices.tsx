@@ -67,7 +67,7 @@ function Page() {
       <h1>What can this browser compute?</h1>
       <p class="intro">
         Gradients of networks run in browsers too: on the processor through WebAssembly, and on the GPU through WebGPU.
-        Below, each is tried on elementary functions, a product and a convolution, and compared with float64. To the{' '}
+        Below, each is tried on elementary functions, a product and convolutions, and compared with float64. To the{' '}
         <a href="index.html">noise gallery</a>, to the <a href="curve.html">regression room</a>.
       </p>
       <div class="pair">
