@@ -1,10 +1,10 @@
 /**
  * Value and gradient of the networks beside PyTorch on the same processor, interleaved in one run: milliseconds with one
  * and with two threads, and of two processes with a chain each; floating-point operations, as a share of what this
- * processor does in a matrix product between the rounds; peak memory of value and gradient in float32, as PyTorch has
- * them; nodes of the emitted graph.
+ * processor does in a matrix product between the rounds, with and without what a sampler keeps in float64; peak memory of
+ * value and gradient in float32, as PyTorch has them; nodes of the emitted graph.
  *
- * Command:  npx tsx bench/throughput.ts [--rows mlp,lenet,resnet7,vit,gpt-small,gpt] [--rounds 7] [--python python3] [--compile]
+ * Command:  npx tsx bench/throughput.ts [--rows mlp,lenet,resnet7,resnet18,vit,gpt-small,gpt] [--rounds 7] [--python python3] [--compile]
  *           npx tsx bench/throughput.ts --memory lenet --evaluations 2000     (memory along the way, ours alone)
  * PyTorch:  any Python with torch; without one, ours alone is measured. `pip install torch`, or Debian's python3-torch.
  *           With --compile the faster of eager and torch.compile. Its allocator keeps memory between evaluations, as ours
@@ -15,6 +15,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
+import { blockSize } from '../src/engine/blocks.ts';
 import { compile } from '../src/engine/session.ts';
 import { topological } from '../src/graph/gradient.ts';
 import * as g from '../src/graph/index.ts';
@@ -155,6 +156,9 @@ const { values: flags } = parseArgs({
   },
 });
 
+/** Before a row's name: its graph, without what a sampler keeps in float64. */
+const ALONE = 'alone-';
+
 /** A process that answers `row threads` with the milliseconds of one evaluation. */
 class Server {
   readonly #child: ChildProcess;
@@ -180,7 +184,10 @@ async function serve(): Promise<void> {
   const known = new Map<string, () => Promise<number>>();
   for await (const line of createInterface({ input: process.stdin })) {
     const [row, threads] = line.split(' ');
-    const make = () => (row === 'product' ? product(Number(threads)) : measurer(ROWS[row](), Number(threads)));
+    const make = () => {
+      if (row === 'product') return product(Number(threads));
+      return row.startsWith(ALONE) ? gradientAlone(row.slice(ALONE.length)) : measurer(ROWS[row](), Number(threads));
+    };
     const measure = known.get(line) ?? (await make());
     known.set(line, measure);
     console.log(JSON.stringify({ row, ms: await measure() }));
@@ -198,6 +205,16 @@ async function bareCall(row: Row): Promise<() => Promise<unknown>> {
   const feeds = Object.fromEntries(Object.entries(graph.inputs).map(room));
   const into = Object.fromEntries(Object.entries(graph.outputs).map(room));
   return () => compiled.run(feeds, into);
+}
+
+async function gradientAlone(row: string): Promise<() => Promise<number>> {
+  const call = await bareCall(ROWS[row]());
+  await call();
+  return async () => {
+    const began = performance.now();
+    for (let i = 0; i < ROWS[row]().repeats; i++) await call();
+    return (performance.now() - began) / ROWS[row]().repeats;
+  };
 }
 
 /** MiB that a row takes beyond the process that holds nothing: at its peak, and along the way. */
@@ -232,7 +249,8 @@ async function compare(): Promise<void> {
   for (const name of flags.rows.split(',')) {
     const { graph } = graphOf(ROWS[name]());
     const flops = operations(Object.values(graph.outputs)) / 1e6;
-    const nodes = g.buildOnnx(graph.inputs, graph.outputs).graph.node.length;
+    const blocks = await blockSize();
+    const nodes = g.buildOnnx(graph.inputs, graph.outputs, { ...(blocks && { blocks }) }).graph.node.length;
     const ours = [0, 1].map(() => new Server(process.execPath, [...self, '--serve']));
     const serving = [script, '--serve', ...(flags.compile ? ['--compile'] : [])];
     const theirs = torch ? [0, 1].map(() => new Server(flags.python, serving, KEEPING)) : [];
@@ -242,7 +260,9 @@ async function compare(): Promise<void> {
     };
     for (let round = -1; round < rounds; round++) {
       const once = await ours[0].ask('product', 1);
+      const alone = await ours[0].ask(`${ALONE}${name}`, 1);
       if (round >= 0) note('product', once);
+      if (round >= 0) note('alone', alone);
       for (const [who, servers] of [
         ['smile', ours],
         ['torch', theirs],
@@ -270,9 +290,10 @@ async function compare(): Promise<void> {
       return `${kind === 'both' ? 'two processes, each' : `${kind} thread${kind === '2' ? 's' : ''}`} ${a.toPrecision(3)} / ${b.toPrecision(3)} ms (× ${(b / a).toFixed(2)})`;
     });
     const rate = (2 * SIDE ** 3) / of('product') / 1e6;
-    const share = (flops / of('smile 1') / rate) * 100;
+    const share = (key: string) => ((flops / of(key) / rate) * 100).toFixed(0);
     console.log(
-      `${name.padEnd(9)} ${columns.join(', ')}; ${(flops / 1000).toPrecision(3)} GFLOP, ${share.toFixed(0)} % of a product's ${rate.toFixed(0)} GFLOP/s; ` +
+      `${name.padEnd(9)} ${columns.join(', ')}; ${(flops / 1000).toPrecision(3)} GFLOP, ${share('smile 1')} % of a product's ${rate.toFixed(0)} GFLOP/s, ` +
+        `${share('alone')} % without the sampler's float64; ` +
         `peak ${mib(held)?.toFixed(0)} / ${mib(heldThere)?.toFixed(0) ?? '–'} MiB; ${nodes} nodes`,
     );
   }
