@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { blockSize } from '../src/engine/blocks.ts';
 import { type DeviceReport, inexact } from '../src/engine/devices.ts';
 import { fasterThreads } from '../src/engine/layout.ts';
 import { DEVICES, type Device, inspectDevice } from '../src/engine/session.ts';
@@ -22,7 +23,7 @@ export function doctorCommand(): Command {
     .action(async ({ redis, json }: { redis?: string; json?: boolean }) => {
       const devices: Check[] = [];
       for (const device of DEVICES) devices.push(judged(await inspectDevice(device)));
-      const choices = [deviceChoice(devices), await threadChoice()];
+      const choices = [deviceChoice(devices), await convolutionChoice(), await threadChoice()];
       const checks = [...machine(), disk('.'), ...devices, ...choices, ...(redis ? await checkRedis(redis) : [])];
       if (json) console.log(JSON.stringify(checks, null, 2));
       else
@@ -59,9 +60,18 @@ function deviceChoice(devices: readonly Check[]): Check {
   const gpu = devices.at(-1)!;
   const there = gpu.fine && gpu.finding.startsWith(EXACT);
   const why = there
-    ? 'its draws are the same everywhere to the bit; --device webgpu takes the GPU'
+    ? 'its draws are the same to the bit on processors of its kind; --device webgpu takes the GPU'
     : 'the one there is';
   return { name: 'chosen device', fine: true, finding: `cpu, ${why}` };
+}
+
+/** In which layout convolutions on the processor run. */
+async function convolutionChoice(): Promise<Check> {
+  const size = await blockSize();
+  const finding = size
+    ? `in blocks of ${size} channels where these fill, which were tried against plain ones`
+    : 'plain: the runtime has no blocks of channels here, or gets them wrong';
+  return { name: 'chosen convolutions', fine: true, finding };
 }
 
 /** Rows and columns of the product that threads are tried on. */
