@@ -208,12 +208,13 @@ async function bareCall(row: Row): Promise<() => Promise<unknown>> {
 }
 
 async function gradientAlone(row: string): Promise<() => Promise<number>> {
-  const call = await bareCall(ROWS[row]());
+  const chosen = ROWS[row]();
+  const call = await bareCall(chosen);
   await call();
   return async () => {
     const began = performance.now();
-    for (let i = 0; i < ROWS[row]().repeats; i++) await call();
-    return (performance.now() - began) / ROWS[row]().repeats;
+    for (let i = 0; i < chosen.repeats; i++) await call();
+    return (performance.now() - began) / chosen.repeats;
   };
 }
 
