@@ -132,7 +132,7 @@ describe('the page', () => {
     await page.getByRole('link', { name: 'noise gallery' }).click();
     await page.getByRole('link', { name: 'devices of this browser' }).click();
     await page.getByRole('link', { name: 'regression room' }).click();
-    expect(await page.getByRole('link', { name: 'devices of this browser' }).count()).toBe(1);
+    await page.getByRole('link', { name: 'devices of this browser' }).waitFor();
     expect(said).toEqual([]);
     expect(foreign).toEqual([]);
     await plain.close();
