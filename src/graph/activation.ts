@@ -66,7 +66,7 @@ function geluParts(x: Tensor) {
 
 const geluOp: Op = {
   name: 'gelu',
-  elementwise: true,
+  passes: 2,
   lower: ({ inputs: [x] }, { runtime }) =>
     runtime === 'cpu' && x.dtype === 'float32' ? undefined : [mul(x, geluParts(x).s)],
   gradient: (node, [dy]) => {

@@ -7,7 +7,7 @@ import { unary } from './unary.ts';
 function comparison(name: string, type: string): (a: Tensor, b: Tensor) => Tensor {
   const op: Op = {
     name,
-    elementwise: true,
+    passes: 1,
     gradient: () => [],
     emit: (_node, inputs, emitter) => emitter.node(type, inputs),
   };
@@ -26,7 +26,7 @@ export const equal = comparison('equal', 'Equal');
 
 const notOp: Op = {
   name: 'not',
-  elementwise: true,
+  passes: 1,
   gradient: () => [],
   emit: (_node, inputs, emitter) => emitter.node('Not', inputs),
 };
@@ -35,7 +35,7 @@ export const not = (x: Tensor): Tensor => single(notOp, [x], x.shape);
 
 const selectOp: Op = {
   name: 'select',
-  elementwise: true,
+  passes: 1,
   gradient: ({ inputs: [condition, a, b] }, [dy]) => {
     if (!dy) return [];
     const zero = filled(0, [], dy.dtype);
@@ -54,7 +54,7 @@ export function select(condition: Tensor, a: Tensor, b: Tensor): Tensor {
 function extreme(name: string, type: string, wins: (a: Tensor, b: Tensor) => Tensor) {
   const op: Op = {
     name,
-    elementwise: true,
+    passes: 1,
     gradient: ({ inputs: [a, b] }, [dy]) => {
       if (!dy) return [];
       const first = mul(dy, cast(wins(a, b), dy.dtype));
@@ -79,7 +79,7 @@ const STEEP = 1e30;
 
 const stepOp: Op = {
   name: 'step',
-  elementwise: true,
+  passes: 1,
   gradient: () => [],
   lower: ({ inputs: [x] }) => (x.dtype === 'float64' ? [clip(mul(x, constant(STEEP, x)), 0, 1)] : undefined),
   emit: (_node, inputs, emitter) => emitter.node('HardSigmoid', inputs, {}, { floats: { alpha: STEEP, beta: 0 } }),

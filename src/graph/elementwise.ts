@@ -24,7 +24,7 @@ function binary(
 ): (a: Tensor, b: Tensor) => Tensor {
   const op: Op = {
     name,
-    elementwise: true,
+    passes: 1,
     gradient: ({ inputs: [a, b] }, [dy]) => {
       if (!dy) return [];
       const [da, db] = partials(a, b, dy);
@@ -139,7 +139,7 @@ export function pow(a: Tensor, p: Tensor): Tensor {
 
 const castOp: Op = {
   name: 'cast',
-  elementwise: true,
+  passes: 1,
   gradient: ({ inputs: [x] }, [dy]) => [dy && isReal(x.dtype) ? cast(dy, x.dtype) : undefined],
   emit: ({ inputs: [{ dtype }], attributes }, [x], emitter) => {
     const to = emitter.element(attributes.to as Dtype);

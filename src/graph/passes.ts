@@ -16,7 +16,7 @@ export interface WriteOptions {
 export interface Recompute {
   /** Name of the output whose making is the forward pass. */
   readonly forward: string;
-  /** Most elementwise nodes that are run again for a tensor that is then not kept. */
+  /** Most passes over memory that are run again for a tensor that is then not kept. */
   readonly passes: number;
 }
 

@@ -8,8 +8,10 @@ import { type Node, sizeOfShape, type Tensor } from './tensor.ts';
 /** What is so much smaller than a tensor counts for nothing beside it. */
 const SMALL = 1 / 16;
 
+const costOf = (nodes: ReadonlySet<Node>) => [...nodes].reduce((sum, { op }) => sum + (op.passes ?? 0), 0);
+
 /**
- * The same tensors over a graph whose backward pass makes again what takes at most `passes` elementwise nodes from what is
+ * The same tensors over a graph whose backward pass makes again what takes at most `passes` over memory from what is
  * there anyway: inputs, constants, small tensors, and what the backward pass needs and cannot make again. `forward` is
  * the output whose making is the forward pass.
  */
@@ -25,13 +27,13 @@ export function recomputed(outputs: readonly Tensor[], forward: Tensor, passes: 
 
   /** What must be made again for a tensor of this size, inputs first; undefined where it takes too much. */
   const plan = (node: Node, size: number, found: Set<Node>): Set<Node> | undefined => {
-    if (!node.op.elementwise) return;
+    if (!node.op.passes) return;
     for (const x of node.inputs) {
       const there = x.node.inputs.length === 0 || kept.has(x.node) || sizeOfShape(x.shape) <= SMALL * size;
       if (!there && !found.has(x.node) && !plan(x.node, size, found)) return;
     }
     found.add(node);
-    return found.size <= passes ? found : undefined;
+    return costOf(found) <= passes ? found : undefined;
   };
   const copy = (node: Node): Node => {
     const inputs = node.inputs.map((x) => ({ ...x, node: again.get(x.node) ?? x.node }));

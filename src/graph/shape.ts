@@ -18,7 +18,7 @@ import {
 
 const reshapeOp: Op = {
   name: 'reshape',
-  elementwise: true,
+  passes: 1,
   lower: ({ inputs: [x], attributes }) =>
     x.node.op === reshapeOp ? [reshape(x.node.inputs[0], attributes.shape as Shape)] : undefined,
   gradient: ({ inputs: [x] }, [dy]) => [dy && reshape(dy, x.shape)],
@@ -83,7 +83,12 @@ const transposeOp: Op = {
         ),
     ];
   },
-  emit: ({ attributes }, [x], emitter) => emitter.node('Transpose', [x], { perm: attributes.order }),
+  emit: ({ attributes }, [x], emitter) => {
+    const order = attributes.order as readonly number[];
+    // The runtime on the processor would move the transposition of a matrix behind a reshape, into more axes and slower.
+    if (order.length === 2 && emitter.target.runtime === 'cpu') return emitter.node('Einsum', [x], { equation: 'ab->ba' });
+    return emitter.node('Transpose', [x], { perm: order });
+  },
 };
 
 /** Axis i of the result is axis `order[i]` of `x`. */

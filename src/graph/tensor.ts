@@ -30,8 +30,8 @@ export const heldAs = (dtype: Dtype, { runtime }: Target): Dtype =>
 /** What an operation is to the rest: its reverse mode and its ONNX form. Adding an op is adding one of these. */
 export interface Op {
   readonly name: string;
-  /** One pass over memory, element by element: cheap to do again. */
-  readonly elementwise?: boolean;
+  /** What it costs to do again, in passes over memory, where it works element by element. */
+  readonly passes?: number;
   /** It never falls as its first input rises, and its other inputs are the same all over a plane: it commutes with maxima. */
   readonly increasing?: boolean;
   /** The node's outputs in other ops, where the target has no kernel for it or fewer nodes do; else undefined. */

@@ -11,7 +11,7 @@ export function unary(
 ): (x: Tensor) => Tensor {
   const op: Op = {
     name,
-    elementwise: true,
+    passes: 1,
     ...traits,
     gradient: (node, [dy]) => [dy && partial(node.inputs[0], outputOf(node), dy)],
     emit: (_node, inputs, emitter) => emitter.node(type, inputs),

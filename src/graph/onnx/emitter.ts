@@ -22,15 +22,15 @@ export class Emitter {
   again = false;
   readonly #arrays = new Map<NumberArray, number>();
   readonly #known = new Map<string, readonly string[]>();
-  readonly #target: Target;
+  readonly target: Target;
 
   constructor(target: Target) {
-    this.#target = target;
+    this.target = target;
   }
 
   /** ONNX's number of the type that `dtype` has on the target. */
   element(dtype: Dtype): number {
-    return ELEMENT[heldAs(dtype, this.#target)];
+    return ELEMENT[heldAs(dtype, this.target)];
   }
 
   /** A node over named inputs; an equal node that exists already is returned instead (common subexpressions). */
@@ -64,7 +64,7 @@ export class Emitter {
 
   /** A constant tensor of given numbers. */
   data(values: NumberArray, shape: Shape, dtype: Dtype): string {
-    const rawData = bytesOf(values, heldAs(dtype, this.#target));
+    const rawData = bytesOf(values, heldAs(dtype, this.target));
     const content = rawData.length > SMALL ? `array ${this.#identity(values)}` : rawData;
     const [name] = this.#shared(`${dtype}:${shape}:${content}`, () => {
       const fresh = `c${this.initializers.length}`;
