@@ -8,6 +8,7 @@ export default defineConfig([
     entry: {
       index: 'src/index.ts',
       cli: 'cli/main.ts',
+      'aside-thread': 'src/engine/aside-thread.js',
       worker: 'src/run/worker.ts',
       process: 'src/run/process.ts',
       'bench-worker': 'src/bench/worker.ts',

@@ -1,6 +1,6 @@
 /**
  * Value and gradient of the networks beside PyTorch on the same processor, interleaved in one run: milliseconds with one
- * and with two threads, and of two processes with a chain each; floating-point operations, as a share of what this
+ * and with two threads (used as `--threads auto` uses them), and of two processes with a chain each; floating-point operations, as a share of what this
  * processor does in a matrix product between the rounds, with and without what a sampler keeps in float64; peak memory of
  * value and gradient in float32, as PyTorch has them; nodes of the emitted graph.
  *
@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { blockSize } from '../src/engine/blocks.ts';
+import { bestThreads } from '../src/engine/layout.ts';
 import { compile } from '../src/engine/session.ts';
 import { topological } from '../src/graph/gradient.ts';
 import * as g from '../src/graph/index.ts';
@@ -79,10 +80,11 @@ const graphOf = ({ model, likelihood: chosen, inputs, batch, chains }: Row) => {
   return { network, graph: large ? separateGraph(network, batch, 1) : posteriorGraph(network, chains, batch, SCALING) };
 };
 
-/** One measurement of a row, as often as asked for: the log density as samplers see it. */
-async function measurer(row: Row, threads: number): Promise<() => Promise<number>> {
+/** One measurement of a row, as often as asked for: the log density as samplers see it, with up to so many threads. */
+async function measurer(row: Row, most: number): Promise<() => Promise<number>> {
   const { network, graph } = graphOf(row);
-  const compiled = await compile(graph, { threads });
+  const { threads = 1, sharing = 'operators' } = most > 1 ? ((await bestThreads(graph, most, {})) ?? {}) : {};
+  const compiled = await compile(graph, { threads, sharing });
   const density =
     network.dim < SEPARATE
       ? networkLogDensity(compiled, network.dim, SCALING)

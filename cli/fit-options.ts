@@ -76,6 +76,7 @@ export interface FitFlags extends EngineFlags {
   device?: 'cpu' | 'webgpu';
   stepping?: 'auto' | 'host' | 'device';
   threads?: number | 'auto';
+  sharing?: 'operators' | 'rows';
   recompute?: 'auto' | 'always' | 'never';
   chainsPerGraph?: number;
   maxGradients?: number;
@@ -156,8 +157,14 @@ export function withModelOptions(command: Command): Command {
     )
     .option(
       '--threads <n>',
-      'threads of a worker, or auto for a trial where chains are few (default: 1; chains use cores better)',
+      'threads of a worker (default: auto, one where chains use all cores, else what a trial finds)',
       numberOrAuto,
+    )
+    .addOption(
+      new Option('--sharing <what>', 'what several threads share out (default: operators)').choices([
+        'operators',
+        'rows',
+      ]),
     )
     .addOption(
       new Option('--recompute <when>', 'compute again rather than keep in memory (default: auto)').choices([
@@ -207,7 +214,7 @@ export function configOf(flags: FitFlags): FitConfig {
       ...(sampler && { name: sampler }),
     },
     stop: stopOf(flags),
-    compute: chosen(flags, ['device', 'stepping', 'threads', 'recompute', 'chainsPerGraph']),
+    compute: chosen(flags, ['device', 'stepping', 'threads', 'sharing', 'recompute', 'chainsPerGraph']),
     storage: flags.drawsType === undefined ? {} : { draws: flags.drawsType },
     ...chosen(flags, ['chains', 'seed']),
   } as FitConfig;

@@ -71,6 +71,18 @@ export interface Sampler<S extends State = State> {
 /** A numeric tensor's storage inside the engine. */
 export type TensorData = Float32Array | Float64Array;
 
+/** How a graph is put together from graphs G of fewer rows. */
+export interface ByRows<G> {
+  readonly rows: number;
+  /**
+   * Inputs and outputs whose last axis is the rows: each part has its own. The other inputs go to all parts as they are, the
+   * other outputs are sums over the parts.
+   */
+  readonly along: readonly string[];
+  /** The graph of so many rows. The `first` part alone has what is no sum over rows. */
+  part(rows: number, first: boolean): G;
+}
+
 /** A graph compiled for one device. Shapes are fixed at compile time. */
 export interface CompiledGraph {
   /**

@@ -2,7 +2,7 @@
 import type * as ort from 'onnxruntime-node';
 import { engineError, type SmileError, shapeError } from '../errors.ts';
 import { heldAs, sizeOfShape, type Target, type Tensor } from '../graph/index.ts';
-import type { CompiledGraph, TensorData } from '../types.ts';
+import type { ByRows, CompiledGraph, TensorData } from '../types.ts';
 
 /** Named inputs and outputs. */
 export interface Graph {
@@ -10,15 +10,25 @@ export interface Graph {
   readonly outputs: Readonly<Record<string, Tensor>>;
   /** The output whose making is the forward pass, where there is a backward pass. */
   readonly forward?: string;
+  /** How it is put together from parts of its rows, where it can be. */
+  readonly byRows?: ByRows<Graph>;
 }
+
+/**
+ * What threads share out: single operators, as the runtime does, which leaves transpositions, slices and pooling to one; or
+ * rows, where a graph says how, for a copy of parameters and gradients each.
+ */
+export type Sharing = 'operators' | 'rows';
 
 export interface CompileOptions<D extends string = string> {
   /** Default: the processor. */
   readonly device?: D;
   /** Use only operators of the standard, so that any runtime takes the model. */
   readonly portable?: boolean;
-  /** Threads of one session on the processor. One per worker, with a block of chains each, is fastest. Default 1. */
+  /** Threads on the processor. One per worker, with a block of chains each, is fastest. Default 1. */
   readonly threads?: number;
+  /** What threads share out. Default: operators. */
+  readonly sharing?: Sharing;
   /**
    * Whether the backward pass makes again what it can instead of keeping it, to the same bits: `always` up to eight passes
    * over memory for a tensor, `auto` single passes in large graphs. Default `auto`.

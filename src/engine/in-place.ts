@@ -7,16 +7,16 @@ import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { type Tensor as GraphTensor, type OnnxModel, sizeOfShape } from '../graph/index.ts';
 import type { Graph, Session } from './compiled.ts';
 
-const STOP = 'stop';
-const STOPPED = 'Non tensor type';
+/** The name of that result, and how the runtime's error begins. */
+export const STOP = { name: 'stop', message: 'Non tensor type' } as const;
 
 /** The model with an empty sequence as its first result. */
 export const withStop = ({ graph, ...model }: OnnxModel): OnnxModel => ({
   ...model,
   graph: {
     ...graph,
-    node: [...graph.node, { opType: 'SequenceEmpty', input: [], output: [STOP], attribute: [] }],
-    output: [{ name: STOP, type: {} }, ...graph.output],
+    node: [...graph.node, { opType: 'SequenceEmpty', input: [], output: [STOP.name], attribute: [] }],
+    output: [{ name: STOP.name, type: {} }, ...graph.output],
   },
 });
 
@@ -35,9 +35,9 @@ export function inPlace(session: InferenceSession, { outputs }: Graph): Session 
         Object.entries(outputs).map(([name, tensor]) => [name, fetches[name] ?? room(name, tensor)]),
       );
       try {
-        await session.run(feeds, { [STOP]: null, ...results });
+        await session.run(feeds, { [STOP.name]: null, ...results });
       } catch (error) {
-        if (!(error as Error).message.startsWith(STOPPED)) throw error;
+        if (!(error as Error).message.startsWith(STOP.message)) throw error;
       }
       return results;
     },

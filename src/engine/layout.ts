@@ -2,9 +2,9 @@
 import { freemem } from 'node:os';
 import { engineError } from '../errors.ts';
 import { peakBytes, sizeOfShape } from '../graph/index.ts';
-import type { TensorData } from '../types.ts';
-import type { CompileOptions, Graph } from './compiled.ts';
+import type { CompileOptions, Graph, Sharing } from './compiled.ts';
 import { recomputation } from './memory.ts';
+import { room } from './parts.ts';
 import { compile, type Device } from './session.ts';
 
 export interface LayoutOptions extends CompileOptions<Device> {
@@ -13,9 +13,9 @@ export interface LayoutOptions extends CompileOptions<Device> {
   readonly wanted?: number | undefined;
 }
 
-/** Numbers that go into a graph, below which one graph for all chains wins without a trial: the cost of a call is all that counts. */
+/** Numbers that go into a graph, below which the cost of a call is all that counts: one graph on one thread wins without a trial. */
 const SMALL = 50_000;
-/** Milliseconds of the whole trial, compilation apart. */
+/** Milliseconds of a whole trial, compilation apart. */
 const TRIAL = 2000;
 /** Share of the free memory that graphs of one block may take. */
 const SHARE = 0.8;
@@ -33,23 +33,40 @@ export async function chainsPerGraph(
   const fitting = sizes.filter((size) => fits(graphOf(size), options));
   const [first, second] = fitting;
   if (first === undefined) throw tooLarge(bytesOf(graphOf(sizes.at(-1)!), options), sizes.at(-1)!);
-  const numbers = Object.values(graphOf(first).inputs).reduce((sum, { shape }) => sum + sizeOfShape(shape), 0);
-  if (second === undefined || numbers < SMALL) return first;
-  const all = await callTime(graphOf(first), options);
-  const one = await callTime(graphOf(second), options);
+  if (second === undefined || fedNumbers(graphOf(first)) < SMALL) return first;
+  const all = await callTime(graphOf(first), 2, options);
+  const one = await callTime(graphOf(second), 2, options);
   return all <= chains * one ? first : second;
 }
 
-/** Milliseconds of a call with one thread and with `most`, and which count is faster, in a trial of two seconds. */
-export async function fasterThreads(
+/** How much faster another way must be: less might not be found again in another trial. */
+const GAIN = 1.1;
+
+/** How a graph is best computed, and the milliseconds of a call in each way that was tried. */
+export interface Threading {
+  readonly threads: number;
+  readonly sharing: Sharing;
+  readonly one: number;
+  readonly many: Readonly<Record<Sharing, number>>;
+}
+
+/** Tries one thread, and `most` in each way to share, in two seconds. Undefined for graphs so small that one is best anyway. */
+export async function bestThreads(
   graph: Graph,
   most: number,
   options: CompileOptions<Device>,
-): Promise<{ readonly threads: number; readonly one: number; readonly many: number }> {
-  const one = await callTime(graph, { ...options, threads: 1 });
-  const many = await callTime(graph, { ...options, threads: most });
-  return { threads: many < one ? most : 1, one, many };
+): Promise<Threading | undefined> {
+  if (fedNumbers(graph) < SMALL) return;
+  const one = await callTime(graph, 3, { ...options, threads: 1 });
+  const many = {
+    operators: await callTime(graph, 3, { ...options, threads: most, sharing: 'operators' }),
+    rows: await callTime(graph, 3, { ...options, threads: most, sharing: 'rows' }),
+  };
+  const sharing = many.rows * GAIN < many.operators ? 'rows' : 'operators';
+  return { threads: many[sharing] * GAIN < one ? most : 1, sharing, one, many };
 }
+
+const fedNumbers = ({ inputs }: Graph) => Object.values(inputs).reduce((sum, { shape }) => sum + sizeOfShape(shape), 0);
 
 /** Throws an `EngineError` where the graph does not fit in memory. */
 export function checkMemory(graph: Graph, options: CompileOptions<Device>): void {
@@ -72,18 +89,13 @@ function tooLarge(needed: number, chains: number) {
   );
 }
 
-/** Median milliseconds of a call on zeros, in half a trial. */
-async function callTime(graph: Graph, options: CompileOptions<Device>): Promise<number> {
+/** Median milliseconds of a call on zeros, in one of so many `ways` of a trial. */
+async function callTime(graph: Graph, ways: number, options: CompileOptions<Device>): Promise<number> {
   const compiled = await compile(graph, options);
-  const feeds = Object.fromEntries(
-    Object.entries(graph.inputs).map(([name, { shape, dtype }]): [string, TensorData] => {
-      const size = sizeOfShape(shape);
-      return [name, dtype === 'float64' ? new Float64Array(size) : new Float32Array(size)];
-    }),
-  );
+  const feeds = Object.fromEntries(Object.entries(graph.inputs).map(([name, tensor]) => [name, room(tensor)]));
   const times: number[] = [];
   await compiled.run(feeds);
-  for (const began = performance.now(); performance.now() - began < TRIAL / 2 || times.length < 2; ) {
+  for (const began = performance.now(); performance.now() - began < TRIAL / ways || times.length < 2; ) {
     const start = performance.now();
     await compiled.run(feeds);
     times.push(performance.now() - start);

@@ -2,11 +2,13 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { buildOnnx, encodeModel, unshaped } from '../graph/index.ts';
 import type { CompiledGraph } from '../types.ts';
+import { aside, type Model } from './aside.ts';
 import { blockSize } from './blocks.ts';
 import { type CompileOptions, compiledGraph, type Graph, refusal, type Session } from './compiled.ts';
 import { type DeviceReport, inspect } from './devices.ts';
-import { inPlace, withStop } from './in-place.ts';
+import { inPlace, STOP, withStop } from './in-place.ts';
 import { isLarge, recomputation } from './memory.ts';
+import { inParts } from './parts.ts';
 
 /** Where graphs run: ONNX Runtime's own kernels, or WebGPU through Vulkan, Metal or Direct3D. */
 export type Device = 'cpu' | 'webgpu';
@@ -15,9 +17,24 @@ export const DEVICES: readonly Device[] = ['cpu', 'webgpu'];
 
 /** Compiles a graph. Throws an `EngineError` with the runtime's reason when it refuses the graph or has no such device. */
 export async function compile(given: Graph, options: CompileOptions<Device> = {}): Promise<CompiledGraph> {
+  const { device = 'cpu', threads = 1, sharing } = options;
+  const parts = Math.min(threads, given.byRows?.rows ?? 1);
+  if (given.byRows && parts > 1 && sharing === 'rows' && device === 'cpu') {
+    const each = { ...options, threads: Math.floor(threads / parts) };
+    return inParts(given, given.byRows, parts, (part, i) => (i === 0 ? compile : compileAside)(part, each));
+  }
   const graph = withoutLastReshapes(given);
   const session = await sessionOf(graph, options);
   return compiledGraph(session, graph, { Tensor, writesInPlace: true, target: { runtime: runtimeOf(options) } });
+}
+
+async function compileAside(given: Graph, options: CompileOptions<Device>): Promise<CompiledGraph> {
+  const graph = withoutLastReshapes(given);
+  try {
+    return await aside(await modelOf(graph, options), graph);
+  } catch (cause) {
+    throw refusal(cause, 'cpu', '');
+  }
 }
 
 /** Results are arrays, and a reshaped one would be copied. */
@@ -34,6 +51,20 @@ export async function sessionOf(
   options: CompileOptions<Device>,
   resident: readonly string[] = [],
 ): Promise<Session> {
+  const { bytes, settings, stop } = await modelOf(graph, options, resident);
+  try {
+    const session = await InferenceSession.create(bytes, settings);
+    return stop ? inPlace(session, graph) : session;
+  } catch (cause) {
+    throw refusal(cause, options.device ?? 'cpu', 'Use --device cpu, or install a Vulkan driver; see smile doctor.');
+  }
+}
+
+async function modelOf(
+  graph: Graph,
+  options: CompileOptions<Device>,
+  resident: readonly string[] = [],
+): Promise<Model> {
   const { device = 'cpu', threads = 1 } = options;
   const recompute = recomputation(graph, options.recompute);
   const runtime = runtimeOf(options);
@@ -45,10 +76,12 @@ export async function sessionOf(
   });
   const large = isLarge(graph);
   const stops = large && device === 'cpu' && (graph.forward !== undefined || resident.length > 0);
-  const bytes = encodeModel(stops ? withStop(model) : model);
   const needs = { threads, large, recomputing: recompute !== undefined, resident: device === 'cpu' ? [] : resident };
-  const session = await create(bytes, device, needs);
-  return stops ? inPlace(session, graph) : session;
+  return {
+    bytes: encodeModel(stops ? withStop(model) : model),
+    settings: settingsOf(device, needs),
+    ...(stops && { stop: STOP }),
+  };
 }
 
 /** Tries a device on functions, a product and convolutions. */
@@ -64,28 +97,21 @@ interface SessionNeeds {
   readonly resident: readonly string[];
 }
 
-async function create(
-  model: Uint8Array,
+const settingsOf = (
   device: Device,
   { threads, large, recomputing, resident }: SessionNeeds,
-): Promise<InferenceSession> {
-  try {
-    return await InferenceSession.create(model, {
-      executionProviders: PROVIDERS[device] as unknown as InferenceSession.ExecutionProviderConfig[],
-      intraOpNumThreads: threads,
-      interOpNumThreads: 1,
-      executionMode: 'sequential',
-      graphOptimizationLevel: 'all',
-      enableMemPattern: !large,
-      logSeverityLevel: 3,
-      preferredOutputLocation: Object.fromEntries(resident.map((name) => [name, 'gpu-buffer' as const])),
-      extra: {
-        ...(threads > 1 && { session: { intra_op: { allow_spinning: '0' } } }),
-        // It would merge what is made again with what is not to be kept; all else is shared already.
-        ...(recomputing && { optimization: { disable_specified_optimizers: 'CommonSubexpressionElimination' } }),
-      },
-    });
-  } catch (cause) {
-    throw refusal(cause, device, 'Use --device cpu, or install a Vulkan driver; see smile doctor.');
-  }
-}
+): InferenceSession.SessionOptions => ({
+  executionProviders: PROVIDERS[device] as unknown as InferenceSession.ExecutionProviderConfig[],
+  intraOpNumThreads: threads,
+  interOpNumThreads: 1,
+  executionMode: 'sequential',
+  graphOptimizationLevel: 'all',
+  enableMemPattern: !large,
+  logSeverityLevel: 3,
+  preferredOutputLocation: Object.fromEntries(resident.map((name) => [name, 'gpu-buffer' as const])),
+  extra: {
+    ...(threads > 1 && { session: { intra_op: { allow_spinning: '0' } } }),
+    // It would merge what is made again with what is not to be kept; all else is shared already.
+    ...(recomputing && { optimization: { disable_specified_optimizers: 'CommonSubexpressionElimination' } }),
+  },
+});

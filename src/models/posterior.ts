@@ -3,7 +3,7 @@
 import { shapeError } from '../errors.ts';
 import { add, cast, constant, type Dtype, gradient, input, mul, type Tensor } from '../graph/index.ts';
 import { sumOf } from '../math/sums.ts';
-import type { CompiledGraph, Key, LogDensity } from '../types.ts';
+import type { ByRows, CompiledGraph, Key, LogDensity } from '../types.ts';
 import type { Likelihood } from './likelihood.ts';
 import { dimensionOf, type Model, type Parameter, sizeOf, startValues, unflatten } from './model.ts';
 import { isotropic, type Prior } from './prior.ts';
@@ -22,6 +22,8 @@ export interface GraphSpec {
   readonly outputs: Readonly<Record<string, Tensor>>;
   /** The output that ends the forward pass, where there is a backward pass. */
   readonly forward?: string;
+  /** How it is put together from parts of its rows. */
+  readonly byRows?: ByRows<GraphSpec>;
 }
 
 /** A network with its likelihood: everything that defines the posterior but the data. */
@@ -122,8 +124,17 @@ export function posteriorGraph(
   const [slope] = gradient(mul(constant(scaling.factor, logLikelihood), logLikelihood), [narrow]);
   const pulled = add(slope, priorOf(scaling, network.dim).flatSlope(narrow));
   const outputs = { logLikelihood, gradient: cast(pulled, 'float64') };
-  return { inputs: { theta, x, y }, outputs, forward: 'logLikelihood' };
+  const none = { priorScale: Number.POSITIVE_INFINITY, factor: scaling.factor };
+  const byRows = {
+    rows,
+    along: ALONG,
+    part: (count: number, first: boolean) => posteriorGraph(network, chains, count, first ? scaling : none, dtype),
+  };
+  return { inputs: { theta, x, y }, outputs, forward: 'logLikelihood', byRows };
 }
+
+/** What has rows in it, of the graphs of a posterior. */
+const ALONG = ['x', 'y', 'logLikelihood'];
 
 /** d from which a network's parameters are fed one by one: joining and cutting them would take more than they bring. */
 export const SEPARATE = 100_000;
@@ -155,6 +166,7 @@ export function separateGraph(network: BayesianNetwork, rows: number, factor: nu
       ...Object.fromEntries(parameters.map(({ name }, i) => [slopeOf(name), slopes[i]])),
     },
     forward: 'logLikelihood',
+    byRows: { rows, along: ALONG, part: (count) => separateGraph(network, count, factor) },
   };
 }
 

@@ -18,9 +18,10 @@ import type { LoadedRun } from './load.ts';
 import type { FitSpec } from './spec.ts';
 
 /** How the graphs of a configuration are compiled. Threads that a trial is to choose are one until it has. */
-export const compiling = ({ compute: { device, threads, recompute } }: FitSpec): CompileOptions<Device> => ({
+export const compiling = ({ compute: { device, threads, sharing, recompute } }: FitSpec): CompileOptions<Device> => ({
   device,
   recompute,
+  sharing,
   threads: threads === 'auto' ? 1 : threads,
 });
 

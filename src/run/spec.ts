@@ -136,11 +136,17 @@ const compute = z
       .describe('Where gradients are computed; draws of different devices differ in the last digits.'),
     threads: z
       .union([count(), z.literal('auto')])
-      .default(1)
+      .default('auto')
       .describe(
-        'Threads of a worker; draws of different counts may differ in the last digits. Chains use cores better; auto: ' +
-          'where there are fewer chains than cores, the faster of one and all that are free, found by a trial when the run is ' +
-          'prepared and kept for the whole run.',
+        'Threads of a worker; draws of different counts may differ in the last digits. auto: one where chains use all cores or ' +
+          'the network is small; else the faster of one and all that are free, and of ways to share, found by a trial when the ' +
+          'run is prepared and kept for the whole run.',
+      ),
+    sharing: z
+      .enum(['operators', 'rows'])
+      .default('operators')
+      .describe(
+        'What several threads share out: single operators, or rows of the batch, which is faster for small convolutional networks.',
       ),
     recompute: z
       .enum(['auto', 'always', 'never'])

@@ -1,0 +1,63 @@
+/** A graph that runs in a thread of its own, beside what this thread does. */
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import type { InferenceSession } from 'onnxruntime-node';
+import { engineError } from '../errors.ts';
+import type { CompiledGraph, TensorData } from '../types.ts';
+import type { Graph } from './compiled.ts';
+import { room } from './parts.ts';
+
+/** A model as the runtime takes it. */
+export interface Model {
+  readonly bytes: Uint8Array;
+  readonly settings: InferenceSession.SessionOptions;
+  /** The result that ends a run before all are copied, and how the runtime then begins to complain; see `in-place.ts`. */
+  readonly stop?: { readonly name: string; readonly message: string } | undefined;
+}
+
+/** Arrays go to the thread and come back, so that nothing is copied on the way. */
+interface Arrays {
+  readonly feeds: Readonly<Record<string, TensorData>>;
+  readonly results: Readonly<Record<string, TensorData>>;
+}
+interface Answer {
+  readonly arrays: Arrays;
+  readonly fault?: string;
+}
+
+/** The graph of a model in a new thread. Throws what the runtime refuses it with. */
+export async function aside(model: Model, { inputs, outputs }: Graph): Promise<CompiledGraph> {
+  const shapes = Object.fromEntries(
+    [...Object.entries(inputs), ...Object.entries(outputs)].map(([name, { shape }]) => [name, shape]),
+  );
+  const rooms = (tensors: Graph['inputs']) =>
+    Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, room(tensor)]));
+  let arrays: Arrays = { feeds: rooms(inputs), results: rooms(outputs) };
+  const worker = new Worker(new URL('./aside-thread.js', import.meta.url), {
+    workerData: { ...model, shapes },
+    execArgv: [],
+  });
+  await once(worker, 'message');
+  worker.unref();
+  return {
+    async run(given, into = {}) {
+      for (const [name, feed] of Object.entries(arrays.feeds)) feed.set(given[name]);
+      worker.ref();
+      worker.postMessage(
+        arrays,
+        [...Object.values(arrays.feeds), ...Object.values(arrays.results)].map(({ buffer }) => buffer as ArrayBuffer),
+      );
+      const [answer] = (await once(worker, 'message')) as [Answer];
+      worker.unref();
+      arrays = answer.arrays;
+      if (answer.fault) throw engineError(`run: expected the runtime to compute the graph, got: ${answer.fault}`);
+      for (const [name, array] of Object.entries(into)) array.set(arrays.results[name]);
+      return { ...arrays.results, ...into };
+    },
+    async release() {
+      worker.ref();
+      worker.postMessage(null);
+      await once(worker, 'exit');
+    },
+  };
+}

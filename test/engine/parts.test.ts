@@ -1,0 +1,96 @@
+/** Rows that threads share out: the numbers of the whole. */
+import { spawnSync } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
+import { compile } from '../../src/engine/session.ts';
+import { normals } from '../../src/math/random.ts';
+import { rootKey } from '../../src/math/threefry.ts';
+import { lenet } from '../../src/models/lenet.ts';
+import { likelihood } from '../../src/models/likelihood.ts';
+import { mlp } from '../../src/models/mlp.ts';
+import { bayesianNetwork, type GraphSpec, posteriorGraph, separateGraph } from '../../src/models/posterior.ts';
+import type { TensorData } from '../../src/types.ts';
+
+const dense = bayesianNetwork(
+  mlp({ inputs: 3, hidden: [8, 8], outputs: 1, activation: 'relu' }),
+  likelihood('gaussian', 1),
+  3,
+);
+const images = bayesianNetwork(lenet({ input: [1, 12, 12], classes: 10 }), likelihood('softmax', 10), 144);
+/** So narrow that a prior counted twice would show. */
+const scaling = { priorScale: 0.1, factor: 3 };
+const GRAPHS: Readonly<Record<string, GraphSpec>> = {
+  'two chains of an MLP': posteriorGraph(dense, 2, 7, scaling),
+  LeNet: separateGraph(images, 7, 3),
+};
+
+function feedsOf({ inputs }: GraphSpec): Record<string, TensorData> {
+  const sized = Object.entries(inputs).map(([name, { shape, dtype }], i): [string, TensorData] => {
+    const numbers = new Float64Array(shape.reduce((product, n) => product * n, 1));
+    normals(rootKey(i), numbers);
+    return [name, dtype === 'float64' ? numbers.map((v) => v / 4) : Float32Array.from(numbers, (v) => v / 4)];
+  });
+  return Object.fromEntries(sized);
+}
+
+describe.each(Object.entries(GRAPHS))('%s', (_, graph) => {
+  const feeds = feedsOf(graph);
+
+  it('has the numbers of one thread, in parts of the same size and of others', async () => {
+    const whole = await (await compile(graph)).run(feeds);
+    for (const threads of [2, 3, 64]) {
+      const compiled = await compile(graph, { threads, sharing: 'rows' });
+      const shared = await compiled.run(feeds);
+      expect(Object.keys(shared).sort()).toEqual(Object.keys(whole).sort());
+      for (const [name, numbers] of Object.entries(whole)) {
+        const norm = Math.hypot(...numbers);
+        expect(norm, name).toBeGreaterThan(0);
+        expect(Math.hypot(...numbers.map((v, i) => shared[name][i] - v)), name).toBeLessThan(1e-5 * norm);
+      }
+      await compiled.release();
+    }
+  });
+
+  it('has the same bits again, in given arrays too', async () => {
+    const compiled = await compile(graph, { threads: 2, sharing: 'rows' });
+    const copy = (results: Record<string, TensorData>) =>
+      Object.fromEntries(Object.entries(results).map(([name, numbers]) => [name, [...numbers]]));
+    const first = copy(await compiled.run(feeds));
+    const into = Object.fromEntries(
+      Object.entries(graph.outputs).map(([name, { dtype }]): [string, TensorData] => {
+        const size = first[name].length;
+        return [name, dtype === 'float64' ? new Float64Array(size).fill(9) : new Float32Array(size).fill(9)];
+      }),
+    );
+    const second = await compiled.run(feeds, into);
+    for (const [name, numbers] of Object.entries(second)) expect(numbers, name).toBe(into[name]);
+    expect(copy(second)).toEqual(first);
+    await compiled.release();
+  });
+
+  it('takes no feed of another size', async () => {
+    const compiled = await compile(graph, { threads: 2, sharing: 'rows' });
+    const x = feeds.x.subarray(1);
+    await expect(compiled.run({ ...feeds, x })).rejects.toThrow(`run: expected 'x' to be float32 of ${x.length + 1}`);
+    await compiled.release();
+  });
+});
+
+describe('a thread of its own', () => {
+  const program = (end: string) => `
+    import { bayesianNetwork, compile, likelihood, mlp, posteriorGraph } from './dist/index.js';
+    const network = bayesianNetwork(mlp({ inputs: 1, hidden: [4], outputs: 1, activation: 'relu' }), likelihood('gaussian', 1), 1);
+    const compiled = await compile(posteriorGraph(network, 1, 8, { priorScale: 1, factor: 1 }), { threads: 2, sharing: 'rows' });
+    const feeds = { theta: new Float64Array(network.dim), x: new Float32Array(8), y: new Float32Array(8) };
+    const { logLikelihood } = await compiled.run(feeds);
+    console.log(logLikelihood.length);
+    ${end}`;
+
+  it.each(['', 'await compiled.release();'])('lets the program end, released or not: %j', (end) => {
+    const ended = spawnSync(process.execPath, ['--input-type=module', '-e', program(end)], {
+      encoding: 'utf8',
+      timeout: 60_000,
+    });
+    expect(ended.stderr).toBe('');
+    expect([ended.status, ended.stdout]).toEqual([0, '8\n']);
+  });
+});
