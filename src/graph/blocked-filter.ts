@@ -1,9 +1,10 @@
 /** Gradients to the filters of convolutions, in blocks of examples. */
 import { block, convolved, unblock } from './blocked.ts';
 import type { Geometry } from './conv.ts';
+import { gather } from './gather.ts';
 import { reduceSum } from './reduce.ts';
 import { concat, pad, reshape, split, strided, transpose } from './shape.ts';
-import type { Shape, Tensor } from './tensor.ts';
+import { data, type Shape, type Tensor } from './tensor.ts';
 
 /** How many examples more would fill the last block. */
 const missing = (examples: number, size: number) => (size - (examples % size)) % size;
@@ -46,7 +47,29 @@ const starts = (length: number, slopes: number, step: number) => length - (slope
 
 const NO_PADS = [0, 0, 0, 0];
 
-/** The channels lie between the columns of one long image, whose columns the taps step over: the slopes are its filters. */
+/** Bytes of filters that a processor keeps at hand while it goes over an image: half of a usual second-level cache. */
+const AT_HAND = 2 ** 19;
+/** Blocks of outputs that the runtime's kernel makes at once. */
+const BLOCKS_AT_ONCE = 4;
+
+/** Rows of slopes that go into one band: as many as divide all, and stay at hand as the filters that they become. */
+function bandRows(ho: number, wo: number, size: number): number {
+  const most = AT_HAND / (4 * BLOCKS_AT_ONCE * size * size * wo);
+  const fitting = Array.from({ length: ho }, (_, i) => i + 1).filter((rows) => ho % rows === 0 && rows <= most);
+  return fitting.at(-1) ?? 1;
+}
+
+/** Bands of rows of `[n, H, …]`, one for each that slopes are cut into, with the rows that they share: `[n, bands, reach, …]`. */
+function banded(x: Tensor, bands: number, high: number, reach: number): Tensor {
+  if (bands === 1) return x;
+  const rows = Array.from({ length: bands * reach }, (_, i) => Math.floor(i / reach) * high + (i % reach));
+  return gather(x, data(rows, [bands, reach], 'int64'), 1);
+}
+
+/**
+ * The channels lie between the columns of one long image, whose columns the taps step over: the slopes are its filters, in
+ * bands of rows beside the examples.
+ */
 function allAtOnce(x: Tensor, dy: Tensor, [o, c, kh, kw]: Shape, { strides, pads }: Geometry, size: number): Tensor {
   const [n, , h, w] = x.shape;
   const [ho, wo] = dy.shape.slice(2);
@@ -54,10 +77,14 @@ function allAtOnce(x: Tensor, dy: Tensor, [o, c, kh, kw]: Shape, { strides, pads
   const [top, left, bottom, right] = pads;
   const padded = pad(reshape(between, [n / size, h, w, c * size]), [0, top, left, 0], [0, bottom, right, 0]);
   const [, height, width] = padded.shape;
-  const image = reshape(padded, [1, n / size, height, width * c, size]);
-  const outputs = reshape(block(dy, size), [n / size, size, o / size, ho * wo, size]);
-  const filters = reshape(transpose(outputs, [2, 0, 3, 1, 4]), [o / size, n / size, ho, wo, size, size]);
   const [rows, columns] = [starts(height, ho, strides[0]), starts(width, wo, strides[1])];
+  const high = bandRows(ho, wo, size);
+  const bands = ho / high;
+  const reach = (high - 1) * strides[0] + rows;
+  const long = reshape(padded, [n / size, height, width * c * size]);
+  const image = reshape(banded(long, bands, high * strides[0], reach), [1, (n / size) * bands, reach, width * c, size]);
+  const outputs = reshape(block(dy, size), [n / size, size, o / size, ho * wo, size]);
+  const filters = reshape(transpose(outputs, [2, 0, 3, 1, 4]), [o / size, (n / size) * bands, high, wo, size, size]);
   const windows = { strides: [1, 1], pads: NO_PADS, dilations: [strides[0], strides[1] * c] };
   const all = unblock(convolved(image, filters, [rows, columns * c], windows));
   return transpose(strided(reshape(all, [o, rows, columns, c]), [0, 0, 0, 0], [o, kh, kw, c]), [0, 3, 1, 2]);

@@ -223,6 +223,26 @@ describe('blocks of any size', () => {
       await same({ x: images, dy }, blockedFilterGradient(images, dy, ws, wide, size), dw);
     }
   });
+
+  it.each([
+    [[30, 20], [1, 1], 2],
+    [[30, 20], [2, 1], 2],
+    [[29, 20], [1, 2], 29],
+    [[8, 20], [1, 1], 1],
+  ])('gradients to filters from slopes of %j, strides %j, in %i bands of rows', async ([ho, wo], strides, bands) => {
+    const [n, size] = [8, 8];
+    const images = g.input('x', [n, 8, (ho - 1) * strides[0] + 3, (wo - 1) * strides[1] + 3], 'float64');
+    const filters = g.input('w', [8, 8, 3, 3], 'float64');
+    const valid = { ...options, strides, pads: [0, 0, 0, 0] };
+    const y = g.conv(images, filters, valid);
+    expect(y.shape.slice(2)).toEqual([ho, wo]);
+    const dy = g.input('dy', y.shape, 'float64');
+    const blocked = blockedFilterGradient(images, dy, filters.shape, valid, size);
+    const convs = topological(blocked.node).filter(({ op }) => op.name === 'blockedConv');
+    expect(convs.map(({ attributes }) => attributes.filter)).toEqual([[8, n * bands, ho / bands, wo]]);
+    const [dw] = g.gradient(g.mul(y, dy), [filters]);
+    await same({ x: images, dy }, blocked, dw);
+  });
 });
 
 it('the gradient to filters has gradients of its own', async () => {
