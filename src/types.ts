@@ -79,8 +79,10 @@ export interface ByRows<G> {
    * other outputs are sums over the parts.
    */
   readonly along: readonly string[];
-  /** The graph of so many rows. The `first` part alone has what is no sum over rows. */
-  part(rows: number, first: boolean): G;
+  /** The graph of so many rows, with a `share` of what is no sum over rows: shares of all parts add up to 1. */
+  part(rows: number, share: number): G;
+  /** How many rows, of which all are a multiple, are best computed at a time. */
+  portion(): number;
 }
 
 /** A graph compiled for one device. Shapes are fixed at compile time. */

@@ -75,7 +75,8 @@ export function checkMemory(graph: Graph, options: CompileOptions<Device>): void
 
 const fits = (graph: Graph, options: CompileOptions<Device>) => bytesOf(graph, options) < SHARE * freemem();
 
-function bytesOf(graph: Graph, { device = 'cpu', recompute }: CompileOptions<Device>): number {
+function bytesOf(whole: Graph, { device = 'cpu', recompute }: CompileOptions<Device>): number {
+  const graph = device === 'cpu' ? (whole.byRows?.part(whole.byRows.portion(), 1) ?? whole) : whole;
   const again = recomputation(graph, recompute);
   return peakBytes(graph.outputs, { runtime: device, ...(again && { recompute: again }) });
 }

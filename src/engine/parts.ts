@@ -1,50 +1,27 @@
-/** A graph put together from graphs of fewer rows, side by side: rows need nothing of each other. */
-import type { Tensor } from '../graph/index.ts';
-import { sizeOfShape } from '../graph/index.ts';
+/** A graph put together from graphs of fewer rows: rows need nothing of each other. */
+import { sizeOfShape, type Tensor } from '../graph/index.ts';
 import type { ByRows, CompiledGraph, TensorData } from '../types.ts';
 import { checkFeed, type Graph } from './compiled.ts';
 
-/**
- * The graph in `count` parts, each compiled by `compilePart`. Sums are taken in the order of the parts: results do not depend
- * on which is done first.
- */
-export async function inParts(
-  { inputs, outputs }: Graph,
+/** The graph in as many parts as there are `lanes`, all at once. */
+export async function sideBySide(
+  graph: Graph,
   byRows: ByRows<Graph>,
-  count: number,
-  compilePart: (graph: Graph, part: number) => Promise<CompiledGraph>,
+  lanes: number,
+  compilePart: (part: Graph, lane: number) => Promise<CompiledGraph>,
 ): Promise<CompiledGraph> {
-  const { rows, along } = byRows;
-  const edges = Array.from({ length: count + 1 }, (_, i) => Math.round((i * rows) / count));
-  const spans = edges.slice(1).map((to, i): Span => ({ from: edges[i], to, rows }));
-  const graphs = spans.map(({ from, to }, i) => byRows.part(to - from, i === 0));
-  const parts = await Promise.all(graphs.map(compilePart));
-  const own = graphs.map((graph) =>
-    Object.fromEntries(along.flatMap((name) => (name in graph.inputs ? [[name, room(graph.inputs[name])]] : []))),
+  const edges = Array.from({ length: lanes + 1 }, (_, i) => Math.round((i * byRows.rows) / lanes));
+  const spans = edges.slice(1).map((to, i) => ({ from: edges[i], to }));
+  const parts = await Promise.all(
+    spans.map(({ from, to }, lane) => compilePart(byRows.part(to - from, 1 / lanes), lane)),
   );
-  const joined = Object.entries(outputs).filter(([name]) => along.includes(name));
+  const assembled = assembler(graph, byRows, spans);
   return {
     async run(given, into = {}) {
-      for (const [name, tensor] of Object.entries(inputs)) checkFeed(name, tensor, given[name]);
-      const sums = Object.fromEntries(Object.entries(into).filter(([name]) => !along.includes(name)));
-      const results = await Promise.all(
-        parts.map((part, i) => {
-          for (const [name, rowsOfPart] of Object.entries(own[i])) take(rowsOfPart, given[name], spans[i]);
-          return part.run({ ...given, ...own[i] }, i === 0 ? sums : {});
-        }),
-      );
-      const [total, ...others] = results;
-      for (const [name, tensor] of joined) {
-        const whole = into[name] ?? room(tensor);
-        results.forEach((result, i) => {
-          put(whole, result[name], spans[i]);
-        });
-        total[name] = whole;
-      }
-      for (const name of Object.keys(total)) {
-        if (!along.includes(name)) for (const other of others) add(total[name], other[name]);
-      }
-      return total;
+      const { feeds, first, add, whole } = assembled(given, into);
+      const results = await Promise.all(parts.map((part, i) => part.run(feeds(i), i === 0 ? first : {})));
+      results.forEach(add);
+      return whole;
     },
     async release() {
       await Promise.all(parts.map((part) => part.release()));
@@ -52,11 +29,69 @@ export async function inParts(
   };
 }
 
-/** Rows `from` to `to` of `rows`. */
+/** The graph in portions of so many rows, which divide all of them, one after the other. */
+export async function inTurn(
+  graph: Graph,
+  byRows: ByRows<Graph>,
+  portion: number,
+  compilePart: (part: Graph) => Promise<CompiledGraph>,
+): Promise<CompiledGraph> {
+  const count = byRows.rows / portion;
+  const spans = Array.from({ length: count }, (_, i) => ({ from: i * portion, to: (i + 1) * portion }));
+  const part = await compilePart(byRows.part(portion, 1 / count));
+  const assembled = assembler(graph, byRows, spans);
+  return {
+    async run(given, into = {}) {
+      const { feeds, first, add, whole } = assembled(given, into);
+      for (let i = 0; i < count; i++) add(await part.run(feeds(i), i === 0 ? first : {}), i);
+      return whole;
+    },
+    release: part.release,
+  };
+}
+
+/** Rows from one up to another. */
 interface Span {
   readonly from: number;
   readonly to: number;
-  readonly rows: number;
+}
+
+/** Cuts what is given for parts, and makes the whole of what they give back. */
+function assembler({ inputs, outputs }: Graph, { rows, along }: ByRows<Graph>, spans: readonly Span[]) {
+  const cut = Object.entries(inputs).filter(([name]) => along.includes(name));
+  const own = spans.map(({ from, to }) =>
+    Object.fromEntries(
+      cut.map(([name, { shape, dtype }]) => [name, room({ shape: shape.with(-1, to - from), dtype })]),
+    ),
+  );
+  const rooms: Record<string, TensorData> = {};
+  const roomOf = ([name, tensor]: [string, Tensor]) => {
+    rooms[name] ??= room(tensor);
+    return rooms[name];
+  };
+  return (given: Readonly<Record<string, TensorData>>, into: Readonly<Record<string, TensorData>>) => {
+    for (const [name, tensor] of Object.entries(inputs)) checkFeed(name, tensor, given[name]);
+    for (const name of Object.keys(into)) checkFeed(name, outputs[name], into[name]);
+    const whole = Object.fromEntries(
+      Object.entries(outputs).map((output) => [output[0], into[output[0]] ?? roomOf(output)]),
+    );
+    return {
+      whole,
+      /** Where the first part puts its sums, to which the others are added. */
+      first: Object.fromEntries(Object.entries(whole).filter(([name]) => !along.includes(name))),
+      feeds(i: number) {
+        for (const [name, part] of Object.entries(own[i])) take(part, given[name], rows, spans[i]);
+        return { ...given, ...own[i] };
+      },
+      /** To be called in the order of the parts: sums then do not depend on which part is done first. */
+      add(result: Readonly<Record<string, TensorData>>, i: number) {
+        for (const [name, all] of Object.entries(whole)) {
+          if (along.includes(name)) put(all, result[name], rows, spans[i]);
+          else if (i > 0) sum(all, result[name]);
+        }
+      },
+    };
+  };
 }
 
 /** An array of a tensor's size and type. */
@@ -65,18 +100,18 @@ export function room({ shape, dtype }: Pick<Tensor, 'shape' | 'dtype'>): TensorD
   return dtype === 'float64' ? new Float64Array(size) : new Float32Array(size);
 }
 
-function take(part: TensorData, whole: TensorData, { from, to, rows }: Span): void {
+function take(part: TensorData, whole: TensorData, rows: number, { from, to }: Span): void {
   for (let at = 0, start = from; start < whole.length; at += to - from, start += rows) {
     part.set(whole.subarray(start, start + to - from), at);
   }
 }
 
-function put(whole: TensorData, part: TensorData, { from, to, rows }: Span): void {
+function put(whole: TensorData, part: TensorData, rows: number, { from, to }: Span): void {
   for (let at = 0, start = from; start < whole.length; at += to - from, start += rows) {
     whole.set(part.subarray(at, at + to - from), start);
   }
 }
 
-function add(total: TensorData, part: TensorData): void {
+function sum(total: TensorData, part: TensorData): void {
   for (let i = 0; i < total.length; i++) total[i] += part[i];
 }

@@ -8,7 +8,7 @@ import { type CompileOptions, compiledGraph, type Graph, refusal, type Session }
 import { type DeviceReport, inspect } from './devices.ts';
 import { inPlace, STOP, withStop } from './in-place.ts';
 import { isLarge, recomputation } from './memory.ts';
-import { inParts } from './parts.ts';
+import { inTurn, sideBySide } from './parts.ts';
 
 /** Where graphs run: ONNX Runtime's own kernels, or WebGPU through Vulkan, Metal or Direct3D. */
 export type Device = 'cpu' | 'webgpu';
@@ -18,11 +18,25 @@ export const DEVICES: readonly Device[] = ['cpu', 'webgpu'];
 /** Compiles a graph. Throws an `EngineError` with the runtime's reason when it refuses the graph or has no such device. */
 export async function compile(given: Graph, options: CompileOptions<Device> = {}): Promise<CompiledGraph> {
   const { device = 'cpu', threads = 1, sharing } = options;
-  const parts = Math.min(threads, given.byRows?.rows ?? 1);
-  if (given.byRows && parts > 1 && sharing === 'rows' && device === 'cpu') {
-    const each = { ...options, threads: Math.floor(threads / parts) };
-    return inParts(given, given.byRows, parts, (part, i) => (i === 0 ? compile : compileAside)(part, each));
-  }
+  const { byRows } = given;
+  if (!byRows || device !== 'cpu') return compileHere(given, options);
+  const lanes = sharing === 'rows' ? Math.min(threads, byRows.rows) : 1;
+  if (lanes === 1) return portioned(given, (part) => compileHere(part, options));
+  const each = { ...options, threads: Math.floor(threads / lanes) };
+  return sideBySide(given, byRows, lanes, (lane, i) =>
+    portioned(lane, (part) => (i === 0 ? compileHere : compileAside)(part, each)),
+  );
+}
+
+/** The graph in the portions that are best for it. */
+function portioned(graph: Graph, compilePart: (part: Graph) => Promise<CompiledGraph>): Promise<CompiledGraph> {
+  const { byRows } = graph;
+  const portion = byRows?.portion();
+  if (!byRows || portion === byRows.rows) return compilePart(graph);
+  return inTurn(graph, byRows, portion!, compilePart);
+}
+
+async function compileHere(given: Graph, options: CompileOptions<Device>): Promise<CompiledGraph> {
   const graph = withoutLastReshapes(given);
   const session = await sessionOf(graph, options);
   return compiledGraph(session, graph, { Tensor, writesInPlace: true, target: { runtime: runtimeOf(options) } });

@@ -1,7 +1,7 @@
 /** The posterior of a network: log p(θ | D) = log prior + (N/|b|) Σ_{i∈b} log p(y_i | x_i, θ) + const. */
 
 import { shapeError } from '../errors.ts';
-import { add, cast, constant, type Dtype, gradient, input, mul, type Tensor } from '../graph/index.ts';
+import { add, cast, constant, type Dtype, gradient, input, mul, peakBytes, type Tensor } from '../graph/index.ts';
 import { sumOf } from '../math/sums.ts';
 import type { ByRows, CompiledGraph, Key, LogDensity } from '../types.ts';
 import type { Likelihood } from './likelihood.ts';
@@ -120,21 +120,53 @@ export function posteriorGraph(
   scaling: Scaling,
   dtype: Dtype = 'float32',
 ): GraphSpec {
+  return partOfPosterior(network, chains, rows, scaling, dtype, 1);
+}
+
+/** The same with a share of the prior's gradient. */
+function partOfPosterior(
+  network: BayesianNetwork,
+  chains: number,
+  rows: number,
+  scaling: Scaling,
+  dtype: Dtype,
+  share: number,
+): GraphSpec {
   const { theta, narrow, x, y, logLikelihood } = withTargets(network, chains, rows, dtype);
   const [slope] = gradient(mul(constant(scaling.factor, logLikelihood), logLikelihood), [narrow]);
-  const pulled = add(slope, priorOf(scaling, network.dim).flatSlope(narrow));
+  const pull = priorOf(scaling, network.dim).flatSlope(narrow);
+  const pulled = add(slope, mul(constant(share, pull), pull));
   const outputs = { logLikelihood, gradient: cast(pulled, 'float64') };
-  const none = { priorScale: Number.POSITIVE_INFINITY, factor: scaling.factor };
   const byRows = {
     rows,
     along: ALONG,
-    part: (count: number, first: boolean) => posteriorGraph(network, chains, count, first ? scaling : none, dtype),
+    part: (count: number, of: number) => partOfPosterior(network, chains, count, scaling, dtype, share * of),
+    portion: () => portionOf(network, rows, () => posteriorGraph(network, 1, rows, scaling, dtype)),
   };
   return { inputs: { theta, x, y }, outputs, forward: 'logLikelihood', byRows };
 }
 
 /** What has rows in it, of the graphs of a posterior. */
 const ALONG = ['x', 'y', 'logLikelihood'];
+
+/** Bytes that are best not exceeded at a time: more would go through the memory, less makes calls that are too small. */
+const AT_HAND = 20e6;
+/** Rows of which no fewer are best computed at a time. */
+const FEWEST = 64;
+
+/**
+ * Rows to compute at a time: halves as long as what is computed from them stays large and outweighs the parameters, whose gradients
+ * each portion adds to. It depends on shapes alone, and not on how many chains there are.
+ */
+function portionOf({ dim }: BayesianNetwork, rows: number, ofOneChain: () => GraphSpec): number {
+  if (rows % 2 === 1 || rows < 2 * FEWEST) return rows;
+  const parameters = 8 * dim;
+  const work = peakBytes(ofOneChain().outputs) - parameters;
+  const isLarge = (portion: number) => (work * portion) / rows > Math.max(AT_HAND, 16 * parameters);
+  let portion = rows;
+  while (portion % 2 === 0 && portion >= 2 * FEWEST && isLarge(portion)) portion /= 2;
+  return portion;
+}
 
 /** d from which a network's parameters are fed one by one: joining and cutting them would take more than they bring. */
 export const SEPARATE = 100_000;
@@ -166,7 +198,12 @@ export function separateGraph(network: BayesianNetwork, rows: number, factor: nu
       ...Object.fromEntries(parameters.map(({ name }, i) => [slopeOf(name), slopes[i]])),
     },
     forward: 'logLikelihood',
-    byRows: { rows, along: ALONG, part: (count) => separateGraph(network, count, factor) },
+    byRows: {
+      rows,
+      along: ALONG,
+      part: (count) => separateGraph(network, count, factor),
+      portion: () => portionOf(network, rows, () => separateGraph(network, rows, factor)),
+    },
   };
 }
 

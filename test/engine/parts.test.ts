@@ -1,4 +1,4 @@
-/** Rows that threads share out: the numbers of the whole. */
+/** Rows that threads share out, or take in portions: the numbers of the whole. */
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { compile } from '../../src/engine/session.ts';
@@ -20,8 +20,23 @@ const images = bayesianNetwork(lenet({ input: [1, 12, 12], classes: 10 }), likel
 const scaling = { priorScale: 0.1, factor: 3 };
 const GRAPHS: Readonly<Record<string, GraphSpec>> = {
   'two chains of an MLP': posteriorGraph(dense, 2, 7, scaling),
+  'two chains of an MLP in portions': inPortions(posteriorGraph(dense, 2, 12, scaling), 2),
   LeNet: separateGraph(images, 7, 3),
+  'LeNet in portions': inPortions(separateGraph(images, 9, 3), 3),
 };
+
+/** The graph in portions of so many rows, where these divide all. */
+function inPortions(graph: GraphSpec, portion: number): GraphSpec {
+  const byRows = graph.byRows!;
+  return {
+    ...graph,
+    byRows: {
+      ...byRows,
+      part: (rows, share) => inPortions(byRows.part(rows, share), portion),
+      portion: () => (byRows.rows % portion === 0 ? portion : byRows.rows),
+    },
+  };
+}
 
 function feedsOf({ inputs }: GraphSpec): Record<string, TensorData> {
   const sized = Object.entries(inputs).map(([name, { shape, dtype }], i): [string, TensorData] => {
@@ -36,8 +51,9 @@ describe.each(Object.entries(GRAPHS))('%s', (_, graph) => {
   const feeds = feedsOf(graph);
 
   it('has the numbers of one thread, in parts of the same size and of others', async () => {
-    const whole = await (await compile(graph)).run(feeds);
-    for (const threads of [2, 3, 64]) {
+    const { byRows, ...undivided } = graph;
+    const whole = await (await compile(undivided)).run(feeds);
+    for (const threads of [1, 2, 3, 64]) {
       const compiled = await compile(graph, { threads, sharing: 'rows' });
       const shared = await compiled.run(feeds);
       expect(Object.keys(shared).sort()).toEqual(Object.keys(whole).sort());
@@ -72,6 +88,24 @@ describe.each(Object.entries(GRAPHS))('%s', (_, graph) => {
     const x = feeds.x.subarray(1);
     await expect(compiled.run({ ...feeds, x })).rejects.toThrow(`run: expected 'x' to be float32 of ${x.length + 1}`);
     await compiled.release();
+  });
+});
+
+describe('portions', () => {
+  const portion = (graph: GraphSpec) => graph.byRows?.portion();
+  const lenets = bayesianNetwork(lenet({ input: [1, 28, 28], classes: 10 }), likelihood('softmax', 10), 784);
+
+  it('are halves of large batches, as long as these are large, the same for any number of chains', () => {
+    expect(portion(posteriorGraph(lenets, 1, 512, scaling))).toBe(128);
+    expect(portion(posteriorGraph(lenets, 3, 512, scaling))).toBe(128);
+    expect(portion(posteriorGraph(lenets, 1, 508, scaling))).toBe(127);
+    expect(portion(posteriorGraph(lenets, 1, 100, scaling))).toBe(100);
+  });
+
+  it('are all rows of small networks, and of networks with many parameters', () => {
+    expect(portion(posteriorGraph(dense, 10, 4096, scaling))).toBe(4096);
+    const wide = mlp({ inputs: 3, hidden: [2000, 2000], outputs: 1, activation: 'relu' });
+    expect(portion(separateGraph(bayesianNetwork(wide, likelihood('gaussian', 1), 3), 2048, 1))).toBe(2048);
   });
 });
 
