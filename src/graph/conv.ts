@@ -6,7 +6,8 @@ import { add } from './elementwise.ts';
 import { matmul } from './linear.ts';
 import { reduceSum } from './reduce.ts';
 import { concat, dilate, pad, reshape, reverse, strided, transpose } from './shape.ts';
-import { type Op, type Shape, showShape, single, type Tensor } from './tensor.ts';
+import { convByPairs, convTransposeByPairs, filterGradientByPairs, type Pairs, pairsOf } from './small-plane.ts';
+import { type Op, type Shape, showShape, single, type Target, type Tensor } from './tensor.ts';
 
 export interface ConvOptions {
   /** Steps between neighbouring outputs, `[h, w]`. Default 1. */
@@ -87,9 +88,12 @@ const filterGradientOp: Op = {
     const options = attributes as unknown as Geometry;
     return [convTransposeTo(dy, upstream, x.shape.slice(2), options), conv(x, upstream, options)];
   },
-  lower: ({ inputs: [x, dy], attributes }, { blocks }) => {
+  lower: ({ inputs: [x, dy], attributes }, target) => {
+    const { blocks } = target;
     const options = attributes as unknown as Geometry;
     const filter = attributes.filter as Shape;
+    const pairs = pairsFor(target, x, dy.shape, filter, options);
+    if (pairs) return [filterGradientByPairs(x, dy, filter, pairs)];
     if (blocks && x.dtype === 'float32' && gradientSuitsBlocks(filter, x.shape[0], options, blocks)) {
       return [blockedFilterGradient(x, dy, filter, options, blocks)];
     }
@@ -109,6 +113,18 @@ const filterGradientOp: Op = {
   },
 };
 
+/** The pairs of places through which a convolution of `x` to `[N, O, Ho, Wo]` is best written, where it is. */
+const pairsFor = (
+  { runtime }: Target,
+  { shape: from, dtype }: Pick<Tensor, 'shape' | 'dtype'>,
+  to: Shape,
+  filter: Shape,
+  options: Geometry,
+): Pairs | undefined =>
+  runtime === 'cpu' && dtype === 'float32'
+    ? pairsOf(from[0], from.slice(2), to.slice(2), filter.slice(2), options)
+    : undefined;
+
 const filterGradient = (x: Tensor, dy: Tensor, filter: Shape, options: Geometry): Tensor =>
   single(filterGradientOp, [x, dy], filter, { ...options, filter });
 
@@ -120,11 +136,17 @@ const convOp: Op = {
     const dx = convTransposeTo(dy, w, x.shape.slice(2), options);
     return [dx, filterGradient(x, dy, w.shape, options), ...(bias ? [reduceSum(reduceSum(dy, [2, 3]), [0])] : [])];
   },
-  lower: ({ inputs, attributes }, { blocks }) => {
+  lower: ({ inputs, attributes }, target) => {
+    const { blocks } = target;
     const [x, w, bias] = inputs;
     const options = attributes as unknown as Geometry;
     const [o, c, ...kernel] = w.shape;
     const lengths = convLengths(x.shape.slice(2), kernel, options);
+    const pairs = pairsFor(target, x, [x.shape[0], o, ...lengths], w.shape, options);
+    if (pairs) {
+      const y = convByPairs(x, w, lengths, pairs);
+      return [bias ? add(y, reshape(bias, [o, 1, 1])) : y];
+    }
     if (x.dtype !== 'float64') {
       return blocks && suitsBlocks(w.shape, options, blocks)
         ? [blockedConv(inputs, lengths, options, blocks)]
@@ -176,9 +198,18 @@ const convTransposeOp: Op = {
     const options = attributes as unknown as Geometry;
     return [conv(dy, w, options), filterGradient(dy, x, w.shape, options)];
   },
-  lower: ({ inputs: [x, w], attributes }, { blocks }) => {
+  lower: ({ inputs: [x, w], attributes }, target) => {
+    const { blocks } = target;
     const options = attributes as unknown as Geometry & { readonly lengths: Shape };
     if (x.dtype === 'float64') return [asConv(x, w, options)];
+    const pairs = pairsFor(
+      target,
+      { ...x, shape: [x.shape[0], w.shape[1], ...options.lengths] },
+      x.shape,
+      w.shape,
+      options,
+    );
+    if (pairs) return [convTransposeByPairs(x, w, options.lengths, pairs)];
     const quick = blocks && suitsBlocks(w.shape, options, blocks);
     const y = quick ? blockedConvTranspose(x, w, options.lengths, options, blocks) : undefined;
     return y && [y];
