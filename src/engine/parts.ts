@@ -4,7 +4,7 @@ import type { ByRows, CompiledGraph, TensorData } from '../types.ts';
 import { checkFeed, type Graph } from './compiled.ts';
 
 /** The graph in as many parts as there are `lanes`, all at once. */
-export async function sideBySide(
+export async function inParallel(
   graph: Graph,
   byRows: ByRows<Graph>,
   lanes: number,

@@ -8,7 +8,7 @@ import { type CompileOptions, compiledGraph, type Graph, refusal, type Session }
 import { type DeviceReport, inspect } from './devices.ts';
 import { inPlace, STOP, withStop } from './in-place.ts';
 import { isLarge, recomputation } from './memory.ts';
-import { inTurn, sideBySide } from './parts.ts';
+import { inParallel, inTurn } from './parts.ts';
 
 /** Where graphs run: ONNX Runtime's own kernels, or WebGPU through Vulkan, Metal or Direct3D. */
 export type Device = 'cpu' | 'webgpu';
@@ -23,7 +23,7 @@ export async function compile(given: Graph, options: CompileOptions<Device> = {}
   const lanes = sharing === 'rows' ? Math.min(threads, byRows.rows) : 1;
   if (lanes === 1) return portioned(given, (part) => compileHere(part, options));
   const each = { ...options, threads: Math.floor(threads / lanes) };
-  return sideBySide(given, byRows, lanes, (lane, i) =>
+  return inParallel(given, byRows, lanes, (lane, i) =>
     portioned(lane, (part) => (i === 0 ? compileHere : compileAside)(part, each)),
   );
 }
