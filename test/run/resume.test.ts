@@ -136,23 +136,14 @@ describe('a finished run', () => {
 describe('the same seed', () => {
   const block = (chains: number[]) => ({ chains, stopped: () => false, onProgress: () => {} });
 
-  it.each([
-    [[[0], [1], [2], [3]]],
-    [
-      [
-        [3, 1],
-        [0, 2],
-      ],
-    ],
-    [[[1, 2, 3], [0]]],
-  ])('gives the same files in blocks %j', async (blocks) => {
-    const out = join(folder, `blocks-${JSON.stringify(blocks)}`);
+  it('gives the same files in other blocks', async () => {
+    const out = join(folder, 'blocks');
     await prepareRun({ data, out, config });
-    for (const chains of blocks) await runBlock(out, block(chains));
+    for (const chains of [[3, 1, 2], [0]]) await runBlock(out, block(chains));
     expect(drawsOf(out)).toEqual(undisturbed);
   });
 
-  it.each([1, 2, 16])('gives the same files with %i workers', (workers) => {
+  it.each([1, 16])('gives the same files with %i workers', (workers) => {
     const out = join(folder, `workers-${workers}`);
     const yaml = join(folder, 'workers.yaml');
     writeFileSync(yaml, JSON.stringify(config));
