@@ -17,6 +17,7 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { blockSize } from '../src/engine/blocks.ts';
 import { bestThreads } from '../src/engine/layout.ts';
+import { room } from '../src/engine/parts.ts';
 import { compile } from '../src/engine/session.ts';
 import { topological } from '../src/graph/gradient.ts';
 import * as g from '../src/graph/index.ts';
@@ -29,6 +30,7 @@ import type { Model } from '../src/models/model.ts';
 import {
   bayesianNetwork,
   initial,
+  type NetworkBatch,
   networkLogDensity,
   posteriorGraph,
   SEPARATE,
@@ -80,6 +82,17 @@ const graphOf = ({ model, likelihood: chosen, inputs, batch, chains }: Row) => {
   return { network, graph: large ? separateGraph(network, batch, 1) : posteriorGraph(network, chains, batch, SCALING) };
 };
 
+function batchOf({ chains, inputs, batch, likelihood: chosen }: Row): NetworkBatch {
+  const isText = chosen.targets === inputs;
+  const x = Float32Array.from({ length: chains * inputs * batch }, (_, i) =>
+    isText ? (i * 7) % 65 : Math.sin(i * 1.7),
+  );
+  const y = Float32Array.from({ length: chains * chosen.targets * batch }, (_, i) =>
+    isText ? (i * 11) % 65 : Number(Math.floor(i / batch) === (i % batch) % chosen.targets),
+  );
+  return { x, y };
+}
+
 /** One measurement of a row, as often as asked for: the log density as samplers see it, with up to so many threads. */
 async function measurer(row: Row, most: number): Promise<() => Promise<number>> {
   const { network, graph } = graphOf(row);
@@ -89,18 +102,11 @@ async function measurer(row: Row, most: number): Promise<() => Promise<number>> 
     network.dim < SEPARATE
       ? networkLogDensity(compiled, network.dim, SCALING)
       : separateLogDensity(compiled, network, SCALING);
-  const { chains, inputs, batch, likelihood: chosen } = row;
-  const theta = new Float64Array(chains * network.dim);
-  for (let c = 0; c < chains; c++) theta.set(initial(network, [c, 1]), c * network.dim);
-  const isText = chosen.targets === inputs;
-  const x = Float32Array.from({ length: chains * inputs * batch }, (_, i) =>
-    isText ? (i * 7) % 65 : Math.sin(i * 1.7),
-  );
-  const y = Float32Array.from({ length: chains * chosen.targets * batch }, (_, i) =>
-    isText ? (i * 11) % 65 : Number(Math.floor(i / batch) === (i % batch) % chosen.targets),
-  );
-  const [value, gradient] = [new Float64Array(chains), new Float64Array(theta.length)];
-  const call = () => density.evaluate(theta, { x, y }, value, gradient);
+  const theta = new Float64Array(row.chains * network.dim);
+  for (let c = 0; c < row.chains; c++) theta.set(initial(network, [c, 1]), c * network.dim);
+  const batch = batchOf(row);
+  const [value, gradient] = [new Float64Array(row.chains), new Float64Array(theta.length)];
+  const call = () => density.evaluate(theta, batch, value, gradient);
   for (let i = 0; i < 2; i++) await call();
   return async () => {
     const began = performance.now();
@@ -200,12 +206,13 @@ async function serve(): Promise<void> {
 async function bareCall(row: Row): Promise<() => Promise<unknown>> {
   const { graph } = graphOf(row);
   const compiled = await compile(graph, { threads: 1 });
-  const room = ([name, { shape, dtype }]: [string, g.Tensor]): [string, Float32Array | Float64Array] => {
-    const size = g.sizeOfShape(shape);
-    return [name, (dtype === 'float64' ? new Float64Array(size) : new Float32Array(size)).fill(0.01)];
+  const weights = ([name, tensor]: [string, g.Tensor]) => {
+    const all = room(tensor);
+    for (let i = 0; i < all.length; i++) all[i] = 0.05 * Math.sin(i);
+    return [name, all];
   };
-  const feeds = Object.fromEntries(Object.entries(graph.inputs).map(room));
-  const into = Object.fromEntries(Object.entries(graph.outputs).map(room));
+  const feeds = { ...Object.fromEntries(Object.entries(graph.inputs).map(weights)), ...batchOf(row) };
+  const into = Object.fromEntries(Object.entries(graph.outputs).map(([name, tensor]) => [name, room(tensor)]));
   return () => compiled.run(feeds, into);
 }
 

@@ -76,7 +76,7 @@ export interface FitFlags extends EngineFlags {
   device?: 'cpu' | 'webgpu';
   stepping?: 'auto' | 'host' | 'device';
   threads?: number | 'auto';
-  sharing?: 'operators' | 'rows';
+  sharing?: 'auto' | 'operators' | 'rows';
   recompute?: 'auto' | 'always' | 'never';
   chainsPerGraph?: number;
   maxGradients?: number;
@@ -161,7 +161,8 @@ export function withModelOptions(command: Command): Command {
       numberOrAuto,
     )
     .addOption(
-      new Option('--sharing <what>', 'what several threads share out (default: operators)').choices([
+      new Option('--sharing <what>', 'what several threads share out (default: auto, what a trial finds)').choices([
+        'auto',
         'operators',
         'rows',
       ]),

@@ -62,7 +62,7 @@ export async function bestThreads(
     operators: await callTime(graph, 3, { ...options, threads: most, sharing: 'operators' }),
     rows: await callTime(graph, 3, { ...options, threads: most, sharing: 'rows' }),
   };
-  const sharing = many.rows * GAIN < many.operators ? 'rows' : 'operators';
+  const sharing = options.sharing ?? (many.rows * GAIN < many.operators ? 'rows' : 'operators');
   return { threads: many[sharing] * GAIN < one ? most : 1, sharing, one, many };
 }
 

@@ -31,9 +31,9 @@ export async function compile(given: Graph, options: CompileOptions<Device> = {}
 /** The graph in the portions that are best for it. */
 function portioned(graph: Graph, compilePart: (part: Graph) => Promise<CompiledGraph>): Promise<CompiledGraph> {
   const { byRows } = graph;
-  const portion = byRows?.portion();
-  if (!byRows || portion === byRows.rows) return compilePart(graph);
-  return inTurn(graph, byRows, portion!, compilePart);
+  if (!byRows) return compilePart(graph);
+  const portion = byRows.portion();
+  return portion === byRows.rows ? compilePart(graph) : inTurn(graph, byRows, portion, compilePart);
 }
 
 async function compileHere(given: Graph, options: CompileOptions<Device>): Promise<CompiledGraph> {

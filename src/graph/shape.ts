@@ -83,11 +83,11 @@ const transposeOp: Op = {
         ),
     ];
   },
-  emit: ({ attributes }, [x], emitter) => {
+  emit: ({ inputs: [{ dtype }], attributes }, [x], emitter) => {
     const order = attributes.order as readonly number[];
     // The runtime on the processor would move the transposition of a matrix behind a reshape, into more axes and slower.
-    if (order.length === 2 && emitter.target.runtime === 'cpu')
-      return emitter.node('Einsum', [x], { equation: 'ab->ba' });
+    const held = order.length === 2 && emitter.target.runtime === 'cpu' && dtype !== 'bool';
+    if (held) return emitter.node('Einsum', [x], { equation: 'ab->ba' });
     return emitter.node('Transpose', [x], { perm: order });
   },
 };

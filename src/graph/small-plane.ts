@@ -38,7 +38,7 @@ export function pairsOf(
   return pairs.flat().some(Number.isNaN) ? undefined : pairs;
 }
 
-/** `[a, b, …]` as `[places, a, b]`, and back. */
+/** `[a, b, …plane]` as `[places, a, b]`, and back. */
 const placesFirst = (x: Tensor): Tensor => {
   const [n, c, ...rest] = x.shape;
   return reshape(transpose(reshape(x, [n * c, sizeOfShape(rest)]), [1, 0]), [sizeOfShape(rest), n, c]);

@@ -21,7 +21,7 @@ import type { FitSpec } from './spec.ts';
 export const compiling = ({ compute: { device, threads, sharing, recompute } }: FitSpec): CompileOptions<Device> => ({
   device,
   recompute,
-  sharing,
+  ...(sharing !== 'auto' && { sharing }),
   threads: threads === 'auto' ? 1 : threads,
 });
 

@@ -143,10 +143,11 @@ const compute = z
           'run is prepared and kept for the whole run.',
       ),
     sharing: z
-      .enum(['operators', 'rows'])
-      .default('operators')
+      .enum(['auto', 'operators', 'rows'])
+      .default('auto')
       .describe(
-        'What several threads share out: single operators, or rows of the batch, which is faster for small convolutional networks.',
+        'What several threads share out: single operators, or rows of the batch, which is faster for small convolutional ' +
+          'networks. auto: what a trial for threads finds, operators without one.',
       ),
     recompute: z
       .enum(['auto', 'always', 'never'])

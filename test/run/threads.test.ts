@@ -57,6 +57,13 @@ describe('threads of a worker', () => {
     if (sharing) expect(settled.compute.sharing).toBe(sharing);
   });
 
+  it.skipIf(availableParallelism() < 2)('share what the configuration says', async () => {
+    for (const sharing of ['operators', 'rows'] as const) {
+      const { spec: settled } = await settleThreads(network, spec(1, { sharing }), 1);
+      expect(settled.compute.sharing).toBe(sharing);
+    }
+  });
+
   it('share rows in a run that replays to the bit, killed on the way', () => {
     const folder = mkdtempSync(join(tmpdir(), 'smile-threads-'));
     writeFileSync(join(folder, 'demo.csv'), demoCsv(1, 200));
