@@ -19,6 +19,9 @@ export interface Site {
   close(): Promise<void>;
 }
 
+/** For `expect.poll`: a page answers soon, on a busy machine too. */
+export const SOON = { timeout: 30_000 };
+
 /** WebGPU on the processor, through the Vulkan driver that comes with Chromium. */
 export const SOFTWARE_GPU = [
   '--enable-unsafe-webgpu',

@@ -12,7 +12,7 @@ import { bayesianNetwork, networkLogDensity, posteriorGraph } from '../../src/mo
 import { curveNetwork } from '../../web/curve/network.ts';
 import { pointsFromCsv, pointsFromHash, pointsToHash, viewOf } from '../../web/curve/points.ts';
 import { curveSession, LINE } from '../../web/curve/session.ts';
-import { complaints, openSite, type Site, violations } from './browser.ts';
+import { complaints, openSite, type Site, SOON, violations } from './browser.ts';
 
 describe('the network in plain TypeScript', () => {
   const [chains, rows] = [3, 7];
@@ -138,20 +138,17 @@ describe('the page', () => {
     expect(await points()).toBe(before + 1);
     await page.getByLabel('Add a point, x, y').fill('0.5, -2.5');
     await page.keyboard.press('Enter');
-    await page.waitForTimeout(100);
-    expect(await points()).toBe(before + 2);
+    await expect.poll(points, SOON).toBe(before + 2);
     const copy = await site.browser.newPage();
     await copy.goto(page.url());
-    await copy.waitForSelector('svg.curves circle');
-    expect(await copy.locator('svg.curves').first().locator('circle').count()).toBe(before + 2);
+    const copied = () => copy.locator('svg.curves').first().locator('circle').count();
+    await expect.poll(copied, SOON).toBe(before + 2);
     await copy.close();
     await page.locator('svg.curves').first().locator('circle').first().click();
-    await page.waitForTimeout(100);
-    expect(await points()).toBe(before + 1);
+    await expect.poll(points, SOON).toBe(before + 1);
     await page.getByRole('button', { name: 'Clear points' }).click();
-    await page.waitForTimeout(100);
-    expect(await points()).toBe(0);
-    expect(await page.locator('output').textContent()).toContain('three points are needed');
+    await expect.poll(points, SOON).toBe(0);
+    await expect.poll(() => page.locator('output').textContent(), SOON).toContain('three points are needed');
     expect(said).toEqual([]);
     await page.close();
   });
@@ -172,7 +169,7 @@ describe('the page', () => {
     expect(await page.getByRole('alert').textContent()).toContain("expected two numbers in line 3, got '2, oops'");
     await drop('a,b\n100,10\n200,20\n300,15\n400,18');
     await page.waitForFunction(() => !document.querySelector('[role=alert]'));
-    expect(await page.locator('svg.curves').first().locator('circle').count()).toBe(4);
+    await expect.poll(() => page.locator('svg.curves').first().locator('circle').count(), SOON).toBe(4);
     await page.close();
   });
 

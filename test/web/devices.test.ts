@@ -8,7 +8,7 @@ import { dimensionOf } from '../../src/models/model.ts';
 import { CLASSES, images, SIDE } from '../../web/devices/images.ts';
 import { imageSession } from '../../web/devices/session.ts';
 import { DIMENSION, THIN, TRAINED, WARMUP } from '../../web/devices/settings.ts';
-import { complaints, openSite, type Site, SOFTWARE_GPU, violations } from './browser.ts';
+import { complaints, openSite, type Site, SOFTWARE_GPU, SOON, violations } from './browser.ts';
 
 /** Milliseconds for a page on a busy machine: a software GPU compiles its kernels on the processor. */
 const PATIENCE = 180_000;
@@ -114,10 +114,12 @@ describe('the page', () => {
     expect(await page.locator('.pictures').textContent()).toMatch(/start \d, \d+ %/);
 
     await page.getByRole('button', { name: 'Pause' }).click();
-    await page.waitForTimeout(1500);
-    const paused = await page.locator('output').textContent();
-    await page.waitForTimeout(500);
-    expect(await page.locator('output').textContent()).toBe(paused);
+    const standsStill = async () => {
+      const before = await page.locator('output').textContent();
+      await page.waitForTimeout(500);
+      return (await page.locator('output').textContent()) === before;
+    };
+    await expect.poll(standsStill, SOON).toBe(true);
     for (const [width, colorScheme] of [
       [390, 'light'],
       [820, 'dark'],

@@ -1,12 +1,12 @@
 /** The noise gallery as a visitor meets it: in Chromium, by its own numbers. Reads `dist-web`, which the build makes. */
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEFAULTS, type Settings, toHash } from '../../web/stage/settings.ts';
 import { simulation } from '../../web/stage/simulation.ts';
 import { TOUR } from '../../web/stage/tour.ts';
-import { complaints, openSite, type Site, violations } from './browser.ts';
+import { complaints, openSite, type Site, SOON, violations } from './browser.ts';
 
 let site: Site;
 beforeAll(async () => {
@@ -39,6 +39,8 @@ const numbers = async (page: Page, side: 'left' | 'right') => {
     furthest: Math.max(...temperatures.map((t) => Math.abs(t - 1))),
   };
 };
+
+const settingOf = async (slider: Locator) => Number(await slider.getAttribute('aria-valuenow'));
 
 const jump = (page: Page, gradients: number) =>
   page.evaluate((to) => (window as unknown as { smileGallery: Gallery }).smileGallery.clock.jump(to), gradients);
@@ -156,18 +158,19 @@ describe('the page', () => {
     await page.mouse.down();
     await page.mouse.move(box.x + 30, box.y - 60, { steps: 5 });
     await page.mouse.up();
-    const dragged = Number(await handle.getAttribute('aria-valuenow'));
-    expect(dragged).toBeGreaterThan(25);
+    await expect.poll(() => settingOf(handle), SOON).toBeGreaterThan(25);
+    const dragged = await settingOf(handle);
     const minor = page.getByRole('slider', { name: /^minor axis/ });
     await minor.focus();
     for (let k = 0; k < 4; k++) await page.keyboard.press('ArrowUp');
-    expect(Number(await minor.getAttribute('aria-valuenow'))).toBe(10);
+    await expect.poll(() => settingOf(minor), SOON).toBe(10);
     await page.keyboard.press('ArrowLeft');
-    const [major, minorNow, angle] = (new URLSearchParams(new URL(page.url()).hash.slice(1)).get('noise') ?? '').split(
-      ' ',
-    );
-    expect([Number(major).toFixed(1), minorNow]).toEqual([dragged.toFixed(1), '10']);
-    expect(Number(angle)).toBeGreaterThan(0.3);
+    const inAddress = () => {
+      const noise = new URLSearchParams(new URL(page.url()).hash.slice(1)).get('noise') ?? '';
+      const [major, minorThere, angle] = noise.split(' ').map(Number);
+      return [major.toFixed(1), minorThere, angle > 0.3];
+    };
+    await expect.poll(inAddress, SOON).toEqual([dragged.toFixed(1), 10, true]);
     const copy = await site.browser.newPage();
     await copy.goto(page.url());
     await copy.waitForSelector('.readout');
@@ -190,7 +193,7 @@ describe('the page', () => {
     await touch('touchStart', 0);
     for (const dx of [8, 16, 24]) await touch('touchMove', dx);
     await touch('touchEnd', 0);
-    expect(Number(await handle.getAttribute('aria-valuenow'))).toBeGreaterThan(25);
+    await expect.poll(() => settingOf(handle), SOON).toBeGreaterThan(25);
     await page.close();
   });
 
