@@ -9,8 +9,8 @@ import { topological } from '../../src/graph/gradient.ts';
 import * as g from '../../src/graph/index.ts';
 import { prepared } from '../../src/graph/passes.ts';
 import type { Node } from '../../src/graph/tensor.ts';
-import type { TensorData } from '../../src/types.ts';
 import { check, numbers } from './check.ts';
+import { convolution, furthest, inBothTypes } from './convolution.ts';
 
 const pair = (min: number, max: number) => fc.tuple(fc.integer({ min, max }), fc.integer({ min, max }));
 const geometry = fc
@@ -31,23 +31,6 @@ const geometry = fc
     options: { ...options, groups: 1 },
   }));
 
-type Drawn = typeof geometry extends fc.Arbitrary<infer G> ? G : never;
-
-/** Value and gradients of a convolution, with weights of their own on its outputs. */
-function convolution({ xs, ws, bias, options }: Drawn, dtype: 'float32' | 'float64') {
-  const inputs = { x: g.input('x', xs, dtype), w: g.input('w', ws, dtype), b: g.input('b', [ws[0]], dtype) };
-  const y = g.conv(inputs.x, inputs.w, { ...options, ...(bias && { bias: inputs.b }) });
-  const dy = g.input('dy', y.shape, dtype);
-  const [dx, dw] = g.gradient(g.mul(y, dy), [inputs.x, inputs.w]);
-  return { inputs: { ...inputs, dy }, outputs: { y, dx, dw } };
-}
-
-/** Largest difference, relative to the largest number. */
-function furthest(got: TensorData, truth: TensorData): number {
-  const largest = (values: number[]) => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  return largest(Array.from(truth, (t, i) => got[i] - t)) / largest(Array.from(truth));
-}
-
 const opNames = (outputs: Readonly<Record<string, g.Tensor>>, options: g.WriteOptions) =>
   topological(...prepared(outputs, options).map(({ node }) => node)).map(({ op }) => op.name);
 
@@ -57,22 +40,13 @@ describe('on this processor', () => {
     let inBlocks = 0;
     await fc.assert(
       fc.asyncProperty(geometry, async (drawn) => {
-        const results: Awaited<ReturnType<Awaited<ReturnType<typeof compile>>['run']>>[] = [];
-        for (const dtype of ['float64', 'float32'] as const) {
-          const graph = convolution(drawn, dtype);
-          const feeds = Object.entries(graph.inputs).map(([name, { shape }], i) => {
-            const values = numbers(i, shape);
-            return [name, dtype === 'float32' ? Float32Array.from(values) : values];
-          });
-          const compiled = await compile(graph);
-          results.push(await compiled.run(Object.fromEntries(feeds)));
-          await compiled.release();
-          if (dtype === 'float32' && size) {
-            inBlocks += opNames(graph.outputs, { blocks: size }).filter((name) => name === 'blockedConv').length;
-          }
+        const [truth, got] = await inBothTypes(drawn);
+        if (size) {
+          const names = opNames(convolution(drawn, 'float32').outputs, { blocks: size });
+          inBlocks += names.filter((name) => name === 'blockedConv').length;
         }
         for (const name of ['y', 'dx', 'dw']) {
-          expect(furthest(results[1][name], results[0][name])).toBeLessThan(1e-5);
+          expect(furthest(got[name], truth[name])).toBeLessThan(1e-5);
         }
       }),
       { seed: 11, numRuns: 40 },
