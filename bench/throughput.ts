@@ -1,8 +1,8 @@
 /**
  * Value and gradient of the networks beside PyTorch on the same processor, interleaved in one run: milliseconds with one
- * and with two threads (used as `--threads auto` uses them), and of two processes with a chain each; floating-point operations, as a share of what this
- * processor does in a matrix product between the rounds, with and without what a sampler keeps in float64; peak memory of
- * value and gradient in float32, as PyTorch has them; nodes of the emitted graph.
+ * and with two threads (used as `--threads auto` uses them), and of two processes with a chain each; floating-point
+ * operations, as a share of what this processor does in a matrix product between the rounds, with and without what a sampler
+ * keeps in float64; peak memory of value and gradient in float32, as PyTorch has them; nodes of the emitted graph.
  *
  * Command:  npx tsx bench/throughput.ts [--rows mlp,lenet,resnet7,resnet18,vit,gpt-small,gpt] [--rounds 7] [--python python3] [--compile]
  *           npx tsx bench/throughput.ts --memory lenet --evaluations 2000     (memory along the way, ours alone)
@@ -16,8 +16,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { blockSize } from '../src/engine/blocks.ts';
+import { room } from '../src/engine/compiled.ts';
 import { bestThreads } from '../src/engine/layout.ts';
-import { room } from '../src/engine/parts.ts';
 import { compile } from '../src/engine/session.ts';
 import { topological } from '../src/graph/gradient.ts';
 import * as g from '../src/graph/index.ts';

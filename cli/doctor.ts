@@ -85,7 +85,7 @@ async function threadChoice(): Promise<Check> {
   const a = input('a', [SIDE, SIDE]);
   const y = reduceSum(matmul(a, a), [0, 1]);
   const { one, many } = (await bestThreads({ inputs: { a }, outputs: { y } }, cores, {}))!;
-  const times = `a product of ${SIDE} × ${SIDE} matrices takes ${one.toFixed(2)} ms with one and ${many.operators.toFixed(2)} ms with ${cores}`;
+  const times = `a product of ${SIDE} × ${SIDE} matrices takes ${one.toFixed(2)} ms with one and ${many.operators!.toFixed(2)} ms with ${cores}`;
   return {
     name,
     fine: true,

@@ -157,7 +157,7 @@ export function withModelOptions(command: Command): Command {
     )
     .option(
       '--threads <n>',
-      'threads of a worker (default: auto, one where chains use all cores, else what a trial finds)',
+      'threads of a worker (default: auto, one where chains use all cores or run elsewhere, else what a trial finds)',
       numberOrAuto,
     )
     .addOption(

@@ -47,7 +47,7 @@ crash, smile resume goes on.`,
       const { checkpointEvery: checkpointSeconds } = flags;
       if (flags.prepare) {
         const onEvent = (event: FitEvent) => event.type === 'note' && !flags.quiet && console.error(event.message);
-        await prepareRun({ data, out, config, onEvent, ...chosen(flags, ['force']) });
+        await prepareRun({ data, out, config, onEvent, ...chosen(flags, ['force']) }, false);
         console.log(flags.json ? JSON.stringify({ run: out }) : out);
         return;
       }

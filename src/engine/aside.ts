@@ -4,8 +4,7 @@ import { Worker } from 'node:worker_threads';
 import type { InferenceSession } from 'onnxruntime-node';
 import { engineError } from '../errors.ts';
 import type { CompiledGraph, TensorData } from '../types.ts';
-import type { Graph } from './compiled.ts';
-import { room } from './parts.ts';
+import { type Graph, room } from './compiled.ts';
 
 /** A model as the runtime takes it. */
 export interface Model {
@@ -37,7 +36,11 @@ export async function aside(model: Model, { inputs, outputs }: Graph): Promise<C
     workerData: { ...model, shapes },
     execArgv: [],
   });
-  await once(worker, 'message');
+  const gone = new AbortController();
+  const exit = once(worker, 'exit').finally(() => gone.abort());
+  exit.catch(() => {}); // An error of the thread ends whoever waits for its answer.
+  const answer = () => once(worker, 'message', { signal: gone.signal });
+  await answer();
   worker.unref();
   return {
     async run(given, into = {}) {
@@ -47,17 +50,19 @@ export async function aside(model: Model, { inputs, outputs }: Graph): Promise<C
         arrays,
         [...Object.values(arrays.feeds), ...Object.values(arrays.results)].map(({ buffer }) => buffer as ArrayBuffer),
       );
-      const [answer] = (await once(worker, 'message')) as [Answer];
+      const [{ arrays: back, fault }] = (await answer().catch((cause: unknown) => {
+        throw engineError('run: expected a result of a thread, got its end. Compile the graph again.', { cause });
+      })) as [Answer];
       worker.unref();
-      arrays = answer.arrays;
-      if (answer.fault) throw engineError(`run: expected the runtime to compute the graph, got: ${answer.fault}`);
+      arrays = back;
+      if (fault) throw engineError(`run: expected the runtime to compute the graph, got: ${fault}`);
       for (const [name, array] of Object.entries(into)) array.set(arrays.results[name]);
       return { ...arrays.results, ...into };
     },
     async release() {
       worker.ref();
       worker.postMessage(null);
-      await once(worker, 'exit');
+      await exit;
     },
   };
 }

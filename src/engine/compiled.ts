@@ -18,7 +18,8 @@ export interface Graph {
  * What threads share out: single operators, as the runtime does, which leaves transpositions, slices and pooling to one; or
  * rows, where a graph says how, for a copy of parameters and gradients each.
  */
-export type Sharing = 'operators' | 'rows';
+export type Sharing = (typeof SHARINGS)[number];
+export const SHARINGS = ['operators', 'rows'] as const;
 
 export interface CompileOptions<D extends string = string> {
   /** Default: the processor. */
@@ -106,6 +107,12 @@ export function refusal(cause: unknown, device: string, advice: string): SmileEr
     );
   }
   return engineError(`compile: expected a graph that the runtime accepts, got its refusal: ${message}`, { cause });
+}
+
+/** An array of a tensor's size and type. */
+export function room({ shape, dtype }: Pick<Tensor, 'shape' | 'dtype'>): TensorData {
+  const size = sizeOfShape(shape);
+  return dtype === 'float64' ? new Float64Array(size) : new Float32Array(size);
 }
 
 /** Throws a `ShapeError` where the data do not fit the tensor. */

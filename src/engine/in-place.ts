@@ -4,8 +4,8 @@
  * is no tensor, with an error: such a result comes first here.
  */
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
-import { type Tensor as GraphTensor, type OnnxModel, sizeOfShape } from '../graph/index.ts';
-import type { Graph, Session } from './compiled.ts';
+import type { Tensor as GraphTensor, OnnxModel } from '../graph/index.ts';
+import { type Graph, room, type Session } from './compiled.ts';
 
 /** The name of that result, and how the runtime's error begins. */
 export const STOP = { name: 'stop', message: 'Non tensor type' } as const;
@@ -23,16 +23,15 @@ export const withStop = ({ graph, ...model }: OnnxModel): OnnxModel => ({
 /** A session of such a model. Results without an array share one of their own, overwritten by the next run. */
 export function inPlace(session: InferenceSession, { outputs }: Graph): Session {
   const own: Record<string, Tensor> = {};
-  const room = (name: string, { shape, dtype }: GraphTensor) => {
-    const size = sizeOfShape(shape);
-    own[name] ??= new Tensor(dtype === 'float64' ? new Float64Array(size) : new Float32Array(size), shape);
+  const ownRoom = (name: string, tensor: GraphTensor) => {
+    own[name] ??= new Tensor(room(tensor), tensor.shape);
     return own[name];
   };
   return {
     inputNames: session.inputNames,
     async run(feeds, fetches) {
       const results = Object.fromEntries(
-        Object.entries(outputs).map(([name, tensor]) => [name, fetches[name] ?? room(name, tensor)]),
+        Object.entries(outputs).map(([name, tensor]) => [name, fetches[name] ?? ownRoom(name, tensor)]),
       );
       try {
         await session.run(feeds, { [STOP.name]: null, ...results });

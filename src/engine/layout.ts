@@ -2,9 +2,8 @@
 import { freemem } from 'node:os';
 import { engineError } from '../errors.ts';
 import { peakBytes, sizeOfShape } from '../graph/index.ts';
-import type { CompileOptions, Graph, Sharing } from './compiled.ts';
+import { type CompileOptions, type Graph, room, SHARINGS, type Sharing } from './compiled.ts';
 import { recomputation } from './memory.ts';
-import { room } from './parts.ts';
 import { compile, type Device } from './session.ts';
 
 export interface LayoutOptions extends CompileOptions<Device> {
@@ -47,10 +46,13 @@ export interface Threading {
   readonly threads: number;
   readonly sharing: Sharing;
   readonly one: number;
-  readonly many: Readonly<Record<Sharing, number>>;
+  readonly many: Readonly<Partial<Record<Sharing, number>>>;
 }
 
-/** Tries one thread, and `most` in each way to share, in two seconds. Undefined for graphs so small that one is best anyway. */
+/**
+ * Tries one thread, and `most` in each way to share that is not settled and fits in memory, in two seconds. Undefined for
+ * graphs so small that one is best anyway.
+ */
 export async function bestThreads(
   graph: Graph,
   most: number,
@@ -58,12 +60,14 @@ export async function bestThreads(
 ): Promise<Threading | undefined> {
   if (fedNumbers(graph) < SMALL) return;
   const one = await callTime(graph, 3, { ...options, threads: 1 });
-  const many = {
-    operators: await callTime(graph, 3, { ...options, threads: most, sharing: 'operators' }),
-    rows: await callTime(graph, 3, { ...options, threads: most, sharing: 'rows' }),
-  };
-  const sharing = options.sharing ?? (many.rows * GAIN < many.operators ? 'rows' : 'operators');
-  return { threads: many[sharing] * GAIN < one ? most : 1, sharing, one, many };
+  const many: Partial<Record<Sharing, number>> = {};
+  for (const sharing of options.sharing ? [options.sharing] : SHARINGS) {
+    const way = { ...options, threads: most, sharing };
+    if (fits(graph, way)) many[sharing] = await callTime(graph, 3, way);
+  }
+  const { operators = Number.POSITIVE_INFINITY, rows = Number.POSITIVE_INFINITY } = many;
+  const sharing = rows * GAIN < operators ? 'rows' : 'operators';
+  return { threads: Math.min(operators, rows) * GAIN < one ? most : 1, sharing: options.sharing ?? sharing, one, many };
 }
 
 const fedNumbers = ({ inputs }: Graph) => Object.values(inputs).reduce((sum, { shape }) => sum + sizeOfShape(shape), 0);
@@ -75,11 +79,21 @@ export function checkMemory(graph: Graph, options: CompileOptions<Device>): void
 
 const fits = (graph: Graph, options: CompileOptions<Device>) => bytesOf(graph, options) < SHARE * freemem();
 
-function bytesOf(whole: Graph, { device = 'cpu', recompute }: CompileOptions<Device>): number {
+function bytesOf(whole: Graph, { device = 'cpu', recompute, threads = 1, sharing }: CompileOptions<Device>): number {
   const graph = device === 'cpu' ? (whole.byRows?.part(whole.byRows.portion(), 1) ?? whole) : whole;
   const again = recomputation(graph, recompute);
-  return peakBytes(graph.outputs, { runtime: device, ...(again && { recompute: again }) });
+  const copies = sharing === 'rows' ? threads - 1 : 0;
+  return (
+    peakBytes(graph.outputs, { runtime: device, ...(again && { recompute: again }) }) + copies * bytesAcross(graph)
+  );
 }
+
+/** Bytes of what goes into a graph and comes out, of which each thread that shares rows has a copy. */
+const bytesAcross = ({ inputs, outputs }: Graph): number =>
+  [...Object.values(inputs), ...Object.values(outputs)].reduce(
+    (sum, { shape, dtype }) => sum + sizeOfShape(shape) * (dtype === 'float64' ? 8 : 4),
+    0,
+  );
 
 function tooLarge(needed: number, chains: number) {
   const gigabytes = (bytes: number) => `${(bytes / 1e9).toPrecision(2)} GB`;

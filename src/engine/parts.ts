@@ -1,7 +1,7 @@
 /** A graph put together from graphs of fewer rows: rows need nothing of each other. */
-import { sizeOfShape, type Tensor } from '../graph/index.ts';
+import type { Tensor } from '../graph/index.ts';
 import type { ByRows, CompiledGraph, TensorData } from '../types.ts';
-import { checkFeed, type Graph } from './compiled.ts';
+import { checkFeed, type Graph, room } from './compiled.ts';
 
 /** The graph in as many parts as there are `lanes`, all at once. */
 export async function inParallel(
@@ -12,14 +12,16 @@ export async function inParallel(
 ): Promise<CompiledGraph> {
   const edges = Array.from({ length: lanes + 1 }, (_, i) => Math.round((i * byRows.rows) / lanes));
   const spans = edges.slice(1).map((to, i) => ({ from: edges[i], to }));
-  const parts = await Promise.all(
-    spans.map(({ from, to }, lane) => compilePart(byRows.part(to - from, 1 / lanes), lane)),
-  );
+  const opening = spans.map(({ from, to }, lane) => compilePart(byRows.part(to - from, 1 / lanes), lane));
+  const parts = await allEnded(opening).catch(async (error: unknown) => {
+    for (const end of await Promise.allSettled(opening)) if (end.status === 'fulfilled') await end.value.release();
+    throw error;
+  });
   const assembled = assembler(graph, byRows, spans);
   return {
     async run(given, into = {}) {
       const { feeds, first, add, whole } = assembled(given, into);
-      const results = await Promise.all(parts.map((part, i) => part.run(feeds(i), i === 0 ? first : {})));
+      const results = await allEnded(parts.map((part, i) => part.run(feeds(i), i === 0 ? first : {})));
       results.forEach(add);
       return whole;
     },
@@ -48,6 +50,12 @@ export async function inTurn(
     },
     release: part.release,
   };
+}
+
+/** All results, once all have ended: where one fails, no other is still at work. */
+async function allEnded<T>(works: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(works);
+  return Promise.all(works);
 }
 
 /** Rows from one up to another. */
@@ -92,12 +100,6 @@ function assembler({ inputs, outputs }: Graph, { rows, along }: ByRows<Graph>, s
       },
     };
   };
-}
-
-/** An array of a tensor's size and type. */
-export function room({ shape, dtype }: Pick<Tensor, 'shape' | 'dtype'>): TensorData {
-  const size = sizeOfShape(shape);
-  return dtype === 'float64' ? new Float64Array(size) : new Float32Array(size);
 }
 
 function take(part: TensorData, whole: TensorData, rows: number, { from, to }: Span): void {

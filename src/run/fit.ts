@@ -44,8 +44,11 @@ export async function fit(options: FitOptions): Promise<Evaluation> {
   return evaluate(options.out);
 }
 
-/** Writes the run directory and samples nothing: `fit` up to where chains begin. */
-export async function prepareRun(options: FitOptions): Promise<FitSpec> {
+/**
+ * Writes the run directory and samples nothing: `fit` up to where chains begin. Threads are tried only where chains are to
+ * run `here`; other machines have other cores.
+ */
+export async function prepareRun(options: FitOptions, here = options.engine === undefined): Promise<FitSpec> {
   const { data: source, out, config = {}, force = false, onEvent = () => {} } = options;
   const note = (message: string) => onEvent({ type: 'note', message });
   const asked = withNetwork(resolveSpec(config), config);
@@ -58,7 +61,7 @@ export async function prepareRun(options: FitOptions): Promise<FitSpec> {
   const settled = settle(prepared.spec, config, prepared.data.train.y.length);
 
   const network = networkOf(settled, prepared.preprocessing, () => brought!);
-  const { spec, finding } = await settleThreads(network, settled, workers);
+  const { spec, finding } = await settleThreads(network, settled, workers, here ? undefined : 1);
   if (finding) note(finding);
   const bytes = brought && onnxBytes(brought);
   const content = typeof source === 'string' ? await readFile(source) : JSON.stringify(source);

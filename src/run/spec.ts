@@ -138,8 +138,8 @@ const compute = z
       .union([count(), z.literal('auto')])
       .default('auto')
       .describe(
-        'Threads of a worker; draws of different counts may differ in the last digits. auto: one where chains use all cores or ' +
-          'the network is small; else the faster of one and all that are free, and of ways to share, found by a trial when the ' +
+        'Threads of a worker; draws of different counts may differ in the last digits. auto: one where chains use all cores or run ' +
+          'elsewhere, or the network is small; else the faster of one and all that are free, and of ways to share, found by a trial when the ' +
           'run is prepared and kept for the whole run.',
       ),
     sharing: z

@@ -1,6 +1,8 @@
 /** Rows that threads share out, or take in portions: the numbers of the whole. */
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
+import { aside } from '../../src/engine/aside.ts';
+import { inParallel } from '../../src/engine/parts.ts';
 import { compile } from '../../src/engine/session.ts';
 import { normals } from '../../src/math/random.ts';
 import { rootKey } from '../../src/math/threefry.ts';
@@ -110,6 +112,39 @@ describe('portions', () => {
 });
 
 describe('a thread of its own', () => {
+  it('says what the runtime refuses', async () => {
+    const model = { bytes: new Uint8Array([1, 2, 3]), settings: {} };
+    await expect(aside(model, { inputs: {}, outputs: {} })).rejects.toThrow(/[Ll]oad|protobuf|model/);
+  });
+
+  it('is let go where another part cannot be compiled', async () => {
+    const { byRows, ...whole } = GRAPHS.LeNet;
+    const released: number[] = [];
+    const half = (part: number) => ({ run: async () => ({}), release: async () => void released.push(part) });
+    const parts = inParallel(whole, byRows!, 3, async (_, part) => {
+      if (part === 1) throw new Error('too large');
+      return half(part);
+    });
+    await expect(parts).rejects.toThrow('too large');
+    expect(released).toEqual([0, 2]);
+  });
+
+  it('is done before another part’s error is seen', async () => {
+    const { byRows, ...whole } = GRAPHS.LeNet;
+    let done = false;
+    const parts = await inParallel(whole, byRows!, 2, async (_, part) => ({
+      run: async () => {
+        if (part === 0) throw new Error('out of memory');
+        await new Promise((wake) => setTimeout(wake, 50));
+        done = true;
+        return {};
+      },
+      release: async () => {},
+    }));
+    await expect(parts.run(feedsOf(whole))).rejects.toThrow('out of memory');
+    expect(done).toBe(true);
+  });
+
   const program = (end: string) => `
     import { bayesianNetwork, compile, likelihood, mlp, posteriorGraph } from './dist/index.js';
     const network = bayesianNetwork(mlp({ inputs: 1, hidden: [4], outputs: 1, activation: 'relu' }), likelihood('gaussian', 1), 1);

@@ -57,6 +57,11 @@ describe('threads of a worker', () => {
     if (sharing) expect(settled.compute.sharing).toBe(sharing);
   });
 
+  it('are one without a trial where chains run elsewhere', async () => {
+    const { spec: settled, finding } = await settleThreads(network, spec(1, {}), 1, 1);
+    expect([settled.compute.threads, finding]).toEqual([1, undefined]);
+  });
+
   it.skipIf(availableParallelism() < 2)('share what the configuration says', async () => {
     for (const sharing of ['operators', 'rows'] as const) {
       const { spec: settled } = await settleThreads(network, spec(1, { sharing }), 1);
