@@ -24,6 +24,9 @@ interface Answer {
   readonly fault?: string;
 }
 
+const ended = (cause: unknown) =>
+  engineError('run: expected a result of a thread, got its end. Compile the graph again.', { cause });
+
 /** The graph of a model in a new thread. Throws what the runtime refuses it with. */
 export async function aside(model: Model, { inputs, outputs }: Graph): Promise<CompiledGraph> {
   const shapes = Object.fromEntries(
@@ -44,6 +47,7 @@ export async function aside(model: Model, { inputs, outputs }: Graph): Promise<C
   worker.unref();
   return {
     async run(given, into = {}) {
+      if (gone.signal.aborted) throw ended(gone.signal.reason);
       for (const [name, feed] of Object.entries(arrays.feeds)) feed.set(given[name]);
       worker.ref();
       worker.postMessage(
@@ -51,7 +55,7 @@ export async function aside(model: Model, { inputs, outputs }: Graph): Promise<C
         [...Object.values(arrays.feeds), ...Object.values(arrays.results)].map(({ buffer }) => buffer as ArrayBuffer),
       );
       const [{ arrays: back, fault }] = (await answer().catch((cause: unknown) => {
-        throw engineError('run: expected a result of a thread, got its end. Compile the graph again.', { cause });
+        throw ended(cause);
       })) as [Answer];
       worker.unref();
       arrays = back;
