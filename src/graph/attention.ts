@@ -2,7 +2,7 @@
 import { add } from './elementwise.ts';
 import { matmul } from './linear.ts';
 import { concat, slice } from './shape.ts';
-import { softmax } from './softmax.ts';
+import { weights } from './softmax.ts';
 import { data, type Tensor } from './tensor.ts';
 
 /** Below every score, and finite, so that a row of it alone gives no NaN. */
@@ -20,7 +20,7 @@ export function attention(query: Tensor, key: Tensor, value: Tensor, { causal = 
     const [q, k, v] = [slice(query, axis, from, to), slice(key, axis, 0, known), slice(value, axis, 0, known)];
     const scores = matmul(q, k, { transposeB: true, alpha: 1 / Math.sqrt(width) });
     const masked = causal ? add(scores, causalMask(from, to, known, scores)) : scores;
-    return matmul(softmax(masked, axis + 1), v);
+    return matmul(weights(masked), v);
   };
   const strip = causal ? STRIP : length;
   const strips = Array.from({ length: Math.ceil(length / strip) }, (_, i) =>

@@ -1,5 +1,5 @@
 /** Reductions: sum, mean, largest, log-sum-exp. */
-import { equal } from './compare.ts';
+import { equal, withoutTiny } from './compare.ts';
 import { add, cast, div, exp, log, mul, sub } from './elementwise.ts';
 import { matmul } from './linear.ts';
 import { expand, reshape } from './shape.ts';
@@ -93,7 +93,7 @@ const logSumExpOp: Op = {
   gradient: (node, [dy]) => {
     const [x] = node.inputs;
     const shape = x.shape.with(Number(node.attributes.axis), 1);
-    return [dy && mul(dy, exp(sub(x, outputOf(node, shape))))];
+    return [dy && mul(dy, withoutTiny(exp(sub(x, outputOf(node, shape)))))];
   },
   // WebGPU's kernel does not subtract the maximum and overflows beyond 88.
   lower: ({ inputs: [x], attributes }, { runtime }) => {

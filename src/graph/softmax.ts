@@ -1,17 +1,18 @@
 /** Softmax, its logarithm, and the cross-entropy of classes. */
+import { withoutTiny } from './compare.ts';
 import { mul, sub } from './elementwise.ts';
 import { oneHot } from './gather.ts';
 import { logSumExp, reduceSum } from './reduce.ts';
 import { transpose } from './shape.ts';
-import { checkAxis, type Op, outputOf, single, type Tensor } from './tensor.ts';
+import { checkAxis, composite, type Op, outputOf, single, type Tensor } from './tensor.ts';
+
+/** dy times the derivatives of a softmax that is y. */
+const softmaxGradient = (y: Tensor, dy: Tensor, axis: number): Tensor =>
+  mul(y, sub(dy, reduceSum(mul(dy, y), [axis], true)));
 
 const softmaxOp: Op = {
   name: 'softmax',
-  gradient: (node, [dy]) => {
-    if (!dy) return [];
-    const y = outputOf(node);
-    return [mul(y, sub(dy, reduceSum(mul(dy, y), [Number(node.attributes.axis)], true)))];
-  },
+  gradient: (node, [dy]) => [dy && softmaxGradient(withoutTiny(outputOf(node)), dy, Number(node.attributes.axis))],
   emit: ({ attributes }, [x], emitter) => emitter.node('Softmax', [x], { axis: attributes.axis }),
 };
 
@@ -19,6 +20,13 @@ const softmaxOp: Op = {
 export function softmax(x: Tensor, axis: number): Tensor {
   return single(softmaxOp, [x], x.shape, { axis: checkAxis('softmax', axis, x.shape) });
 }
+
+/** Softmax along the last axis for products with what it weighs, without tiny weights. */
+export const weights = composite(
+  'weights',
+  (x) => withoutTiny(softmax(x, x.shape.length - 1)),
+  ([x], y, dy) => [softmaxGradient(y, dy, x.shape.length - 1)],
+);
 
 /** log softmax along an axis. */
 export const logSoftmax = (x: Tensor, axis: number): Tensor => sub(x, logSumExp(x, axis));
