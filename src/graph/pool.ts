@@ -6,7 +6,17 @@ import { add, cast, div, mul, sub } from './elementwise.ts';
 import { matmul } from './linear.ts';
 import { reduceMean } from './reduce.ts';
 import { concat, pad, reshape, strided } from './shape.ts';
-import { constant, data, type Op, outputOf, type Shape, showShape, single, type Tensor } from './tensor.ts';
+import {
+  constant,
+  data,
+  type Op,
+  outputOf,
+  type Shape,
+  showShape,
+  single,
+  sizeOfShape,
+  type Tensor,
+} from './tensor.ts';
 
 export interface PoolOptions {
   /** Height and width of the window. */
@@ -108,18 +118,26 @@ const unpoolOp: Op = {
     emitter.node('MaxUnpool', [dy, places, emitter.integers(shape as Shape)], { kernel_shape: kernel }),
 };
 
-/** The gradient of a maximum from where it was: of windows that overlap, those apart from each other at a time. */
+/** Numbers added up at places of zeros. The runtime does it in their order, unlike with places of several axes. */
+const scatterOp: Op = {
+  name: 'scatter',
+  gradient: () => [],
+  emit: ({ inputs: [{ dtype }], attributes: { size } }, [values, places], emitter) =>
+    emitter.node('ScatterElements', [emitter.filled(0, [Number(size)], dtype), places, values], {
+      axis: 0,
+      reduction: 'add',
+    }),
+};
+
+/** The gradient of a maximum from where it was. */
 function byPlaces(x: Tensor, dy: Tensor, win: Window): Tensor {
   const { kernel, strides } = win;
   const places = single(placesOp, [x], dy.shape, { ...win }, 'int64');
-  const [n, c, ho, wo] = dy.shape;
-  const [down, across] = kernel.map((k, i) => Math.min(Math.ceil(k / strides[i]), dy.shape[2 + i]));
-  const parts = Array.from({ length: down * across }, (_, i) => {
-    const every = (t: Tensor) =>
-      strided(t, [0, 0, Math.floor(i / across), i % across], [n, c, ho, wo], [1, 1, down, across]);
-    return single(unpoolOp, [every(dy), every(places)], x.shape, { shape: x.shape, kernel }, x.dtype);
-  });
-  return parts.reduce((sum, part) => add(sum, part));
+  const apart = kernel.every((k, i) => k <= strides[i]);
+  if (apart) return single(unpoolOp, [dy, places], x.shape, { shape: x.shape, kernel }, x.dtype);
+  const flat = (t: Tensor) => reshape(t, [sizeOfShape(dy.shape)]);
+  const size = sizeOfShape(x.shape);
+  return reshape(single(scatterOp, [flat(dy), flat(places)], [size], { size }, x.dtype), x.shape);
 }
 
 /** The gradient of a maximum from which numbers of the windows equal it: the first of them gets it. */

@@ -3,7 +3,7 @@ import { topological } from './gradient.ts';
 import type { Node, Op, Tensor } from './tensor.ts';
 
 /** Lists up to so long are equal when their numbers are, longer ones when they are the same object. */
-const isShort = ({ length }: ArrayLike<number>) => length <= 64;
+const isShort = ({ length }: ArrayLike<number>) => length <= 4096;
 
 /** JSON knows neither −0 nor NaN nor infinities. */
 const exact = (value: number | string | boolean) =>

@@ -3,7 +3,6 @@
  * networks of images: a product for each pair of places, with the tap between them.
  */
 import type { Geometry } from './conv.ts';
-import { gather } from './gather.ts';
 import { matmul } from './linear.ts';
 import { reduceSum } from './reduce.ts';
 import { reshape, transpose } from './shape.ts';
@@ -48,9 +47,18 @@ const placesLast = (x: Tensor, plane: Shape): Tensor => {
   return reshape(transpose(reshape(x, [places, n * c]), [1, 0]), [n, c, ...plane]);
 };
 
-/** The tap of each pair `[outputs, inputs, O, C]`. */
-const between = (w: Tensor, pairs: Pairs): Tensor =>
-  gather(placesFirst(w), data(pairs.flat(), [pairs.length, pairs[0].length], 'int64'), 0);
+/** Which tap each pair has: 1 in its column of `[outputs · inputs, taps]`. */
+function tapsOf(pairs: Pairs, taps: number, like: Tensor): Tensor {
+  const hot = pairs.flat().flatMap((of) => Array.from({ length: taps }, (_, tap) => Number(tap === of)));
+  return data(hot, [hot.length / taps, taps], like.dtype);
+}
+
+/** The tap of each pair `[outputs, inputs, O, C]`: a product, faster than transposing filters and copying taps. */
+function between(w: Tensor, pairs: Pairs): Tensor {
+  const [o, c, kh, kw] = w.shape;
+  const each = matmul(tapsOf(pairs, kh * kw, w), reshape(w, [o * c, kh * kw]), { transposeB: true });
+  return reshape(each, [pairs.length, pairs[0].length, o, c]);
+}
 
 /** Outputs `[N, O, h, w]` as `[outputs, 1, N, O]`, to meet every input. */
 const asOutputs = (y: Tensor): Tensor => {
@@ -68,9 +76,6 @@ export const convTransposeByPairs = (y: Tensor, w: Tensor, lengths: Shape, pairs
 
 /** The gradient to its filters. */
 export function filterGradientByPairs(x: Tensor, dy: Tensor, [o, c, kh, kw]: Shape, pairs: Pairs): Tensor {
-  const slopes = matmul(asOutputs(dy), placesFirst(x), { transposeA: true });
-  const taps = pairs.flat();
-  const hot = Array.from({ length: kh * kw }, (_, tap) => taps.map((of) => Number(of === tap))).flat();
-  const sums = matmul(data(hot, [kh * kw, taps.length], x.dtype), reshape(slopes, [taps.length, o * c]));
-  return placesLast(reshape(sums, [kh * kw, o, c]), [kh, kw]);
+  const slopes = reshape(matmul(asOutputs(dy), placesFirst(x), { transposeA: true }), [pairs.flat().length, o * c]);
+  return reshape(matmul(slopes, tapsOf(pairs, kh * kw, x), { transposeA: true }), [o, c, kh, kw]);
 }
