@@ -2,7 +2,7 @@
 """PyTorch CPU throughput of one value-and-gradient evaluation, for a few small models.
 
     python throughput.py --threads 2 --rows mlp,lenet,gpt --rounds 20 [--compile]
-    python throughput.py --serve [--compile]        # then lines "row threads" on stdin
+    python throughput.py --serve [--compile] [--spread 1]   # then lines "row threads" on stdin
 
 One evaluation is the forward pass, the loss (mean cross-entropy; for `mlp` the sum of a Gaussian
 log-likelihood) and its gradient in every parameter, in float32, on fixed random inputs. Each row
@@ -180,12 +180,15 @@ def run_child(row, threads, rounds, mode):
     return json.loads(child.stdout) if child.returncode == 0 else None
 
 
-def serve(compiling):
+def serve(compiling, spread):
     import torch
     models, kept = {}, {}
 
     def prepare(row):
-        models[row] = models.get(row) or build(row)
+        if row not in models:
+            models[row] = build(row)
+            for parameter in models[row][0].parameters():
+                parameter.data.mul_(spread)
         candidates = [evaluator(*models[row], False)]
         if compiling and hasattr(torch, "compile"):
             try:
@@ -213,10 +216,11 @@ def main():
     parser.add_argument("--rounds", type=int, default=10, help="timed evaluations; their median is printed")
     parser.add_argument("--compile", action="store_true", help="also try torch.compile; print the faster")
     parser.add_argument("--serve", action="store_true", help="answer requests from stdin")
+    parser.add_argument("--spread", type=float, default=1, help="with --serve, a factor of all initial parameters")
     parser.add_argument("--child", choices=["eager", "compiled"], help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.serve:
-        return serve(args.compile)
+        return serve(args.compile, args.spread)
     if args.child:
         return print(json.dumps(measure(args.rows, args.threads, args.rounds, args.child)))
     for row in args.rows.split(","):

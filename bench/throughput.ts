@@ -4,11 +4,13 @@
  * operations, as a share of what this processor does in a matrix product between the rounds, with and without what a sampler
  * keeps in float64; peak memory of value and gradient in float32, as PyTorch has them; nodes of the emitted graph.
  *
- * Command:  npx tsx bench/throughput.ts [--rows mlp,lenet,resnet7,resnet18,vit,gpt-small,gpt] [--rounds 7] [--python python3] [--compile]
+ * Command:  npx tsx bench/throughput.ts [--rows mlp,lenet,resnet7,resnet18,vit,gpt-small,gpt] [--rounds 7] [--python python3] [--compile] [--spread 1]
  *           npx tsx bench/throughput.ts --memory lenet --evaluations 2000     (memory along the way, ours alone)
  * PyTorch:  any Python with torch; without one, ours alone is measured. `pip install torch`, or Debian's python3-torch.
  *           With --compile the faster of eager and torch.compile. Its allocator keeps memory between evaluations, as ours
  *           does, which helps it where page faults are dear.
+ *           With --spread 20 all initial parameters are 20 times as large on both sides, as chains come to have them under
+ *           wide priors: classes are then all but certain, and gradients full of numbers near zero.
  * Cost:     about five minutes, with --compile ten. Result: docs/reproduction.md, "Throughput".
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
@@ -103,7 +105,12 @@ async function measurer(row: Row, most: number): Promise<() => Promise<number>> 
       ? networkLogDensity(compiled, network.dim, SCALING)
       : separateLogDensity(compiled, network, SCALING);
   const theta = new Float64Array(row.chains * network.dim);
-  for (let c = 0; c < row.chains; c++) theta.set(initial(network, [c, 1]), c * network.dim);
+  for (let c = 0; c < row.chains; c++) {
+    theta.set(
+      initial(network, [c, 1]).map((w) => Number(flags.spread) * w),
+      c * network.dim,
+    );
+  }
   const batch = batchOf(row);
   const [value, gradient] = [new Float64Array(row.chains), new Float64Array(theta.length)];
   const call = () => density.evaluate(theta, batch, value, gradient);
@@ -161,6 +168,7 @@ const { values: flags } = parseArgs({
     memory: { type: 'string' },
     evaluations: { type: 'string', default: '20' },
     compile: { type: 'boolean', default: false },
+    spread: { type: 'string', default: '1' },
   },
 });
 
@@ -261,8 +269,8 @@ async function compare(): Promise<void> {
     const flops = operations(Object.values(graph.outputs)) / 1e6;
     const blocks = await blockSize();
     const nodes = g.buildOnnx(graph.inputs, graph.outputs, { ...(blocks && { blocks }) }).graph.node.length;
-    const ours = [0, 1].map(() => new Server(process.execPath, [...self, '--serve']));
-    const serving = [script, '--serve', ...(flags.compile ? ['--compile'] : [])];
+    const ours = [0, 1].map(() => new Server(process.execPath, [...self, '--serve', '--spread', flags.spread]));
+    const serving = [script, '--serve', '--spread', flags.spread, ...(flags.compile ? ['--compile'] : [])];
     const theirs = torch ? [0, 1].map(() => new Server(flags.python, serving, KEEPING)) : [];
     const times: Record<string, number[]> = {};
     const note = (key: string, ms: number) => {
