@@ -24,8 +24,8 @@ const data = join(folder, 'demo.csv');
 writeFileSync(data, demoCsv(1, 300));
 const config: FitConfig = {
   model: { hidden: [8, 8], likelihood: 'gaussian-per-input' },
-  warmStart: { epochs: 300, patience: 300 },
-  sampler: { warmup: 2500, steps: 6000, thin: 15, batchSize: 64 },
+  warmStart: { epochs: 150, patience: 150 },
+  sampler: { warmup: 1250, steps: 3000, thin: 8, batchSize: 64 },
   chains: 4,
   seed: 6,
 };
@@ -93,7 +93,7 @@ describe('a stopped run', () => {
     const out = join(folder, 'edited');
     await stoppedFit(out, reached('warm-up', 1));
     const path = runPaths(out).config;
-    writeFileSync(path, readFileSync(path, 'utf8').replace('thin: 15', 'thin: 16'));
+    writeFileSync(path, readFileSync(path, 'utf8').replace('thin: 8', 'thin: 9'));
     await expect(resume(out)).rejects.toThrow('expected the configuration that the run began with');
   });
 });
@@ -101,11 +101,11 @@ describe('a stopped run', () => {
 describe('a finished run', () => {
   it('made longer is the longer run', async () => {
     const long = join(folder, 'long');
-    await fit({ data, out: long, config: mergeConfigs(config, { sampler: { steps: 10500 } }), workers: 0 });
+    await fit({ data, out: long, config: mergeConfigs(config, { sampler: { steps: 5400 } }), workers: 0 });
     const out = join(folder, 'grown');
     cpSync(join(folder, 'whole'), out, { recursive: true });
     const { bayesianEnsemble } = await resume(out, { draws: 300, workers: 0 });
-    expect(bayesianEnsemble?.test.members).toBe(4 * 700);
+    expect(bayesianEnsemble?.test.members).toBe(4 * 675);
     expect(drawsOf(out)).toEqual(drawsOf(long));
   });
 
@@ -171,14 +171,14 @@ describe('a killed run', () => {
       () => existsSync(out),
       () => existsSync(runPaths(out).data),
       at('training', 0),
-      at('training', 50),
-      at('training', 150),
+      at('training', 25),
+      at('training', 75),
       at('sampling', 0),
-      at('sampling', 1000),
-      at('sampling', 2500),
-      at('sampling', 3500),
-      at('sampling', 6200),
-      at('sampling', 8000),
+      at('sampling', 500),
+      at('sampling', 1250),
+      at('sampling', 1750),
+      at('sampling', 3100),
+      at('sampling', 3900),
     ];
     const jitter = new Float64Array(moments.length);
     uniforms([7, 7], jitter);
@@ -223,9 +223,9 @@ describe('verify and status', () => {
     const { chains } = status(out);
     expect(chains.map(({ phase }) => phase)).toEqual(['stopped', 'stopped', 'stopped', 'stopped']);
     expect(chains[0].step).toBeGreaterThan(0);
-    expect(chains[0].of).toBe(8500);
+    expect(chains[0].of).toBe(4250);
     const text = run('status', join(folder, 'whole')).stdout;
-    expect(text).toMatch(/chain 3 +done +8500 of 8500 +100 %/);
+    expect(text).toMatch(/chain 3 +done +4250 of 4250 +100 %/);
     expect(run('status', folder).status).toBe(1);
   });
 });
