@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { compile } from '../../src/engine/session.ts';
 import * as g from '../../src/graph/index.ts';
+import { type Op, single } from '../../src/graph/tensor.ts';
 import { normals } from '../../src/math/random.ts';
 import { likelihood } from '../../src/models/likelihood.ts';
 import { unflatten } from '../../src/models/model.ts';
@@ -131,6 +132,32 @@ it('brings outputs in the units of the file to those of the standardised target'
   expected.forEach((value, i) => {
     expect(got[i]).toBeCloseTo(value, 5);
   });
+});
+
+it('computes shapes that are cut to nothing, or turned, and joined, as exporters write them', async () => {
+  const shaped: Op = {
+    name: 'shaped',
+    gradient: () => [],
+    emit: (_node, [x], emitter) => {
+      const slice = (of: string, ...bounds: number[]) =>
+        emitter.node('Slice', [of, ...bounds.map((bound) => emitter.integers([bound]))])[0];
+      const [shape] = emitter.node('Shape', [x]);
+      const parts = [slice(shape, 0, 1), slice(emitter.integers([3, 1]), -1, -9, 0, -1), slice(shape, 2, 9)];
+      return emitter.node('Reshape', [x, emitter.node('Concat', parts, { axis: 0 })[0]]);
+    },
+  };
+  const x = g.input('x', [2, 3]);
+  const y = g.matmul(single(shaped, [x], [2, 1, 3]), g.data(Float32Array.of(1, 10, 100), [3, 1], 'float32'));
+  const bytes = g.encodeModel(g.buildOnnx({ x }, { y: g.reduceSum(y, [1]) }));
+  const model = onnxModel(readOnnx(bytes, 'net.onnx', beside), { parameters: 'all', classes: 0 });
+  const flat = g.input('theta', [1, 3]);
+  const rows = g.input('rows', [1, 3, 2]);
+  const outputs = { y: model.forward(unflatten(flat, model.parameters), rows) };
+  const graph = await compile({ inputs: { theta: flat, rows }, outputs });
+  const feeds = { theta: Float32Array.from(model.initial!([0, 0])), rows: Float32Array.of(1, 2, 3, 4, 5, 6) };
+  // Rows (1, 3, 5) and (2, 4, 6).
+  expect([...(await graph.run(feeds)).y]).toEqual([531, 642]);
+  await graph.release();
 });
 
 describe('errors', () => {

@@ -4,6 +4,7 @@ import { cast } from '../elementwise.ts';
 import { transpose } from '../shape.ts';
 import { constantData, data, type NumberArray, type Shape, sizeOfShape, type Tensor } from '../tensor.ts';
 import type { Call } from './call.ts';
+import { cutsOf } from './moving.ts';
 import { MICROSOFT_OPERATORS, OPERATORS } from './operators.ts';
 import type { OnnxAttribute, OnnxModel, OnnxNode } from './schema.ts';
 import { dtypeOf, numbersOf, unravel, zip } from './values.ts';
@@ -243,16 +244,10 @@ const STATIC: Readonly<Record<string, Static>> = {
     run: (call, [values]) => {
       const x = call.inputs[0]!;
       if (x.shape.length !== 1) return OPERATORS.Slice(call) as Tensor;
-      const places = data(
-        Array.from({ length: x.shape[0] }, (_, i) => i),
-        x.shape,
-        'int64',
-      );
-      const { attributes, op } = (OPERATORS.Slice({ ...call, inputs: [places, ...call.inputs.slice(1)] }) as Tensor)
-        .node;
-      if (op.name !== 'strided') return x;
-      const [[start], [end], [step]] = [attributes.starts, attributes.ends, attributes.steps].map((v) => v as number[]);
-      const kept = Array.from(values).filter((_, i) => i >= start && i < end && (i - start) % step === 0);
+      const kept: number[] = [];
+      for (const { start, end, step } of cutsOf(call)) {
+        for (let i = start; step > 0 ? i < end : i > end; i += step) kept.push(values[i]);
+      }
       return whole(kept, [kept.length], x.dtype);
     },
   },

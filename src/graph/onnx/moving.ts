@@ -16,26 +16,41 @@ export function reshaped(call: Call): Tensor {
   );
 }
 
-export function sliced(call: Call): Tensor {
-  const x = call.inputs[0]!;
+/** What a Slice keeps of an axis: from `start` in steps, before `end`. */
+interface Cut {
+  readonly axis: number;
+  readonly start: number;
+  readonly end: number;
+  readonly step: number;
+}
+
+/** What a Slice keeps, within the bounds of each axis; `end` is −1 where it goes back to the start. */
+export function cutsOf(call: Call): Cut[] {
+  const { shape } = call.inputs[0]!;
   const starts = integers(call, 1, 'starts')!;
   const ends = integers(call, 2, 'ends')!;
-  const axes = front(integers(call, 3, 'axes') ?? starts.map((_, i) => i), x.shape);
+  const axes = front(integers(call, 3, 'axes') ?? starts.map((_, i) => i), shape);
   const steps = integers(call, 4) ?? starts.map(() => 1);
-  let y = x;
-  axes.forEach((axis, k) => {
-    const n = y.shape[axis];
+  return axes.map((axis, k) => {
+    const n = shape[axis];
+    const step = steps[k];
     const clamp = (v: number, low: number, high: number) => Math.min(Math.max(v < 0 ? v + n : v, low), high);
-    let [start, end, step] = [clamp(starts[k], 0, n), clamp(ends[k], 0, n), steps[k]];
-    if (step < 0) {
-      y = reverse(y, [axis]);
-      [start, end, step] = [n - 1 - clamp(starts[k], 0, n - 1), n - 1 - clamp(ends[k], -1, n - 1), -step];
-    }
-    if (end <= start) call.fail('it cuts out nothing');
-    const none = y.shape.map(() => 0);
-    y = strided(y, none.with(axis, start), y.shape.with(axis, end), none.fill(1).with(axis, step));
+    return step < 0
+      ? { axis, start: clamp(starts[k], 0, n - 1), end: clamp(ends[k], -1, n - 1), step }
+      : { axis, start: clamp(starts[k], 0, n), end: clamp(ends[k], 0, n), step };
   });
-  return y;
+}
+
+export function sliced(call: Call): Tensor {
+  return cutsOf(call).reduce((x, { axis, ...cut }) => {
+    const back = cut.step < 0;
+    const last = x.shape[axis] - 1;
+    const [start, end] = back ? [last - cut.start, last - cut.end] : [cut.start, cut.end];
+    if (end <= start) call.fail('it cuts out nothing');
+    const none = x.shape.map(() => 0);
+    const steps = none.map(() => 1).with(axis, Math.abs(cut.step));
+    return strided(back ? reverse(x, [axis]) : x, none.with(axis, start), x.shape.with(axis, end), steps);
+  }, call.inputs[0]!);
 }
 
 export function splitUp(call: Call): readonly Tensor[] {
