@@ -9,8 +9,8 @@
  * PyTorch:  any Python with torch; without one, ours alone is measured. `pip install torch`, or Debian's python3-torch.
  *           With --compile the faster of eager and torch.compile. Its allocator keeps memory between evaluations, as ours
  *           does, which helps it where page faults are dear.
- *           With --spread 20 all initial parameters are 20 times as large on both sides, as chains come to have them under
- *           wide priors: classes are then all but certain, and gradients full of numbers near zero.
+ *           With --spread 20 all initial parameters are 20 times as large on both sides, for LeNet as large as a standard
+ *           normal prior has them: classes are then all but certain, and gradients full of numbers near zero.
  * Cost:     about five minutes, with --compile ten. Result: docs/reproduction.md, "Throughput".
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
