@@ -2,6 +2,7 @@
 import { freemem } from 'node:os';
 import { engineError } from '../errors.ts';
 import { peakBytes, sizeOfShape } from '../graph/index.ts';
+import type { CompiledGraph, TensorData } from '../types.ts';
 import { type CompileOptions, type Graph, room, SHARINGS, type Sharing } from './compiled.ts';
 import { recomputation } from './memory.ts';
 import { compile, type Device } from './session.ts';
@@ -33,8 +34,7 @@ export async function chainsPerGraph(
   const [first, second] = fitting;
   if (first === undefined) throw tooLarge(bytesOf(graphOf(sizes.at(-1)!), options), sizes.at(-1)!);
   if (second === undefined || fedNumbers(graphOf(first)) < SMALL) return first;
-  const all = await callTime(graphOf(first), 2, options);
-  const one = await callTime(graphOf(second), 2, options);
+  const [all, one] = await callTimes([first, second].map((size) => ({ ...options, graph: graphOf(size) })));
   return all <= chains * one ? first : second;
 }
 
@@ -59,12 +59,13 @@ export async function bestThreads(
   options: CompileOptions<Device>,
 ): Promise<Threading | undefined> {
   if (fedNumbers(graph) < SMALL) return;
-  const one = await callTime(graph, 3, { ...options, threads: 1 });
-  const many: Partial<Record<Sharing, number>> = {};
-  for (const sharing of options.sharing ? [options.sharing] : SHARINGS) {
-    const way = { ...options, threads: most, sharing };
-    if (fits(graph, way)) many[sharing] = await callTime(graph, 3, way);
-  }
+  const shared = (options.sharing ? [options.sharing] : SHARINGS)
+    .map((sharing) => ({ ...options, graph, threads: most, sharing }))
+    .filter((way) => fits(graph, way));
+  const [one, ...times] = await callTimes([{ ...options, graph, threads: 1 }, ...shared]);
+  const many: Partial<Record<Sharing, number>> = Object.fromEntries(
+    shared.map(({ sharing }, i) => [sharing, times[i]]),
+  );
   const { operators = Number.POSITIVE_INFINITY, rows = Number.POSITIVE_INFINITY } = many;
   const sharing = rows * GAIN < operators ? 'rows' : 'operators';
   return { threads: Math.min(operators, rows) * GAIN < one ? most : 1, sharing: options.sharing ?? sharing, one, many };
@@ -104,17 +105,46 @@ function tooLarge(needed: number, chains: number) {
   );
 }
 
-/** Median milliseconds of a call on zeros, in one of so many `ways` of a trial. */
-async function callTime(graph: Graph, ways: number, options: CompileOptions<Device>): Promise<number> {
-  const compiled = await compile(graph, options);
-  const feeds = Object.fromEntries(Object.entries(graph.inputs).map(([name, tensor]) => [name, room(tensor)]));
+/** A graph, and one way to compute it. */
+interface Way extends CompileOptions<Device> {
+  readonly graph: Graph;
+}
+
+/**
+ * Median milliseconds of a call on zeros in each way. Where memory holds all of them they are called in turn, so that a slow
+ * moment of the machine meets all alike.
+ */
+async function callTimes(ways: readonly Way[]): Promise<number[]> {
+  const together = ways.reduce((sum, way) => sum + bytesOf(way.graph, way), 0) < SHARE * freemem();
+  if (together) return timesInTurn(ways, TRIAL);
   const times: number[] = [];
-  await compiled.run(feeds);
-  for (const began = performance.now(); performance.now() - began < TRIAL / ways || times.length < 2; ) {
-    const start = performance.now();
-    await compiled.run(feeds);
-    times.push(performance.now() - start);
+  for (const way of ways) times.push(...(await timesInTurn([way], TRIAL / ways.length)));
+  return times;
+}
+
+/** Calls in a turn. The first is not counted: the caches hold what another way left. */
+const TURN = 3;
+
+async function timesInTurn(ways: readonly Way[], milliseconds: number): Promise<number[]> {
+  const tried: { compiled: CompiledGraph; feeds: Record<string, TensorData>; times: number[] }[] = [];
+  try {
+    for (const { graph, ...options } of ways) {
+      const feeds = Object.fromEntries(Object.entries(graph.inputs).map(([name, tensor]) => [name, room(tensor)]));
+      const compiled = await compile(graph, options);
+      tried.push({ compiled, feeds, times: [] });
+    }
+    const began = performance.now();
+    do {
+      for (const { compiled, feeds, times } of tried) {
+        for (let call = 0; call < TURN; call++) {
+          const start = performance.now();
+          await compiled.run(feeds);
+          if (call > 0) times.push(performance.now() - start);
+        }
+      }
+    } while (performance.now() - began < milliseconds);
+  } finally {
+    for (const { compiled } of tried) await compiled.release();
   }
-  await compiled.release();
-  return times.sort((a, b) => a - b)[times.length >> 1];
+  return tried.map(({ times }) => times.sort((a, b) => a - b)[times.length >> 1]);
 }
