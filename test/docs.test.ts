@@ -57,10 +57,17 @@ describe('docs/networks.md', () => {
   });
 });
 
+const helps = new Map<string, string>();
+/** What a command says to --help, asked once. */
+function help(command: string): string {
+  const text =
+    helps.get(command) ?? execFileSync(process.execPath, ['dist/cli.js', command, '--help'], { encoding: 'utf8' });
+  helps.set(command, text);
+  return text;
+}
+
 describe.each(['README.md', 'docs/runs.md', 'docs/networks.md'])('%s', (page) => {
   it('shows commands that exist, with flags that exist', () => {
-    const help = (command: string) =>
-      execFileSync(process.execPath, ['dist/cli.js', command, '--help'], { encoding: 'utf8' });
     const lines = blocks(page, 'sh').join('\n').split('\n');
     const calls = lines.flatMap((line) => /^(?:npx |node dist\/cli\.js |)smile (\w+)(.*)$/.exec(line.trim()) ?? []);
     expect(calls.length).toBeGreaterThan(2);
