@@ -141,7 +141,7 @@ def evaluator(model, batch, compiled):
     """A function that does one evaluation and returns its milliseconds, warmed up."""
     import torch
     parameters = list(model.parameters())
-    assert math.isfinite(model(*batch).item())
+    assert math.isfinite(model(*batch).item()), "the loss is not finite"
     if compiled:  # --serve compiles every row for every number of threads
         torch._dynamo.config.cache_size_limit = 64
     loss = torch.compile(model, fullgraph=True, dynamic=False) if compiled else model  # wholly compiled, or fail

@@ -107,7 +107,7 @@ async function measurer(row: Row, most: number): Promise<() => Promise<number>> 
   const theta = new Float64Array(row.chains * network.dim);
   for (let c = 0; c < row.chains; c++) {
     theta.set(
-      initial(network, [c, 1]).map((w) => Number(flags.spread) * w),
+      initial(network, [c, 1]).map((w) => spread * w),
       c * network.dim,
     );
   }
@@ -172,6 +172,11 @@ const { values: flags } = parseArgs({
   },
 });
 
+const spread = Number(flags.spread);
+if (!(spread > 0 && spread < Number.POSITIVE_INFINITY)) {
+  throw new Error(`--spread: expected a number above 0, got '${flags.spread}'. Leave it out for initial weights.`);
+}
+
 /** Before a row's name: its graph, without what a sampler keeps in float64. */
 const ALONE = 'alone-';
 
@@ -188,7 +193,12 @@ class Server {
   async ask(row: string, threads: number): Promise<number> {
     this.#child.stdin!.write(`${row} ${threads}\n`);
     const { value } = await this.#answers.next();
-    return value === undefined ? Number.NaN : ((JSON.parse(value) as { ms?: number }).ms ?? Number.NaN);
+    const { ms = Number.NaN, error } = JSON.parse(value ?? '{"error":"the process ended"}') as {
+      ms?: number;
+      error?: string;
+    };
+    if (error) console.error(`${row}, ${threads} threads: ${error}`);
+    return ms;
   }
 
   end(): void {

@@ -111,12 +111,13 @@ interface Way extends CompileOptions<Device> {
 }
 
 /**
- * Median milliseconds of a call on zeros in each way. Where memory holds all of them they are called in turn, so that a slow
- * moment of the machine meets all alike.
+ * Median milliseconds of a call on zeros in each way. Where the processor's memory holds all of them they are called in turn, so
+ * that a slow moment of the machine meets all alike.
  */
 async function callTimes(ways: readonly Way[]): Promise<number[]> {
-  const together = ways.reduce((sum, way) => sum + bytesOf(way.graph, way), 0) < SHARE * freemem();
-  if (together) return timesInTurn(ways, TRIAL);
+  const bytes = ways.reduce((sum, way) => sum + bytesOf(way.graph, way), 0);
+  const here = ways.every(({ device = 'cpu' }) => device === 'cpu');
+  if (here && bytes < SHARE * freemem()) return timesInTurn(ways, TRIAL);
   const times: number[] = [];
   for (const way of ways) times.push(...(await timesInTurn([way], TRIAL / ways.length)));
   return times;

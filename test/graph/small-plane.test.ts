@@ -25,7 +25,9 @@ describe('planes where all meet all', () => {
     for (const name of ['conv', 'convTranspose', 'blockedConv']) expect(ops).not.toContain(name);
     const [truth, got] = await inBothTypes(tried);
     for (const name of ['y', 'dx', 'dw']) {
-      expect(Math.hypot(...truth[name])).toBeGreaterThan(1);
+      const norm = Math.hypot(...truth[name]);
+      expect(norm).toBeGreaterThan(1);
+      expect(Math.hypot(...got[name].map((v, i) => v - truth[name][i])), name).toBeLessThan(1e-5 * norm);
       expect(furthest(got[name], truth[name]), name).toBeLessThan(1e-5);
     }
   });

@@ -221,6 +221,18 @@ describe('errors', () => {
       'no such file',
     ],
     [
+      'steps of zero',
+      () => {
+        const model = small((x) => g.strided(x, [0, 0], [2, 2]));
+        const slice = model.graph.node.find(({ opType }) => opType === 'Slice')!;
+        slice.input[4] = 'zero';
+        const zero = new Uint8Array(8);
+        model.graph.initializer.push({ name: 'zero', dims: [1], dataType: 7, rawData: zero });
+        return bytes(model);
+      },
+      'its step is zero',
+    ],
+    [
       'damaged numbers',
       () => {
         const model = dense();

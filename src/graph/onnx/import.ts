@@ -227,6 +227,8 @@ const STATIC: Readonly<Record<string, Static>> = {
         const index = unravel(flat, shape);
         const place = index.slice(axis, axis + at.shape.length).reduce((f, v, k) => f * at.shape[k] + v, 0);
         const chosen = indices[place] < 0 ? indices[place] + x.shape[axis] : indices[place];
+        if (!(chosen >= 0 && chosen < x.shape[axis]))
+          call.fail(`it has ${x.shape[axis]} numbers and asks for number ${chosen}`);
         return values[index.toSpliced(axis, at.shape.length, chosen).reduce((f, v, k) => f * x.shape[k] + v, 0)];
       });
       return whole(picked, shape, x.dtype);

@@ -33,7 +33,7 @@ export function cutsOf(call: Call): Cut[] {
   const steps = integers(call, 4) ?? starts.map(() => 1);
   return axes.map((axis, k) => {
     const n = shape[axis];
-    const step = steps[k];
+    const step = steps[k] || call.fail('its step is zero');
     const clamp = (v: number, low: number, high: number) => Math.min(Math.max(v < 0 ? v + n : v, low), high);
     return step < 0
       ? { axis, start: clamp(starts[k], 0, n - 1), end: clamp(ends[k], -1, n - 1), step }
