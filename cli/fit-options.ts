@@ -6,6 +6,7 @@ import { PRIOR_NAMES, type PriorName } from '../src/models/prior.ts';
 import { type FitConfig, mergeConfigs, PAPER_PRESET, parseYamlConfig } from '../src/run/spec.ts';
 import { SAMPLER_NAMES, type SamplerName } from '../src/samplers/registry.ts';
 import type { EngineFlags } from './engine-options.ts';
+import { size } from './units.ts';
 
 export const number = (text: string): number => {
   const value = Number(text);
@@ -52,6 +53,7 @@ export interface FitFlags extends EngineFlags {
   task?: 'regression' | 'classification';
   delimiter?: string;
   header?: boolean;
+  maxUnpacked?: number;
   categorical?: string[];
   exclude?: string[];
   standardise?: 'train' | 'all' | 'none';
@@ -98,6 +100,7 @@ export function withModelOptions(command: Command): Command {
     .option('--delimiter <char>', 'comma, semicolon, tab or space; recognised when left out')
     .option('--header', 'the first line names the columns; recognised when left out')
     .option('--no-header', 'the first line is data')
+    .option('--max-unpacked <size>', 'what a .gz may unpack to (default: 1GB)', size)
     .option('--categorical <columns>', 'columns to read as categories, separated by commas', list)
     .option('--exclude <columns>', 'columns to leave out', list)
     .addOption(

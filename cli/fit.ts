@@ -47,11 +47,12 @@ crash, smile resume goes on.`,
       const { checkpointEvery: checkpointSeconds } = flags;
       if (flags.prepare) {
         const onEvent = (event: FitEvent) => event.type === 'note' && !flags.quiet && console.error(event.message);
-        await prepareRun({ data, out, config, onEvent, ...chosen(flags, ['force']) }, false);
+        await prepareRun({ data, out, config, onEvent, ...chosen(flags, ['force', 'maxUnpacked']) }, false);
         console.log(flags.json ? JSON.stringify({ run: out }) : out);
         return;
       }
-      await runFit({ data, out, config, checkpointSeconds, ...chosen(flags, ['force', 'workers']) }, flags);
+      const more = chosen(flags, ['force', 'workers', 'maxUnpacked']);
+      await runFit({ data, out, config, checkpointSeconds, ...more }, flags);
     });
 }
 

@@ -14,7 +14,7 @@ export function planCommand(): Command {
       '\nExamples:\n  $ smile plan houses.csv --target price --hidden 64,64 --steps 100000 --chains 20',
     )
     .action(async (data: string, flags: FitFlags) => {
-      const found = await plan({ data, config: configOf(flags), ...chosen(flags, ['workers']) });
+      const found = await plan({ data, config: configOf(flags), ...chosen(flags, ['workers', 'maxUnpacked']) });
       if (flags.json) {
         console.log(JSON.stringify(found, null, 2));
         return;

@@ -5,6 +5,7 @@ import { type Calibration, CONFORMAL_METHODS, type ConformalMethod } from '../sr
 import { predict } from '../src/run/predict.ts';
 import type { RecalibratedRun, RecalibrationScores } from '../src/run/recalibrate.ts';
 import { writeWhole } from '../src/store/files.ts';
+import { size } from './units.ts';
 
 const probabilities = (text: string): number[] =>
   text.split(',').map((part) => {
@@ -26,6 +27,7 @@ interface PredictFlags {
   conformalMethod?: ConformalMethod;
   conformalGroup?: string;
   recalibrate?: boolean;
+  maxUnpacked?: number;
   json?: boolean;
 }
 
@@ -74,6 +76,7 @@ export function predictCommand(): Command {
     )
     .option('--conformal-group <column>', 'input column whose groups get coverage of their own')
     .option('--recalibrate', 'scale deviations, or temper probabilities, as suits the validation rows best')
+    .option('--max-unpacked <size>', 'what a .gz may unpack to (default: 1GB)', size)
     .option('--seed <n>', 'accepted for symmetry: predictions use every draw and no random numbers')
     .option('--json', 'print JSON instead of CSV')
     .addHelpText(

@@ -1,8 +1,7 @@
 /** Reads delimited text into columns of strings and says what it took the file to be. */
-import { readFile } from 'node:fs/promises';
-import { gunzipSync } from 'node:zlib';
 import Papa from 'papaparse';
-import { dataError } from '../errors.ts';
+import { dataError, SmileError } from '../errors.ts';
+import { unpacked } from './unpack.ts';
 
 /** Columns of trimmed cells, as they stood in the file. */
 export interface Table {
@@ -26,27 +25,29 @@ export type Delimiter = 'auto' | ',' | ';' | '\t' | ' ';
 export interface ReadOptions {
   readonly delimiter?: Delimiter;
   readonly header?: boolean | 'auto';
+  /** Bytes that a gzipped file may unpack to. Default 1e9. */
+  readonly maxUnpacked?: number | undefined;
 }
 
 const NAMED: Record<string, string> = { ',': 'comma', ';': 'semicolon', '\t': 'tab', ' ': 'white space' };
 
 /** Reads a CSV, TSV or white-space separated file, gzipped when its name ends in `.gz`. Throws a `DataError`. */
 export async function readTable(path: string, options: ReadOptions = {}): Promise<Table> {
-  let bytes: Buffer;
+  const pieces: Uint8Array[] = [];
   try {
-    bytes = await readFile(path);
+    for await (const piece of unpacked(path, options.maxUnpacked)) pieces.push(piece);
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code;
+    if (cause instanceof SmileError) throw cause;
+    const { code } = cause as NodeJS.ErrnoException;
     const got = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'a folder' : String(code);
     throw dataError(`${path}: expected a readable data file, got ${got}. Check the path.`, { cause });
   }
-  return parseTable(decode(path, bytes), path, options);
+  return parseTable(decode(path, Buffer.concat(pieces)), path, options);
 }
 
-function decode(path: string, bytes: Buffer): string {
+function decode(path: string, bytes: Uint8Array): string {
   try {
-    const plain = path.endsWith('.gz') ? gunzipSync(bytes) : bytes;
-    return new TextDecoder('utf-8', { fatal: true }).decode(plain);
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
     throw dataError(`${path}: expected UTF-8 text, got bytes that are not. Export the file as CSV.`, { cause });
   }

@@ -32,6 +32,8 @@ export interface FitOptions extends SuperviseOptions {
   readonly config?: FitConfig;
   /** Replace an earlier run in `out`. */
   readonly force?: boolean;
+  /** Bytes that a gzipped file may unpack to. Default 1e9. */
+  readonly maxUnpacked?: number;
 }
 
 /**
@@ -49,13 +51,13 @@ export async function fit(options: FitOptions): Promise<Evaluation> {
  * run `here`; other machines have other cores.
  */
 export async function prepareRun(options: FitOptions, here = options.engine === undefined): Promise<FitSpec> {
-  const { data: source, out, config = {}, force = false, onEvent = () => {} } = options;
+  const { data: source, out, config = {}, force = false, maxUnpacked, onEvent = () => {} } = options;
   const note = (message: string) => onEvent({ type: 'note', message });
   const asked = withNetwork(resolveSpec(config), config);
   const workers = workersOf(asked, options.workers);
   const brought = asked.model.network === undefined ? undefined : readNetwork(asked.model.network);
   const { delimiter, header } = asked.data;
-  const table = typeof source === 'string' ? await readTable(source, { delimiter, header }) : tableFromRows(source);
+  const table = typeof source === 'string' ? await readTable(source, { delimiter, header, maxUnpacked }) : tableFromRows(source);
   const prepared = prepare(table, asked, brought);
   for (const message of [...table.notes, ...prepared.notes]) note(message);
   const settled = settle(prepared.spec, config, prepared.data.train.y.length);

@@ -35,6 +35,8 @@ export interface PredictOptions {
   readonly conformalGroup?: string | undefined;
   /** Scales deviations, or tempers probabilities, as suits the validation rows best. Conformal columns are those without it. */
   readonly recalibrate?: boolean | undefined;
+  /** Bytes that a gzipped file may unpack to. Default 1e9. */
+  readonly maxUnpacked?: number | undefined;
 }
 
 /** A prediction per input row: named numbers and, for classes, the most probable class. */
@@ -62,14 +64,14 @@ const QUANTILE_MEMBERS = 1000;
  * the units of the target. Classification: class probabilities, and aleatoric and epistemic entropy in nats.
  */
 export async function predict(options: PredictOptions): Promise<Predictions> {
-  const { run: dir, data, quantiles = QUANTILES, conformal: level } = options;
+  const { run: dir, data, quantiles = QUANTILES, conformal: level, maxUnpacked } = options;
   const outside = quantiles.find((q) => !(q > 0 && q < 1));
   if (outside !== undefined)
     throw specError(`quantiles: expected numbers between 0 and 1, got ${outside}. Correct it.`);
   const run = loadRun(dir);
   const { preprocessing } = run;
   const table: Table =
-    typeof data === 'string' ? await readTable(data, { header: preprocessing.headed }) : tableFromRows(data);
+    typeof data === 'string' ? await readTable(data, { header: preprocessing.headed, maxUnpacked }) : tableFromRows(data);
   const { x, warnings } = encode(preprocessing, table, [...Array(table.rows).keys()], false);
   const predictRows = (part: Float32Array, wanted: readonly number[]) => predictEncoded(run, part, wanted);
   const recalibration = options.recalibrate ? await recalibrate(run) : undefined;
