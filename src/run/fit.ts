@@ -57,7 +57,8 @@ export async function prepareRun(options: FitOptions, here = options.engine === 
   const workers = workersOf(asked, options.workers);
   const brought = asked.model.network === undefined ? undefined : readNetwork(asked.model.network);
   const { delimiter, header } = asked.data;
-  const table = typeof source === 'string' ? await readTable(source, { delimiter, header, maxUnpacked }) : tableFromRows(source);
+  const table =
+    typeof source === 'string' ? await readTable(source, { delimiter, header, maxUnpacked }) : tableFromRows(source);
   const prepared = prepare(table, asked, brought);
   for (const message of [...table.notes, ...prepared.notes]) note(message);
   const settled = settle(prepared.spec, config, prepared.data.train.y.length);

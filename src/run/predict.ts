@@ -71,7 +71,9 @@ export async function predict(options: PredictOptions): Promise<Predictions> {
   const run = loadRun(dir);
   const { preprocessing } = run;
   const table: Table =
-    typeof data === 'string' ? await readTable(data, { header: preprocessing.headed, maxUnpacked }) : tableFromRows(data);
+    typeof data === 'string'
+      ? await readTable(data, { header: preprocessing.headed, maxUnpacked })
+      : tableFromRows(data);
   const { x, warnings } = encode(preprocessing, table, [...Array(table.rows).keys()], false);
   const predictRows = (part: Float32Array, wanted: readonly number[]) => predictEncoded(run, part, wanted);
   const recalibration = options.recalibrate ? await recalibrate(run) : undefined;
