@@ -141,9 +141,22 @@ export function readStandings(run: LoadedRun, chains: readonly number[]): Standi
   };
 }
 
-/** The state of a block whose chains stand there; `state` itself, which is a fresh one, where they stand nowhere. */
-export function mergedState(state: State, standing: readonly SamplingStanding[] | undefined): State {
+/** What makes the state of a block and hands it over, as a sampler does. */
+export interface StateMaker {
+  init(): State;
+  endWarmup(state: State): void;
+}
+
+/** The state of a block whose chains stand there, after a warm-up of so many steps; a fresh one where they stand nowhere. */
+export function standingState(
+  { init, endWarmup }: StateMaker,
+  standing: readonly Pick<SamplingStanding, 'state' | 'facts'>[] | undefined,
+  warmup: number,
+): State {
+  const state = init();
   if (!standing) return state;
+  // The hand-over may change which fields there are: the fresh state takes it too before it is filled.
+  if (standing[0].facts.t > warmup) endWarmup(state);
   for (const [name, values] of Object.entries(state)) {
     const parts = standing.map((chain) => (chain.state[name] ?? []) as Float64Array);
     const merged = parts[0].length === values.length ? parts[0] : concatenated(parts);

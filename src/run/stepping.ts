@@ -13,7 +13,7 @@ import type { LoadedRun } from './load.ts';
 import { noiseOf } from './noise-summary.ts';
 import { describePrior, isotropicScale, runPrior } from './prior.ts';
 import type { FitSpec } from './spec.ts';
-import { mergedState, partOf, type SamplingStanding } from './standing.ts';
+import { partOf, type SamplingStanding, standingState } from './standing.ts';
 
 export interface Stepping {
   /** The sampler's numbers of each chain `[C]`, and its vectors where they are here. */
@@ -84,7 +84,11 @@ const hostStepping: MakeStepping = async (run, { keys, rows, factor }, start, st
   const scaling = { prior: runPrior(run.spec.model, run.network.parameters), factor };
   const { density, release } = await blockDensity(run, { chains, rows }, scaling);
   const sampler = SAMPLERS[run.spec.sampler.name](optionsOf(run.spec));
-  const state = mergedState(sampler.init(start, keys), standing);
+  const state = standingState(
+    { init: () => sampler.init(start, keys), endWarmup: (fresh) => sampler.endWarmup(fresh) },
+    standing,
+    run.spec.sampler.warmup,
+  );
   return {
     state,
     step: (batch, t) => stepAsync<State, NetworkBatch>(sampler, state, density, batch, t),
@@ -105,7 +109,11 @@ const deviceStepping: MakeStepping = async ({ network, spec }, { keys, rows, fac
   const where = residence(compiling(spec));
   const graphs = await residentNetwork(network, where, { rows, scaling, preconditioned });
   const block = keys.map(() => graphs.chain());
-  const state = mergedState(sampler.init(keys, dim), standing);
+  const state = standingState(
+    { init: () => sampler.init(keys, dim), endWarmup: sampler.endWarmup },
+    standing,
+    spec.sampler.warmup,
+  );
   for (const [c, chain] of block.entries()) {
     if (standing) await chain.write(standing[c].state);
     else await sampler.start(state, c, chain, start.subarray(c * dim, (c + 1) * dim));

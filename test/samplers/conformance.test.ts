@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { effectiveSampleSize } from '../../src/math/autocorrelation.ts';
 import { normals } from '../../src/math/random.ts';
 import { fold, rootKey } from '../../src/math/threefry.ts';
+import { partOf, type SamplingStanding, standingState } from '../../src/run/standing.ts';
 import { stepAsync, stepSync } from '../../src/samplers/drive.ts';
 import { SAMPLERS, type SamplerName, type SamplerOptions } from '../../src/samplers/registry.ts';
 import { standardNormal } from '../../src/targets/gaussian.ts';
@@ -122,6 +123,34 @@ describe.each(NAMES)('%s', (name) => {
     const other = build(name);
     advance(other, restored, 2, 17, 34);
     expect(restored.theta).toEqual(state.theta);
+  });
+
+  it.each([
+    ['in warm-up', 9],
+    ['at the hand-over', 12],
+    ['after it', 17],
+  ])('goes on to the bit, in other blocks, from the parts that its checkpoints hold: %s', (_, t) => {
+    const keys = keysOf(3);
+    const whole = build(name);
+    const state = whole.init(startOf(3), keys);
+    advance(whole, state, 3, 0, t);
+    const parts = keys.map((_, c) => ({ facts: { t }, state: structuredClone(partOf(state, c, 3)) }));
+    advance(whole, state, 3, t, 34);
+    for (const chains of [[0, 1, 2], [1]]) {
+      const sampler = build(name);
+      const blank = new Float64Array(chains.length * D);
+      const init = () =>
+        sampler.init(
+          blank,
+          chains.map((c) => keys[c]),
+        );
+      const standing = chains.map((c) => parts[c] as unknown as SamplingStanding);
+      const resumed = standingState({ init, endWarmup: (fresh) => sampler.endWarmup(fresh) }, standing, 12);
+      advance(sampler, resumed, chains.length, t, 34, chains[0]);
+      const from = chains[0] * D;
+      expect(resumed.theta).toEqual(state.theta.slice(from, from + chains.length * D));
+      expect(Object.keys(resumed)).toEqual(Object.keys(state));
+    }
   });
 
   it('counts and survives a non-finite batch, alone in its chain', () => {
