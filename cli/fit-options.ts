@@ -28,6 +28,9 @@ const list = (text: string): string[] => text.split(',').map((name) => name.trim
 const numbers = (text: string): number[] => list(text).map(number);
 const column = (text: string): string | number => (/^-?\d+$/.test(text) ? Number(text) : text);
 
+/** A fraction, or else the name of a file. */
+const fileOrFraction = (text: string): string | number => (/^\d*\.\d+(e-?\d+)?$/.test(text) ? Number(text) : text);
+
 /** Nats per row. */
 const USUAL_PLATEAU = 0.001;
 const SECONDS: Record<string, number> = { '': 1, s: 1, m: 60, h: 3600 };
@@ -57,6 +60,8 @@ export interface FitFlags extends EngineFlags {
   categorical?: string[];
   exclude?: string[];
   standardise?: 'train' | 'all' | 'none';
+  valid?: string | number;
+  test?: string | number;
   model?: string;
   parameters?: string[];
   hidden?: number[];
@@ -109,6 +114,16 @@ export function withModelOptions(command: Command): Command {
         'all',
         'none',
       ]),
+    )
+    .option(
+      '--valid <rows>',
+      'rows for early stopping, σ and calibration: a file of their own, or a fraction (default: 0.1)',
+      fileOrFraction,
+    )
+    .option(
+      '--test <rows>',
+      'rows for the last word: a file of their own, or a fraction (default: 0.2)',
+      fileOrFraction,
     )
     .optionsGroup('Model:')
     .option('--model <file.onnx>', 'a trained network to use; its weights are the warm start (see smile inspect)')
@@ -206,7 +221,11 @@ export function configOf(flags: FitFlags): FitConfig {
   const { delimiter, epochs, sampler } = flags;
   const data = chosen(flags, ['target', 'task', 'header', 'categorical', 'exclude', 'standardise']);
   const given = {
-    data: { ...data, ...(delimiter !== undefined && { delimiter: DELIMITERS[delimiter] ?? delimiter }) },
+    data: {
+      ...data,
+      ...heldOut(flags),
+      ...(delimiter !== undefined && { delimiter: DELIMITERS[delimiter] ?? delimiter }),
+    },
     model: {
       ...chosen(flags, ['hidden', 'activation', 'likelihood', 'prior', 'priorScale']),
       ...(flags.model !== undefined && { network: flags.model }),
@@ -225,6 +244,11 @@ export function configOf(flags: FitFlags): FitConfig {
   const preset = flags.preset === 'paper' ? PAPER_PRESET : {};
   return mergeConfigs(preset, flags.config ? readConfig(flags.config) : {}, given);
 }
+
+const heldOut = ({ valid, test }: FitFlags) => ({
+  ...(valid !== undefined && { [typeof valid === 'number' ? 'valid' : 'validFile']: valid }),
+  ...(test !== undefined && { [typeof test === 'number' ? 'test' : 'testFile']: test }),
+});
 
 const stopOf = ({ maxGradients, maxTime, plateau, minDraws }: FitFlags): FitConfig['stop'] => ({
   ...(maxGradients !== undefined && { gradients: maxGradients }),

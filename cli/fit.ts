@@ -32,6 +32,7 @@ Examples:
   $ smile fit houses.csv --target price
   $ smile fit patients.csv -t outcome --categorical ward --exclude id --seed 7
   $ smile fit airfoil.data --preset paper --sampler psmile-naive
+  $ smile fit train.csv --target price --valid valid.csv --test test.csv
   $ smile fit houses.csv --model trained.onnx --parameters last
   $ smile fit houses.csv --prior laplace --prior-scale 0.5
   $ smile fit pixels.csv --model large.onnx --device webgpu --stepping device

@@ -12,7 +12,7 @@ import {
   type Schema,
   type Task,
 } from './schema.ts';
-import type { Table } from './table.ts';
+import { MISSING, type Table } from './table.ts';
 
 export interface NumericCode {
   readonly kind: 'numeric';
@@ -173,6 +173,12 @@ export function encode(pre: Preprocessing, table: Table, rows: readonly number[]
   }
   const y = withTarget ? encodeTarget(pre, table, place(pre.target.name, pre.target.index), rows) : new Float64Array(0);
   return { x, y, warnings };
+}
+
+/** The rows of a table whose target is there. Throws a `DataError` where the column is not. */
+export function rowsWithTarget(pre: Preprocessing, table: Table): number[] {
+  const cells = table.columns[locator(pre, table, true, [])(pre.target.name, pre.target.index)];
+  return [...cells.keys()].filter((i) => !MISSING.has(cells[i]));
 }
 
 /** Where a training column stands in the new table: by name with a header, by place without. */

@@ -9,11 +9,14 @@ export interface Split {
   readonly test: Int32Array;
 }
 
-/** Indices 0 … n−1 cut into parts of round(n·test), round(n·valid) and the rest, at least one row each. */
+/**
+ * Indices 0 … n−1 cut into parts of round(n·test), round(n·valid) and the rest, at least one row each; a share of 0 is for rows
+ * that come from elsewhere, and takes none.
+ */
 export function splitRows(n: number, options: { seed: number; valid: number; test: number }): Split {
   const order = permutation(stream(rootKey(options.seed), 'split'), n);
-  const test = Math.max(1, Math.round(n * options.test));
-  const valid = Math.max(1, Math.round(n * options.valid));
+  const size = (share: number) => (share === 0 ? 0 : Math.max(1, Math.round(n * share)));
+  const [test, valid] = [size(options.test), size(options.valid)];
   const train = n - test - valid;
   if (train < 2) {
     throw dataError(

@@ -5,7 +5,7 @@ import type { BatchSource } from '../data/batches.ts';
 import { encode, learnPreprocessing } from '../data/preprocess.ts';
 import { readSchema } from '../data/schema.ts';
 import { splitRows } from '../data/split.ts';
-import { readTable, type Table, tableFromRows } from '../data/table.ts';
+import type { Table } from '../data/table.ts';
 import { specError } from '../errors.ts';
 import { type OnnxNetwork, onnxBytes } from '../models/onnx.ts';
 import { FULL_GRADIENT, usualStepSize } from '../samplers/registry.ts';
@@ -13,6 +13,7 @@ import { SMILE_NAMES, type SmileName } from '../samplers/smile.ts';
 import { sha256, writeWhole } from '../store/files.ts';
 import { createRun, runPaths } from '../store/rundir.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
+import { encodeHeldOut, HELD_OUT, type HeldOut, openTable, overlapNote, type Rows } from './held-out.ts';
 import { loadRun, SPLITS, type SplitData, storeInputs } from './load.ts';
 import { networkOf, readNetwork } from './network.ts';
 import { allChains } from './pool.ts';
@@ -26,7 +27,10 @@ import { workersOf } from './workers.ts';
 
 export interface FitOptions extends SuperviseOptions {
   /** Path of a delimited file, or rows as objects. */
-  readonly data: string | readonly Readonly<Record<string, unknown>>[];
+  readonly data: Rows;
+  /** Validation and test rows of one's own, instead of a fraction of `data`; files may be named in `config` too. */
+  readonly valid?: Rows | undefined;
+  readonly test?: Rows | undefined;
   /** Run directory to write. */
   readonly out: string;
   readonly config?: FitConfig;
@@ -53,14 +57,15 @@ export async function fit(options: FitOptions): Promise<Evaluation> {
 export async function prepareRun(options: FitOptions, here = options.engine === undefined): Promise<FitSpec> {
   const { data: source, out, config = {}, force = false, maxUnpacked, onEvent = () => {} } = options;
   const note = (message: string) => onEvent({ type: 'note', message });
-  const asked = withNetwork(resolveSpec(config), config);
+  const asked = withHeldOut(withNetwork(resolveSpec(config), config), options);
   const workers = workersOf(asked, options.workers);
   const brought = asked.model.network === undefined ? undefined : readNetwork(asked.model.network);
   const { delimiter, header } = asked.data;
-  const table =
-    typeof source === 'string' ? await readTable(source, { delimiter, header, maxUnpacked }) : tableFromRows(source);
-  const prepared = prepare(table, asked, brought);
+  const table = await openTable(source, { delimiter, header, maxUnpacked });
+  const own = await heldOutTables(options, asked, table);
+  const prepared = prepare(table, own, asked, brought);
   for (const message of [...table.notes, ...prepared.notes]) note(message);
+  for (const message of brought ? trainedRows(asked) : []) note(message);
   const settled = settle(prepared.spec, config, prepared.data.train.y.length);
 
   const network = networkOf(settled, prepared.preprocessing, () => brought!);
@@ -90,6 +95,17 @@ export async function prepareRun(options: FitOptions, here = options.engine === 
   return spec;
 }
 
+/** A network that comes trained may have seen any row of the table. */
+function trainedRows({ model, data }: FitSpec): string[] {
+  const unseen = HELD_OUT.filter((name) => data[`${name}File`] === undefined);
+  if (unseen.length === 0) return [];
+  const parts = unseen.map((name) => (name === 'valid' ? 'validation' : name));
+  return [
+    `${model.network} may have been trained on rows that are ${parts.join(' and ')} rows here: σ, scores, recalibration and ` +
+      `conformal thresholds are then too good. Give rows that it has not seen: ${unseen.map((name) => `--${name} FILE`).join(' ')}`,
+  ];
+}
+
 /** A network that comes trained gets its features as they are, and is not trained further unless asked. */
 function withNetwork(spec: FitSpec, config: FitConfig): FitSpec {
   if (spec.model.network === undefined) return spec;
@@ -97,11 +113,28 @@ function withNetwork(spec: FitSpec, config: FitConfig): FitSpec {
   return { ...spec, data: { ...spec.data, standardise: 'none' }, warmStart: { ...spec.warmStart, epochs } };
 }
 
+/** Rows given to the library are named in the configuration, so that the run tells where its scores come from. */
+function withHeldOut(spec: FitSpec, { valid, test }: FitOptions): FitSpec {
+  const named = (rows: Rows | undefined) => (typeof rows === 'object' ? 'rows' : rows);
+  const [validFile = spec.data.validFile, testFile = spec.data.testFile] = [named(valid), named(test)];
+  return { ...spec, data: { ...spec.data, ...(validFile && { validFile }), ...(testFile && { testFile }) } };
+}
+
+/** Validation and test rows that come apart from the table, which says how they are to be read. */
+async function heldOutTables(given: FitOptions, { data }: FitSpec, { headed }: Table): Promise<HeldOut> {
+  const read = async (rows: Rows | undefined) =>
+    rows === undefined
+      ? undefined
+      : openTable(rows, { delimiter: data.delimiter, header: headed, maxUnpacked: given.maxUnpacked });
+  return { valid: await read(given.valid ?? data.validFile), test: await read(given.test ?? data.testFile) };
+}
+
 /** Splits and encodes the table, and settles what the configuration left to the data. */
-function prepare(table: Table, asked: FitSpec, brought: OnnxNetwork | undefined) {
+function prepare(table: Table, own: HeldOut, asked: FitSpec, brought: OnnxNetwork | undefined) {
   const { target, task, categorical, exclude, standardise, valid, test } = asked.data;
   const schema = readSchema(table, { target, task, categorical, exclude });
-  const split = splitRows(schema.rows.length, { seed: asked.seed, valid, test });
+  const shares = { valid: own.valid ? 0 : valid, test: own.test ? 0 : test };
+  const split = splitRows(schema.rows.length, { seed: asked.seed, ...shares });
   const rowsOf = (part: Int32Array) => Array.from(part, (i) => schema.rows[i]);
   const { preprocessing, notes } = learnPreprocessing(table, schema, Int32Array.from(rowsOf(split.train)), standardise);
   const regression = schema.task === 'regression';
@@ -114,15 +147,25 @@ function prepare(table: Table, asked: FitSpec, brought: OnnxNetwork | undefined)
   }
   const warnings: string[] = [];
   const encoded = SPLITS.map((name): [string, BatchSource] => {
-    const { x, y, warnings: more } = encode(preprocessing, table, rowsOf(split[name]), true);
+    const apart = name === 'train' ? undefined : own[name];
+    const {
+      x,
+      y,
+      warnings: more,
+    } = apart ? encodeHeldOut(preprocessing, apart) : encode(preprocessing, table, rowsOf(split[name]), true);
     warnings.push(...more.map((message) => `${name}: ${message}`));
     const targets = 'classes' in preprocessing.target ? preprocessing.target.classes.length : 1;
     return [name, { x, y, inputs: preprocessing.inputNames.length, targets }];
   });
-  const sizes = SPLITS.map((name) => `${split[name].length} ${name}`).join(', ');
+  const data = Object.fromEntries(encoded) as SplitData;
+  const sizes = SPLITS.map((name) => `${data[name].y.length} ${name}`).join(', ');
+  for (const name of HELD_OUT) {
+    const note = own[name] && overlapNote(data.train, data[name], own[name]);
+    if (note) warnings.push(`${name}: ${note}`);
+  }
   return {
     preprocessing,
-    data: Object.fromEntries(encoded) as SplitData,
+    data,
     notes: [...schema.notes, ...notes, `${preprocessing.inputNames.length} inputs; rows: ${sizes}`, ...warnings],
     spec: { ...asked, model: { ...asked.model, likelihood } } satisfies FitSpec,
   };

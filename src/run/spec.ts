@@ -35,6 +35,8 @@ const data = z
       ),
     valid: fraction().default(0.1).describe('Fraction of the rows for early stopping and the choice of σ.'),
     test: fraction().default(0.2).describe('Fraction of the rows held out.'),
+    validFile: z.string().optional().describe('File of validation rows to use instead of a fraction of the rows.'),
+    testFile: z.string().optional().describe('File of test rows to use instead of a fraction of the rows.'),
   })
   .prefault({});
 

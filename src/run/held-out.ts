@@ -1,0 +1,39 @@
+/** Validation and test rows of the user's own: read from files of their own, and encoded as the training rows taught. */
+import type { BatchSource } from '../data/batches.ts';
+import { sharedRows } from '../data/overlap.ts';
+import { encode, type Preprocessing, rowsWithTarget } from '../data/preprocess.ts';
+import { type ReadOptions, readTable, type Table, tableFromRows } from '../data/table.ts';
+import { dataError } from '../errors.ts';
+
+/** Path of a delimited file, or rows as objects. */
+export type Rows = string | readonly Readonly<Record<string, unknown>>[];
+
+export const HELD_OUT = ['valid', 'test'] as const;
+export type HeldOut = { readonly [name in (typeof HELD_OUT)[number]]?: Table | undefined };
+
+export const openTable = async (source: Rows, options: ReadOptions): Promise<Table> =>
+  typeof source === 'string' ? readTable(source, options) : tableFromRows(source);
+
+/**
+ * The rows of a table that have a target, encoded. Throws a `DataError` where a column of the training file is missing or of
+ * another kind, a class was not in it, or no row has a target.
+ */
+export function encodeHeldOut(pre: Preprocessing, table: Table) {
+  const rows = rowsWithTarget(pre, table);
+  if (rows.length === 0) {
+    throw dataError(
+      `${table.source}: expected rows with a target '${pre.target.name}', got none. Give rows whose target is known.`,
+    );
+  }
+  const { x, y, warnings } = encode(pre, table, rows, true);
+  const missing = table.rows - rows.length;
+  const notes = missing > 0 ? [`${missing} rows of ${table.source} without a target were left out`] : [];
+  return { x, y, rows, warnings: [...notes, ...warnings] };
+}
+
+/** What to say of rows of one's own that the training rows hold too; undefined where there are none. */
+export function overlapNote(train: BatchSource, own: BatchSource, { source }: Table): string | undefined {
+  const shared = sharedRows(train, own).length;
+  if (shared === 0) return undefined;
+  return `${shared} of the ${own.y.length} rows of ${source} are training rows too (equal features and target): what they score says nothing about new rows`;
+}
