@@ -3,8 +3,10 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import Papa from 'papaparse';
 import { type Calibration, CONFORMAL_METHODS, type ConformalMethod } from '../src/run/conformal.ts';
 import { predict } from '../src/run/predict.ts';
+import type { PredictedRow } from '../src/run/predict-rows.ts';
 import type { RecalibratedRun, RecalibrationScores } from '../src/run/recalibrate.ts';
 import { writeWhole } from '../src/store/files.ts';
+import { progressLine } from './progress.ts';
 import { size } from './units.ts';
 
 const probabilities = (text: string): number[] =>
@@ -20,6 +22,15 @@ const level = (text: string): number => {
   return value;
 };
 
+const significant = (text: string): number => {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= 17) return value;
+  throw new InvalidArgumentError('Expected a whole number from 1 to 17.');
+};
+
+/** Seconds of prediction before progress is shown. */
+const PATIENCE = 2;
+
 interface PredictFlags {
   out?: string;
   quantiles?: number[];
@@ -28,7 +39,10 @@ interface PredictFlags {
   conformalGroup?: string;
   recalibrate?: boolean;
   maxUnpacked?: number;
+  id: string[];
+  digits: number;
   json?: boolean;
+  quiet?: boolean;
 }
 
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
@@ -51,6 +65,16 @@ export function recalibrationText({ scale, calibrationRows, testRows, before, af
       : ['deviations times', 'share inside the 90 % interval'];
   const number = (scores: RecalibrationScores) => (scores.coverage90 ?? scores.ece ?? Number.NaN).toFixed(3);
   return `${what} ${scale.toFixed(3)}, from ${calibrationRows} validation rows; on ${testRows} test rows LPPD ${before.lppd.toFixed(4)} → ${after.lppd.toFixed(4)}, ${measure} ${number(before)} → ${number(after)}`;
+}
+
+/** CSV of the rows; a number that is none is an empty cell. */
+function csvOf(rows: readonly PredictedRow[], digits: number): string {
+  const cell = (value: number | string) => {
+    if (typeof value === 'string') return value;
+    return Number.isNaN(value) ? '' : Number(value.toPrecision(digits));
+  };
+  const lines = rows.map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, cell(value)])));
+  return `${Papa.unparse(lines, { newline: '\n' })}\n`;
 }
 
 export function predictCommand(): Command {
@@ -77,6 +101,14 @@ export function predictCommand(): Command {
     .option('--conformal-group <column>', 'input column whose groups get coverage of their own')
     .option('--recalibrate', 'scale deviations, or temper probabilities, as suits the validation rows best')
     .option('--max-unpacked <size>', 'what a .gz may unpack to (default: 1GB)', size)
+    .option(
+      '--id <column>',
+      'pass a column of the data through; may be repeated',
+      (name: string, names: string[]) => [...names, name],
+      [],
+    )
+    .option('--digits <n>', 'significant digits of the numbers in CSV, 1 to 17', significant, 6)
+    .option('--quiet', 'no progress')
     .option('--seed <n>', 'accepted for symmetry: predictions use every draw and no random numbers')
     .option('--json', 'print JSON instead of CSV')
     .addHelpText(
@@ -84,23 +116,27 @@ export function predictCommand(): Command {
       `
 Columns of a regression: mean, aleatoric and epistemic standard deviation, quantiles; in the units of the target.
 Columns of a classification: predicted class, probabilities, aleatoric and epistemic entropy in nats.
+Then outside, the columns by which a row lies outside what the training rows showed, and unusable, the draws that predict nothing
+finite there. Every row of the data has a line; where no draw predicts anything its cells are empty.
 With --conformal: conformalLower and conformalUpper, or the set of classes, calibrated on the run's validation rows.
 
 Examples:
   $ smile predict smile-runs/houses-psmile-0 new-houses.csv > predictions.csv
   $ smile predict smile-runs/houses-psmile-0 new-houses.csv -q 0.1,0.5,0.9 -o predictions.csv
+  $ smile predict smile-runs/houses-psmile-0 new-houses.csv --id street --id number --digits 4
   $ smile predict smile-runs/houses-psmile-0 new-houses.csv --conformal 0.9
   $ smile predict smile-runs/houses-psmile-0 new-houses.csv --recalibrate`,
     )
-    .action(async (run: string, data: string, { out, json, ...asked }: PredictFlags) => {
-      const predictions = await predict({ run, data, ...asked });
+    .action(async (run: string, data: string, { out, json, id, digits, quiet, ...asked }: PredictFlags) => {
+      const line = progressLine(quiet ?? false, PATIENCE);
+      const predictions = await predict({ run, data, ids: id, onShare: (share) => line.show(share), ...asked });
+      line.end();
       if (predictions.calibration) console.error(calibrationText(predictions.calibration));
       if (predictions.recalibration) console.error(recalibrationText(predictions.recalibration));
       for (const warning of predictions.warnings) console.error(`warning: ${warning}`);
-      const text = json
-        ? `${JSON.stringify(predictions, null, 2)}\n`
-        : `${Papa.unparse([...predictions.rows], { newline: '\n' })}\n`;
+      const text = json ? `${JSON.stringify(predictions, null, 2)}\n` : csvOf(predictions.rows, digits);
       if (out) writeWhole(out, text);
       else process.stdout.write(text);
+      if (predictions.ensemble === 'deep') process.exitCode = 2;
     });
 }

@@ -21,8 +21,8 @@ export interface ProgressLine {
   end(): void;
 }
 
-/** One line with share and ETA, redrawn on a terminal; elsewhere the messages and a line now and then. */
-export function progressLine(quiet: boolean): ProgressLine {
+/** One line with share and ETA, redrawn on a terminal; elsewhere the messages and a line now and then. Waits `patience` seconds first. */
+export function progressLine(quiet: boolean, patience = 0): ProgressLine {
   if (quiet) return { show: () => {}, end: () => {} };
   const began = performance.now();
   let shown = Number.NEGATIVE_INFINITY;
@@ -36,7 +36,7 @@ export function progressLine(quiet: boolean): ProgressLine {
         clear();
         console.error(message);
       }
-      if (now - shown < interval && share < 1) return;
+      if (now - began < 1000 * patience || (now - shown < interval && share < 1)) return;
       shown = now;
       const left = share > 0 ? ((now - began) / 1000) * ((1 - share) / share) : Number.NaN;
       clear();

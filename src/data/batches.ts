@@ -17,6 +17,8 @@ export interface BatchSource {
   readonly inputs: number;
   /** Rows of the target: 1, or K for one-hot classes. */
   readonly targets: number;
+  /** Row of each in the file it came from, counted from 1 without the header `[N]`; absent where none is known. */
+  readonly rows?: Int32Array | undefined;
 }
 
 export interface BatchStream {

@@ -14,6 +14,13 @@ import {
 } from './schema.ts';
 import { MISSING, type Table } from './table.ts';
 
+/** What the training rows held of a numeric column, in its own units. */
+export interface Seen {
+  readonly min: number;
+  readonly max: number;
+  readonly mean: number;
+}
+
 export interface NumericCode {
   readonly kind: 'numeric';
   readonly name: string;
@@ -25,6 +32,8 @@ export interface NumericCode {
   readonly impute: number;
   /** Whether a 0/1 input says that the value was missing. */
   readonly mask: boolean;
+  /** Absent in runs of earlier versions. */
+  readonly seen?: Seen;
 }
 export interface CategoricalCode {
   readonly kind: 'categorical';
@@ -56,6 +65,13 @@ const MOST_LEVELS = 100;
 function moments(values: readonly number[]): { mean: number; sd: number } {
   const mean = values.reduce((sum, v) => sum + v, 0) / values.length;
   return { mean, sd: Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / values.length) };
+}
+
+/** Of numbers that are all there. */
+function seenOf(values: readonly number[] | Float64Array): Seen {
+  let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const value of values) [min, max] = [Math.min(min, value), Math.max(max, value)];
+  return { min, max, mean: moments([...values]).mean };
 }
 
 /**
@@ -108,7 +124,8 @@ function learnNumbers({ name, values }: NumericColumn, index: number, rows: numb
     return `it is ${present[0]} in all training rows`;
   const sorted = Float64Array.from(present).sort();
   const impute = sorted[sorted.length >> 1];
-  return { kind: 'numeric' as const, name, index, mean, sd, impute, mask: present.length < rows.length };
+  const mask = present.length < rows.length;
+  return { kind: 'numeric' as const, name, index, mean, sd, impute, mask, seen: seenOf(present) };
 }
 
 /** A column that goes into the network as it is. */
@@ -122,7 +139,8 @@ function rawNumbers(column: Column, index: number, rows: number[], source: strin
   }
   const sorted = Float64Array.from(rows.map((i) => column.values[i]).filter((v) => !Number.isNaN(v))).sort();
   if (sorted.length === 0) throw dataError(`${source}: column '${name}': expected numbers, got none. --exclude it.`);
-  return { kind: 'numeric', name, index, mean: 0, sd: 1, impute: sorted[sorted.length >> 1], mask: false };
+  const impute = sorted[sorted.length >> 1];
+  return { kind: 'numeric', name, index, mean: 0, sd: 1, impute, mask: false, seen: seenOf(sorted) };
 }
 
 function learnLevels({ name, values }: CategoricalColumn, index: number, rows: number[]) {
@@ -137,7 +155,16 @@ function learnLevels({ name, values }: CategoricalColumn, index: number, rows: n
 function learnTarget(schema: Schema, rows: number[], basis: readonly number[], source: string): TargetCode {
   const { target, targetIndex: index, task } = schema;
   const { name } = target;
-  if (task === 'regression') return { name, index, ...moments(basis.map((i) => Number(target.values[i]))) };
+  if (task === 'regression') {
+    const first = Number(target.values[rows[0]]);
+    if (rows.every((i) => Number(target.values[i]) === first)) {
+      throw dataError(
+        `${source}: target '${name}': expected different values in the training rows, got ${first} in all ${rows.length}. ` +
+          'Use another --seed, or add rows.',
+      );
+    }
+    return { name, index, ...moments(basis.map((i) => Number(target.values[i]))) };
+  }
   const order = (a: string, b: string) => Number(a) - Number(b) || (a < b ? -1 : 1);
   const classes = [...new Set(schema.rows.map((i) => String(target.values[i])))].sort(order);
   const trained = new Set(rows.map((i) => String(target.values[i])));
@@ -246,12 +273,22 @@ function encodeColumn(
       if (k >= 0) x[i * p + at + k] = 1;
       else unseen.set(level ?? 'missing', (unseen.get(level ?? 'missing') ?? 0) + 1);
     });
-    for (const [level, count] of unseen) {
-      warnings.push(`column '${code.name}': category '${level}' was not in training (${count} rows); no level is set`);
-    }
+    if (unseen.size > 0) warnings.push(unseenWarning(code.name, unseen));
     return code.levels.length + Number(code.missing);
   }
   return 0;
+}
+
+/** Levels shown of those that were not in training. */
+const EXAMPLES = 3;
+
+function unseenWarning(name: string, unseen: ReadonlyMap<string, number>): string {
+  const rows = [...unseen.values()].reduce((sum, count) => sum + count, 0);
+  const most = [...unseen].sort(([, a], [, b]) => b - a).slice(0, EXAMPLES);
+  const examples = most.map(([level, count]) => `'${level}' (${count} rows)`).join(', ');
+  const what = unseen.size === 1 ? `category ${examples}` : `${unseen.size} categories in ${rows} rows, ${examples} …,`;
+  const verb = unseen.size === 1 ? 'was' : 'were';
+  return `column '${name}': ${what} ${verb} not in training; no level is set`;
 }
 
 function encodeTarget(pre: Preprocessing, table: Table, j: number, rows: readonly number[]): Float64Array {

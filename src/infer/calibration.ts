@@ -47,7 +47,7 @@ export function reliability(confidence: ArrayLike<number>, correct: ArrayLike<nu
     });
     ece += Math.abs(right[b] - sum[b]) / confidence.length;
   }
-  return { ece, bins };
+  return { ece: confidence.length > 0 ? ece : Number.NaN, bins };
 }
 
 /**

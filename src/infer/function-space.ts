@@ -2,6 +2,7 @@
  * Convergence of networks where it can be seen: in what they say. Weights have symmetries, so chains that agree about the
  * function may sit far apart; the mean log likelihood of a draw on held-out rows is one number that does not mind.
  */
+import { meanOf } from '../math/autocorrelation.ts';
 import { essBulk, rhat } from './diagnostics.ts';
 
 /** How well chains agree about one quantity, or, taken as medians, about several. NaN where a draw is not finite. */
@@ -14,7 +15,7 @@ export interface Agreement {
 }
 
 export interface FunctionSpace extends Agreement {
-  /** Mean of each chain, in nats per row. */
+  /** Mean of each chain over its finite draws, in nats per row; NaN without any. */
   readonly chainMeans: readonly number[];
   /** Chains whose mean lies far below the others'. */
   readonly outliers: readonly number[];
@@ -30,14 +31,15 @@ const MAD_TO_SD = 1.4826;
 export function functionSpace(series: readonly Float64Array[]): FunctionSpace | undefined {
   const agreed = agreement(series);
   if (!agreed) return undefined;
-  const means = series.map((chain) => chain.reduce((sum, x) => sum + x, 0) / chain.length);
-  const centre = median(means);
-  const deviation = MAD_TO_SD * median(means.map((mean) => Math.abs(mean - centre)));
+  const means = series.map((chain) => meanOf(chain.filter(Number.isFinite)));
+  const finite = means.filter(Number.isFinite);
+  const centre = median(finite);
+  const deviation = MAD_TO_SD * median(finite.map((mean) => Math.abs(mean - centre)));
   const limit = centre - Math.max(FAR * deviation, FAR_NATS);
   return {
     ...agreed,
     chainMeans: means,
-    outliers: series.length < 3 ? [] : means.flatMap((mean, c) => (mean < limit ? [c] : [])),
+    outliers: finite.length < 3 ? [] : means.flatMap((mean, c) => (mean < limit ? [c] : [])),
   };
 }
 

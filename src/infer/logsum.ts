@@ -6,12 +6,15 @@ export interface LogSums {
   add(i: number, value: number): void;
   /** log Σ exp of all values of row `i`; -∞ where nothing but -∞ was added. */
   value(i: number): number;
+  /** log of the mean over `counts[i]` values of every row; -∞ where there are none. */
+  means(counts: ArrayLike<number>): Float64Array;
 }
 
 /** `n` running sums, each held as exp(top) · scaled, where top is the largest value so far. Memory O(n). */
 export function logSums(n: number): LogSums {
   const top = new Float64Array(n).fill(-Infinity);
   const scaled = new Float64Array(n);
+  const value = (i: number) => top[i] + Math.log(scaled[i]);
   return {
     add(i, value) {
       if (value === -Infinity) return;
@@ -21,6 +24,7 @@ export function logSums(n: number): LogSums {
         top[i] = value;
       }
     },
-    value: (i) => top[i] + Math.log(scaled[i]),
+    value,
+    means: (counts) => top.map((_, i) => (counts[i] > 0 ? value(i) - Math.log(counts[i]) : Number.NEGATIVE_INFINITY)),
   };
 }

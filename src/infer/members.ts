@@ -17,12 +17,7 @@ export function checkLength(where: string, what: string, array: ArrayLike<number
   }
 }
 
-/** Refuses to summarise an ensemble that has no usable member. */
-export function checkMembers(where: string, members: number, nonFiniteMembers: number): void {
-  if (members === 0) {
-    throw dataError(
-      `${where}: expected at least one finite member, got none (${nonFiniteMembers} left out as non-finite). ` +
-        'Add members, or lower the step size if the chains diverged.',
-    );
-  }
+/** Refuses to summarise an ensemble of no members. */
+export function checkMembers(where: string, members: number): void {
+  if (members === 0) throw dataError(`${where}: expected at least one member, got none. Add members.`);
 }

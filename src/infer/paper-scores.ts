@@ -5,6 +5,7 @@
 import { uniforms } from '../math/random.ts';
 import { fold } from '../math/threefry.ts';
 import type { Key } from '../types.ts';
+import { usableClasses, usableCounts } from './usable.ts';
 
 const LEVELS = [0.8, 0.9, 0.95];
 const BINS = 10;
@@ -20,18 +21,22 @@ export function paperCoverageError(coverage: readonly { readonly level: number; 
 
 /**
  * Its classification error Σ_b 0.1 · |accuracy_b − confidence_b| · n_b/n over ten bins of p̄ of the *true* class, where accuracy asks
- * whether the most frequent of one *sampled* label per member is the truth. Members one at a time, `[n × K]` log probabilities.
+ * whether the most frequent of one *sampled* label per member is the truth. Members one at a time,
+ * `[n × K]` log probabilities, by the rule of `usable.ts`.
  */
 export function paperCalibration(y: ArrayLike<number>, classes: number, key: Key) {
   const n = y.length;
   const drawn = new Uint32Array(n * classes);
   const truth = new Float64Array(n);
   const u = new Float64Array(n);
-  let members = 0;
+  const counts = usableCounts(n);
   return {
     add(logProbability: ArrayLike<number>): void {
-      uniforms(fold(key, members++), u);
+      uniforms(fold(key, counts.seen()), u);
+      const usable = (i: number) => usableClasses(logProbability, i, classes);
+      counts.member(usable);
       for (let i = 0; i < n; i++) {
+        if (!usable(i)) continue;
         const at = i * classes;
         truth[i] += Math.exp(logProbability[at + y[i]]);
         let label = 0;
@@ -45,7 +50,8 @@ export function paperCalibration(y: ArrayLike<number>, classes: number, key: Key
     result(): number {
       const bins = Array.from({ length: BINS }, () => ({ rows: 0, confidence: 0, right: 0 }));
       for (let i = 0; i < n; i++) {
-        const p = truth[i] / members;
+        if (counts.each[i] === 0) continue;
+        const p = truth[i] / counts.each[i];
         const votes = drawn.subarray(i * classes, (i + 1) * classes);
         const bin = bins[Math.min(BINS, Math.max(1, Math.ceil(p * BINS))) - 1];
         bin.rows++;

@@ -7,6 +7,7 @@ import { dataError } from '../errors.ts';
 import { HALF_LOG_TWO_PI, normalCdf } from '../math/special.ts';
 import { logSums } from './logsum.ts';
 import { checkLength, checkMembers, checkRows } from './members.ts';
+import { type LeftOut, usableCounts, usableNormal } from './usable.ts';
 
 const LEVELS = [0.5, 0.8, 0.9, 0.95] as const;
 
@@ -22,10 +23,13 @@ export interface Coverage {
 
 /** The predictive distribution in numbers, each array `[n]` in the units of y. */
 export interface RegressionPrediction {
-  /** M, the members that were summarised. */
+  /** M, the members that predict some row. */
   readonly members: number;
-  /** Members left out because a mean was not finite or a standard deviation not positive and finite. */
+  /** Members left out of some row, because a mean was not finite or a standard deviation not positive and finite. */
   readonly nonFiniteMembers: number;
+  /** `[n]` members that predict the row; the numbers below are theirs, and NaN where there are none. */
+  readonly usable: Uint32Array;
+  readonly leftOut: LeftOut;
   /** Mean of the mixture: the grand mean of μ. */
   readonly mean: Float64Array;
   /** Noise: square root of the mean of σ². */
@@ -34,7 +38,10 @@ export interface RegressionPrediction {
   readonly epistemic: Float64Array;
 }
 
-/** The prediction and how well it meets the observations. */
+/**
+ * The prediction and how well it meets the observations. A row that no member predicts is missed: its density is 0, it lies outside
+ * every interval; `rmse` and `gibbs` are of the other rows, NaN without any.
+ */
 export interface RegressionScores extends RegressionPrediction {
   /** Root mean squared error of the grand mean, in the units of y. */
   readonly rmse: number;
@@ -53,12 +60,12 @@ export interface RegressionScores extends RegressionPrediction {
 /** Takes members one at a time. */
 export interface RegressionAccumulator<R extends RegressionPrediction = RegressionPrediction> {
   /**
-   * Adds a member with means `[n]` and standard deviations `[n]` (or one number for all rows). A member with any
-   * non-finite mean or any standard deviation that is not positive and finite is counted and left out whole.
+   * Adds a member with means `[n]` and standard deviations `[n]` (or one number for all rows). Where its mean is not finite or
+   * its standard deviation not positive and finite, it is left out of that row and counted.
    * @throws ShapeError on a wrong length.
    */
   add(mean: ArrayLike<number>, sd: ArrayLike<number> | number): void;
-  /** The summary so far. @throws DataError without any usable member. */
+  /** The summary so far. @throws DataError before the first member. */
   result(): R;
 }
 
@@ -75,46 +82,41 @@ export function regressionAccumulator(n: number, y?: Float64Array): RegressionAc
   const mean = new Float64Array(n);
   const squares = new Float64Array(n);
   const noise = new Float64Array(n);
-  let members = 0;
-  let nonFiniteMembers = 0;
+  const counts = usableCounts(n);
 
   return {
     add(mu, sd) {
       checkLength('regressionAccumulator.add', 'mean', mu, n);
       if (typeof sd !== 'number') checkLength('regressionAccumulator.add', 'sd', sd, n);
       const sigma = typeof sd === 'number' ? new Float64Array(n).fill(sd) : sd;
-      if (!usable(mu, sigma)) {
-        nonFiniteMembers++;
-        return;
-      }
-      members++;
+      counts.member((i) => usableNormal(mu[i], sigma[i]));
       for (let i = 0; i < n; i++) {
+        if (!usableNormal(mu[i], sigma[i])) continue;
         const change = mu[i] - mean[i];
-        mean[i] += change / members;
+        mean[i] += change / counts.each[i];
         squares[i] += change * (mu[i] - mean[i]);
-        noise[i] += (sigma[i] * sigma[i] - noise[i]) / members;
+        noise[i] += (sigma[i] * sigma[i] - noise[i]) / counts.each[i];
+        scores?.add(i, mu[i], sigma[i]);
       }
-      scores?.add(mu, sigma);
     },
     result() {
-      checkMembers('regressionAccumulator.result', members, nonFiniteMembers);
+      checkMembers('regressionAccumulator.result', counts.seen());
+      const usable = counts.each.slice();
+      const leftOut = counts.leftOut();
+      const where = (value: (i: number) => number) =>
+        Float64Array.from(usable, (m, i) => (m > 0 ? value(i) : Number.NaN));
       const prediction: RegressionPrediction = {
-        members,
-        nonFiniteMembers,
-        mean: mean.slice(),
-        aleatoric: noise.map(Math.sqrt),
-        epistemic: squares.map((s) => Math.sqrt(s / members)),
+        members: counts.seen() - leftOut.emptyMembers,
+        nonFiniteMembers: leftOut.members,
+        usable,
+        leftOut,
+        mean: where((i) => mean[i]),
+        aleatoric: where((i) => Math.sqrt(noise[i])),
+        epistemic: where((i) => Math.sqrt(squares[i] / usable[i])),
       };
-      return scores ? { ...prediction, ...scores.result(mean, members) } : prediction;
+      return scores ? { ...prediction, ...scores.result(mean, usable) } : prediction;
     },
   };
-}
-
-function usable(mean: ArrayLike<number>, sd: ArrayLike<number>): boolean {
-  for (let i = 0; i < mean.length; i++) {
-    if (!Number.isFinite(mean[i]) || !(sd[i] > 0 && sd[i] < Infinity)) return false;
-  }
-  return true;
 }
 
 /** The part that needs observations. Equal-tailed intervals need no quantiles: y is inside ⇔ |u - ½| ≤ level/2. */
@@ -128,29 +130,28 @@ function scoreAccumulator(n: number, y: Float64Array) {
   const below = new Float64Array(n);
   let logSum = 0;
   return {
-    add(mu: ArrayLike<number>, sigma: ArrayLike<number>): void {
-      for (let i = 0; i < n; i++) {
-        const z = (y[i] - mu[i]) / sigma[i];
-        const logDensity = -0.5 * z * z - Math.log(sigma[i]) - HALF_LOG_TWO_PI;
-        density.add(i, logDensity);
-        below[i] += normalCdf(z);
-        logSum += logDensity;
-      }
+    add(i: number, mu: number, sigma: number): void {
+      const z = (y[i] - mu) / sigma;
+      const logDensity = -0.5 * z * z - Math.log(sigma) - HALF_LOG_TWO_PI;
+      density.add(i, logDensity);
+      below[i] += normalCdf(z);
+      logSum += logDensity;
     },
-    result(mean: Float64Array, members: number): Omit<RegressionScores, keyof RegressionPrediction> {
-      const pointwise = Float64Array.from({ length: n }, (_, i) => density.value(i) - Math.log(members));
-      const lppd = pointwise.reduce((sum, value) => sum + value, 0) / n;
-      const squaredError = y.reduce((sum, value, i) => sum + (value - mean[i]) ** 2, 0);
-      const pit = below.map((sum) => sum / members);
+    result(mean: Float64Array, usable: Uint32Array): Omit<RegressionScores, keyof RegressionPrediction> {
+      const pointwise = density.means(usable);
+      const predicted = usable.reduce((rows, m) => rows + Number(m > 0), 0);
+      const pairs = usable.reduce((sum, m) => sum + m, 0);
+      const squaredError = y.reduce((sum, value, i) => (usable[i] > 0 ? sum + (value - mean[i]) ** 2 : sum), 0);
+      const pit = below.map((sum, i) => sum / usable[i]);
       const coverage = LEVELS.map((level) => {
         const inside = pit.reduce((count, u) => count + (Math.abs(u - 0.5) <= level / 2 ? 1 : 0), 0);
         return { level, inside, observed: inside / n };
       });
       return {
-        rmse: Math.sqrt(squaredError / n),
-        lppd,
+        rmse: Math.sqrt(squaredError / predicted),
+        lppd: pointwise.reduce((sum, value) => sum + value, 0) / n,
         pointwise,
-        gibbs: -logSum / (n * members),
+        gibbs: -logSum / pairs,
         coverage,
         pit,
       };

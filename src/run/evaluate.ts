@@ -10,20 +10,15 @@ import {
 } from '../infer/function-space.ts';
 import { paperCalibration, paperCoverageError } from '../infer/paper-scores.ts';
 import { regressionAccumulator } from '../infer/regression.ts';
+import type { LeftOut } from '../infer/usable.ts';
 import { meanOf } from '../math/autocorrelation.ts';
 import { rootKey, stream } from '../math/threefry.ts';
 import { readJson, writeJson } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
+import { deepEnsemble } from './deep-ensemble.ts';
 import type { ChainSummary } from './events.ts';
 import { type LoadedRun, loadData, loadRun } from './load.ts';
-import {
-  type MemberPrediction,
-  predictMembers,
-  readEnsemble,
-  readMembers,
-  rowDensities,
-  type Thetas,
-} from './members.ts';
+import { type MemberPrediction, predictMembers, readEnsemble, type Thetas } from './members.ts';
 import { type Monitored, monitor } from './monitor.ts';
 import { runPrior } from './prior.ts';
 import { judge, type Verdict } from './trust.ts';
@@ -32,7 +27,11 @@ import { judge, type Verdict } from './trust.ts';
 export interface Scores {
   readonly rows: number;
   readonly members: number;
+  /** Members left out of some row, since they predict nothing finite there. */
   readonly nonFiniteMembers: number;
+  /** What was left out; rows that no member predicts count as missed. Absent for the mean of single networks. */
+  readonly leftOut?: LeftOut;
+  /** −∞ where a row's observation has no probability, or no member predicts it. */
   readonly lppd: number;
   /** Regression: root mean squared error of the mean, in the units of the target. */
   readonly rmse?: number;
@@ -51,7 +50,7 @@ export interface Scores {
 export interface PointwiseScores extends Scores {
   /** log predictive density of every row. */
   readonly pointwise: Float64Array;
-  /** Classification: probability of the predicted class, and whether it is right, of every row. */
+  /** Classification: probability of the predicted class, and whether it is right, of every row that some member predicts. */
   readonly confidence?: Float64Array;
   readonly correct?: Uint8Array;
 }
@@ -142,21 +141,6 @@ function convergenceOf({ logLikelihood, probes, layers }: Monitored): Convergenc
   };
 }
 
-/**
- * The warm-started members with an honest σ: where one σ is learned for all rows, the root mean square residual of
- * the member on the validation rows, which it was not trained on.
- */
-export async function deepEnsemble(run: LoadedRun, valid: BatchSource): Promise<Float32Array[]> {
-  const thetas = readMembers(run).map((theta) => Float32Array.from(theta));
-  if (run.network.likelihood.name !== 'gaussian') return thetas;
-  let k = 0;
-  for await (const { mean } of predictMembers(run, valid.x, thetas)) {
-    const square = mean.reduce((sum, mu, i) => sum + (valid.y[i] - mu) ** 2, 0);
-    thetas[k++][run.network.dim - 1] = 0.5 * Math.log(square / mean.length);
-  }
-  return thetas;
-}
-
 async function score(
   run: LoadedRun,
   { x, y }: BatchSource,
@@ -171,27 +155,28 @@ async function score(
   return scores.result();
 }
 
-/** Mean over the finite members of the scores that each has alone. */
+/** Mean over the members that predict every row of the scores that each has alone; NaN without any. */
 async function singleScores(run: LoadedRun, { x, y }: BatchSource, thetas: readonly Float32Array[]): Promise<Scores> {
   const each: Scores[] = [];
   for await (const member of predictMembers(run, x, thetas)) {
-    if (!rowDensities(run, member, y).every(Number.isFinite)) continue;
     const scores = scoring(run, y);
     scores.add(member);
-    each.push(stripped(scores.result()));
+    const { leftOut: _none, ...own } = stripped(scores.result());
+    each.push(own);
   }
   return meanScores(each);
 }
 
-function meanScores(each: readonly Scores[]): Scores {
+function meanScores(each: readonly Omit<Scores, 'leftOut'>[]): Scores {
+  const whole = each.filter(({ nonFiniteMembers }) => nonFiniteMembers === 0);
   const mean = (pick: (scores: Scores) => number | undefined) =>
-    each.reduce((sum, scores) => sum + (pick(scores) ?? Number.NaN), 0) / each.length;
+    whole.reduce((sum, scores) => sum + (pick(scores) ?? Number.NaN), 0) / whole.length;
   const averaged = Object.keys(each[0]).map((name) => [name, mean((s) => s[name as keyof Scores] as number)]);
   const coverage = each[0].coverage?.map(({ level }, k) => ({
     level,
     observed: mean((s) => s.coverage?.[k].observed),
   }));
-  return { ...Object.fromEntries(averaged), ...(coverage && { coverage }), members: 1 };
+  return { ...Object.fromEntries(averaged), rows: each[0].rows, ...(coverage && { coverage }), members: 1 };
 }
 
 /** Collects the members of one ensemble; the scores are in the units that users see. */
@@ -207,11 +192,16 @@ function scoring({ preprocessing: { target }, spec }: LoadedRun, y: Float64Array
         paper.add(logProbability);
       },
       result(): PointwiseScores {
-        const { members, nonFiniteMembers, lppd, accuracy, brier, ece, accuracyVote, ...each } = accumulator.result();
-        const { pointwise, correct, predicted, probability } = each;
-        const confidence = Float64Array.from(predicted, (c, i) => probability[i * classes + c]);
-        const scores = { rows, members, nonFiniteMembers, lppd, accuracy, brier, ece, accuracyVote };
-        return { ...scores, paperCalibrationError: paper.result(), pointwise, correct, confidence };
+        const { members, nonFiniteMembers, leftOut, lppd, accuracy, brier, ece, accuracyVote, ...each } =
+          accumulator.result();
+        const { pointwise } = each;
+        const predicted = (_: number, i: number) => each.usable[i] > 0;
+        return {
+          ...{ rows, members, nonFiniteMembers, leftOut, lppd, accuracy, brier, ece, accuracyVote },
+          ...{ paperCalibrationError: paper.result(), pointwise },
+          correct: each.correct.filter(predicted),
+          confidence: each.confidence.filter(predicted),
+        };
       },
     };
   }
@@ -219,8 +209,8 @@ function scoring({ preprocessing: { target }, spec }: LoadedRun, y: Float64Array
   return {
     add: ({ mean, sd }: MemberPrediction): void => accumulator.add(mean, sd),
     result(): PointwiseScores {
-      const { members, nonFiniteMembers, lppd, rmse, coverage, pointwise } = accumulator.result();
-      const scores = { rows, members, nonFiniteMembers, lppd, rmse: rmse * target.sd, coverage };
+      const { members, nonFiniteMembers, leftOut, lppd, rmse, coverage, pointwise } = accumulator.result();
+      const scores = { rows, members, nonFiniteMembers, leftOut, lppd, rmse: rmse * target.sd, coverage };
       return { ...scores, paperCalibrationError: paperCoverageError(coverage), pointwise };
     },
   };

@@ -6,10 +6,11 @@ import { sizeOf } from '../models/model.ts';
 import { writeWhole } from '../store/files.ts';
 import { encodeNpz } from '../store/npz.ts';
 import { type StoredTensor, writeTensors } from '../store/safetensors.ts';
+import { predictingEnsemble } from './ensemble.ts';
 import { evaluate } from './evaluate.ts';
 import { type LoadedRun, loadData, loadRun } from './load.ts';
 import { readEnsemble } from './members.ts';
-import { predictEncoded } from './predict.ts';
+import { predictEncoded } from './predict-rows.ts';
 
 export const EXPORTS = ['predictions', 'draws'] as const;
 export type ExportKind = (typeof EXPORTS)[number];
@@ -41,8 +42,9 @@ async function exportPredictions(run: LoadedRun, path: string): Promise<string> 
     if (held) held.push(value);
     else columns.set(name, [value]);
   };
+  const ensemble = await predictingEnsemble(run);
   for (const split of ['valid', 'test'] as const) {
-    const rows = await predictEncoded(run, data[split].x);
+    const rows = await predictEncoded(run, ensemble, data[split].x);
     rows.forEach((row, i) => {
       const y = data[split].y[i];
       put('split', split);

@@ -152,10 +152,14 @@ function prepare(table: Table, own: HeldOut, asked: FitSpec, brought: OnnxNetwor
       x,
       y,
       warnings: more,
-    } = apart ? encodeHeldOut(preprocessing, apart) : encode(preprocessing, table, rowsOf(split[name]), true);
+      rows: used,
+    } = apart
+      ? encodeHeldOut(preprocessing, apart)
+      : { ...encode(preprocessing, table, rowsOf(split[name]), true), rows: rowsOf(split[name]) };
     warnings.push(...more.map((message) => `${name}: ${message}`));
     const targets = 'classes' in preprocessing.target ? preprocessing.target.classes.length : 1;
-    return [name, { x, y, inputs: preprocessing.inputNames.length, targets }];
+    const rows = Int32Array.from(used, (row) => row + 1);
+    return [name, { x, y, inputs: preprocessing.inputNames.length, targets, rows }];
   });
   const data = Object.fromEntries(encoded) as SplitData;
   const sizes = SPLITS.map((name) => `${data[name].y.length} ${name}`).join(', ');

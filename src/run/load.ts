@@ -40,9 +40,10 @@ export function storeInputs(dir: string, spec: FitSpec, preprocessing: Preproces
   writeJson(paths.preprocessing, preprocessing);
   const tensors: Record<string, StoredTensor> = {};
   for (const name of SPLITS) {
-    const { x, y, inputs } = data[name];
+    const { x, y, inputs, rows } = data[name];
     tensors[`x.${name}`] = { shape: [y.length, inputs], data: x };
     tensors[`y.${name}`] = { shape: [y.length], data: y };
+    if (rows) tensors[`row.${name}`] = { shape: [y.length], data: rows };
   }
   writeTensors(paths.data, { tensors, metadata: {} });
 }
@@ -54,7 +55,8 @@ export function loadData({ dir, network }: LoadedRun): SplitData {
   const { targets } = network.likelihood;
   const entries = SPLITS.map((name) => {
     const x = tensors[`x.${name}`].data as Float32Array;
-    return [name, { x, y: tensors[`y.${name}`].data as Float64Array, inputs, targets }];
+    const rows = tensors[`row.${name}`]?.data as Int32Array | undefined;
+    return [name, { x, y: tensors[`y.${name}`].data as Float64Array, inputs, targets, rows }];
   });
   return Object.fromEntries(entries) as SplitData;
 }

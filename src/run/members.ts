@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { featuresFirst } from '../data/batches.ts';
 import { storeError } from '../errors.ts';
 import { peakBytes } from '../graph/index.ts';
+import { normaliseClasses } from '../infer/usable.ts';
 import { HALF_LOG_TWO_PI } from '../math/special.ts';
 import { type BayesianNetwork, predictionGraph } from '../models/posterior.ts';
 import { readDraws } from '../store/draws.ts';
@@ -19,6 +20,9 @@ const GROUP = 20;
 const CHUNK = 1024;
 /** Bytes that a call may hold. */
 const CALL_BYTES = 256e6;
+
+/** What float32 takes from the sum of a row's probabilities, where its logits are of usual size. */
+const ROUNDING = 1e-4;
 
 /** One member's prediction of all rows. */
 export interface MemberPrediction {
@@ -154,6 +158,13 @@ function chunked(x: Float32Array, inputs: number, rows: number) {
   });
 }
 
+/** Logits of millions leave float32 no digits for their log sum: such rows are normalised again. */
+function normaliseLarge(logProbability: Float64Array, row: number, classes: number): void {
+  let sum = 0;
+  for (let c = 0; c < classes; c++) sum += Math.exp(logProbability[row * classes + c]);
+  if (Math.abs(sum - 1) > ROUNDING) normaliseClasses(logProbability, row, classes);
+}
+
 function copyChunk(
   member: MemberPrediction,
   out: Record<string, ArrayLike<number>>,
@@ -168,6 +179,7 @@ function copyChunk(
       const from = (m * classes + k) * rows;
       for (let i = 0; i < count; i++) member.logProbability[(at + i) * classes + k] = out.logProbability[from + i];
     }
+    for (let i = at; i < at + count; i++) normaliseLarge(member.logProbability, i, classes);
     return;
   }
   const shared = out.logSigma.length * rows === out.mean.length;

@@ -1,8 +1,10 @@
 /** Does the run know what it has not seen? Its uncertainty on its own test rows against rows from elsewhere. */
 import { type StrangerAuroc, strangerAuroc } from '../infer/rejection.ts';
 import type { NamedRow } from './conformal.ts';
+import { predictingEnsemble } from './ensemble.ts';
 import { loadData, loadRun } from './load.ts';
-import { predict, predictEncoded } from './predict.ts';
+import { predict } from './predict.ts';
+import { predictEncoded } from './predict-rows.ts';
 
 export interface OutOfDistribution {
   readonly source: string;
@@ -16,7 +18,7 @@ export interface OutOfDistribution {
 /** Compares with the rows of the file `data`, which has the input columns of the run. */
 export async function outOfDistribution(dir: string, data: string): Promise<OutOfDistribution> {
   const run = loadRun(dir);
-  const own = await predictEncoded(run, loadData(run).test.x, []);
+  const own = await predictEncoded(run, await predictingEnsemble(run), loadData(run).test.x, []);
   const { rows: strange } = await predict({ run: dir, data, quantiles: [] });
   const split = (rows: readonly NamedRow[]) => ({
     aleatoric: rows.map((row) => row.aleatoric as number),

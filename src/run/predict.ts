@@ -1,12 +1,9 @@
 /** Predictions for new rows from a stored run. */
+import { lacksRanges } from '../data/outside.ts';
 import { encode } from '../data/preprocess.ts';
+import { findColumn } from '../data/schema.ts';
 import { readTable, type Table, tableFromRows } from '../data/table.ts';
-import { specError, storeError } from '../errors.ts';
-import { classificationAccumulator } from '../infer/classification.ts';
-import { mixtureQuantiles } from '../infer/mixture.ts';
-import { regressionAccumulator } from '../infer/regression.ts';
-import { readJson } from '../store/files.ts';
-import { runPaths } from '../store/rundir.ts';
+import { dataError, specError } from '../errors.ts';
 import {
   type Calibration,
   type ConformalMethod,
@@ -15,10 +12,11 @@ import {
   conformalMethod,
   groupsOf,
   outerQuantiles,
+  type RowPredictor,
 } from './conformal.ts';
-import type { ChainSummary } from './events.ts';
+import { type Ensemble, predictingEnsemble } from './ensemble.ts';
 import { type LoadedRun, loadData, loadRun } from './load.ts';
-import { predictMembers, readEnsemble } from './members.ts';
+import { columnNames, type PredictedRow, predictEncoded, QUANTILES } from './predict-rows.ts';
 import { type RecalibratedRun, recalibrate, recalibrated } from './recalibrate.ts';
 
 export interface PredictOptions {
@@ -37,14 +35,17 @@ export interface PredictOptions {
   readonly recalibrate?: boolean | undefined;
   /** Bytes that a gzipped file may unpack to. Default 1e9. */
   readonly maxUnpacked?: number | undefined;
+  /** Columns of `data` to pass through, as text, before the predictions. */
+  readonly ids?: readonly string[] | undefined;
+  /** Hears of progress, as a share in [0, 1]. */
+  readonly onShare?: ((share: number) => void) | undefined;
 }
-
-/** A prediction per input row: named numbers and, for classes, the most probable class. */
-export type PredictedRow = Readonly<Record<string, number | string>>;
 
 export interface Predictions {
   readonly task: 'regression' | 'classification';
   readonly target: string;
+  /** Whose predictions they are: the draws', or the deep ensemble's where no draw predicts anything. */
+  readonly ensemble: Ensemble['name'];
   readonly rows: readonly PredictedRow[];
   readonly warnings: readonly string[];
   /** The calibration behind the conformal columns. */
@@ -53,121 +54,105 @@ export interface Predictions {
   readonly recalibration?: RecalibratedRun;
 }
 
-const QUANTILES = [0.025, 0.05, 0.25, 0.5, 0.75, 0.95, 0.975];
-/** Rows predicted at a time. */
-const CHUNK = 1024;
-/** Quantiles are those of at most about this many members, spread evenly over all draws. */
-const QUANTILE_MEMBERS = 1000;
-
 /**
  * Predicts with every draw of a run. Regression: mean, aleatoric and epistemic standard deviation and quantiles, in
- * the units of the target. Classification: class probabilities, and aleatoric and epistemic entropy in nats.
+ * the units of the target. Classification: class probabilities, and aleatoric and epistemic entropy in nats. Every row of `data` has
+ * one; what a draw does not predict is left out of that row only, and said.
  */
 export async function predict(options: PredictOptions): Promise<Predictions> {
-  const { run: dir, data, quantiles = QUANTILES, conformal: level, maxUnpacked } = options;
-  const outside = quantiles.find((q) => !(q > 0 && q < 1));
-  if (outside !== undefined)
-    throw specError(`quantiles: expected numbers between 0 and 1, got ${outside}. Correct it.`);
+  const { run: dir, data, quantiles = QUANTILES, conformal: level, ids = [], onShare, maxUnpacked } = options;
+  const beyond = quantiles.find((q) => !(q > 0 && q < 1));
+  if (beyond !== undefined) throw specError(`quantiles: expected numbers between 0 and 1, got ${beyond}. Correct it.`);
   const run = loadRun(dir);
   const { preprocessing } = run;
   const table: Table =
     typeof data === 'string'
       ? await readTable(data, { header: preprocessing.headed, maxUnpacked })
       : tableFromRows(data);
+  const passed = idColumns(table, ids, columnNames(preprocessing, quantiles));
   const { x, warnings } = encode(preprocessing, table, [...Array(table.rows).keys()], false);
-  const predictRows = (part: Float32Array, wanted: readonly number[]) => predictEncoded(run, part, wanted);
+  const ensemble = await predictingEnsemble(run);
+  const predictRows: RowPredictor = (part, wanted) => predictEncoded(run, ensemble, part, wanted);
   const recalibration = options.recalibrate ? await recalibrate(run) : undefined;
   const shown = (row: PredictedRow) => (recalibration ? recalibrated(run, row, recalibration.scale) : row);
-  const about = {
+  const method = level === undefined ? undefined : conformalMethod(preprocessing.task, options.conformalMethod);
+  const { conformalGroup } = options;
+  const calibration =
+    method && level !== undefined
+      ? await calibrate(run, loadData(run), level, method, predictRows, conformalGroup)
+      : undefined;
+  const outer = level === undefined ? [] : outerQuantiles(level);
+  const unasked = outer.filter((q) => !quantiles.includes(q)).map((q) => `q${q}`);
+  const groups = conformalGroup === undefined ? [] : groupsOf(run, x, conformalGroup);
+  const wanted = [...new Set([...quantiles, ...outer])].sort((a, b) => a - b);
+  const rows = await predictEncoded(run, ensemble, x, wanted, onShare);
+  return {
     task: preprocessing.task,
     target: preprocessing.target.name,
-    warnings,
+    ensemble: ensemble.name,
+    warnings: [...ensembleWarnings(ensemble), ...warnings, ...rowWarnings(run, rows, ensemble.members)],
+    ...(calibration && { calibration }),
     ...(recalibration && { recalibration }),
-  };
-  if (level === undefined) return { ...about, rows: (await predictRows(x, quantiles)).map(shown) };
-  const method = conformalMethod(preprocessing.task, options.conformalMethod);
-  const { conformalGroup } = options;
-  const calibration = await calibrate(run, loadData(run), level, method, predictRows, conformalGroup);
-  const groups = conformalGroup === undefined ? [] : groupsOf(run, x, conformalGroup);
-  const rows = await predictRows(
-    x,
-    [...new Set([...quantiles, ...outerQuantiles(level)])].sort((a, b) => a - b),
-  );
-  const unasked = outerQuantiles(level).filter((q) => !quantiles.includes(q));
-  return {
-    ...about,
-    calibration,
     rows: rows.map((row, i) => {
-      const asked = Object.entries(shown(row)).filter(([name]) => !unasked.some((q) => name === `q${q}`));
-      return { ...Object.fromEntries(asked), ...conformalColumns(run, row, calibration, groups[i]) };
+      const { outside, unusable, ...numbers } = shown(row);
+      const asked = Object.entries(numbers).filter(([name]) => !unasked.includes(name));
+      const conformal = calibration ? conformalColumns(run, row, calibration, groups[i]) : {};
+      const own = Object.fromEntries(passed.map(({ name, cells }) => [name, cells[i]]));
+      return { ...own, ...Object.fromEntries(asked), ...conformal, outside, unusable };
     }),
   };
 }
 
-/** Predictions of encoded rows `[n × p]`, as `predict` makes them. Throws a `StoreError` for a run without draws. */
-export async function predictEncoded(
-  run: LoadedRun,
-  x: Float32Array,
-  quantiles: readonly number[] = QUANTILES,
-): Promise<PredictedRow[]> {
-  const draws = countDraws(run);
-  const size = CHUNK * run.network.inputs;
-  const rows: PredictedRow[] = [];
-  for (let at = 0; at < x.length; at += size) {
-    rows.push(...(await predictChunk(run, x.subarray(at, at + size), draws, quantiles)));
-  }
-  return rows;
-}
-
-function countDraws(run: LoadedRun): number {
-  const summaries = Array.from({ length: run.spec.chains }, (_, k) => readJson(runPaths(run.dir).summary(k)));
-  const draws = (summaries as ChainSummary[]).reduce((sum, chain) => sum + chain.draws, 0);
-  if (draws > 0) return draws;
-  throw storeError(
-    `${run.dir}: expected draws to predict with, got none: the run stopped before its first. Run the fit again.`,
-  );
-}
-
-async function predictChunk(
-  run: LoadedRun,
-  x: Float32Array,
-  draws: number,
-  quantiles: readonly number[],
-): Promise<PredictedRow[]> {
-  const n = x.length / run.network.inputs;
-  const { target } = run.preprocessing;
-  if ('classes' in target) {
-    const { classes } = target;
-    const ensemble = classificationAccumulator(n, classes.length);
-    for await (const { logProbability } of predictMembers(run, x, readEnsemble(run))) ensemble.add(logProbability);
-    const { probability, predicted, aleatoric, epistemic } = ensemble.result();
-    return Array.from({ length: n }, (_, i) => ({
-      predicted: classes[predicted[i]],
-      ...Object.fromEntries(classes.map((name, k) => [`p(${name})`, probability[i * classes.length + k]])),
-      aleatoric: aleatoric[i],
-      epistemic: epistemic[i],
-    }));
-  }
-  const every = Math.ceil(draws / QUANTILE_MEMBERS);
-  const kept: { mean: Float64Array; sd: Float64Array }[] = [];
-  const ensemble = regressionAccumulator(n);
-  let m = 0;
-  for await (const { mean, sd } of predictMembers(run, x, readEnsemble(run))) {
-    ensemble.add(mean, sd);
-    if (m++ % every === 0 && mean.every(Number.isFinite)) kept.push({ mean, sd });
-  }
-  const { mean, aleatoric, epistemic } = ensemble.result();
-  return Array.from({ length: n }, (_, i) => {
-    const levels = mixtureQuantiles(
-      kept.map((member) => member.mean[i]),
-      kept.map((member) => member.sd[i]),
-      quantiles,
+/** The cells of columns that are passed through. Throws a `DataError` for one that is not there, or is called as a prediction is. */
+function idColumns(table: Table, ids: readonly string[], names: readonly string[]) {
+  return [...new Set(ids)].map((name) => {
+    if (!names.includes(name)) return { name, cells: table.columns[findColumn(table, name)] };
+    throw dataError(
+      `${table.source}: expected columns to pass through under names that predictions do not have, got '${name}'. Rename it in the file.`,
     );
-    return {
-      mean: target.mean + target.sd * mean[i],
-      aleatoric: target.sd * aleatoric[i],
-      epistemic: target.sd * epistemic[i],
-      ...Object.fromEntries(quantiles.map((q, k) => [`q${q}`, target.mean + target.sd * levels[k]])),
-    };
   });
 }
+
+const ensembleWarnings = ({ name }: Ensemble): string[] =>
+  name === 'bayesian'
+    ? []
+    : [
+        'THESE ARE PREDICTIONS OF THE DEEP ENSEMBLE, not of the posterior: no draw of the run predicts finite numbers, ' +
+          'the sampler diverged. Fit again with a lower --step-size',
+      ];
+
+/** What to know of rows that lack draws, or lie outside. */
+function rowWarnings({ preprocessing }: LoadedRun, rows: readonly PredictedRow[], members: number): string[] {
+  const warnings: string[] = [];
+  const numbers = (found: readonly number[]) => {
+    const first = found.slice(0, EXAMPLES).map((i) => i + 1);
+    return `${found.length} of ${rows.length} rows (row${found.length > 1 ? 's' : ''} ${first.join(', ')}${found.length > EXAMPLES ? ', …' : ''})`;
+  };
+  const where = (holds: (row: PredictedRow) => boolean) => rows.flatMap((row, i) => (holds(row) ? [i] : []));
+  const empty = where((row) => row.unusable === members);
+  if (empty.length > 0) warnings.push(`${numbers(empty)}: no draw predicts finite numbers, their cells are empty`);
+  const partial = where((row) => Number(row.unusable) > 0 && row.unusable !== members);
+  if (partial.length > 0) {
+    const most = Math.max(...partial.map((i) => Number(rows[i].unusable)));
+    warnings.push(`${numbers(partial)}: up to ${most} of ${members} draws predict nothing finite and were left out`);
+  }
+  const outside = where((row) => row.outside !== '');
+  if (outside.length > 0) {
+    const counts = new Map<string, number>();
+    for (const i of outside)
+      for (const name of String(rows[i].outside).split('|')) counts.set(name, (counts.get(name) ?? 0) + 1);
+    const most = [...counts].sort(([, a], [, b]) => b - a).slice(0, EXAMPLES);
+    const by = most.map(([name, count]) => `${name} (${count})`).join(', ');
+    warnings.push(
+      `${numbers(outside)} lie outside what the training rows showed, by ${by}${counts.size > EXAMPLES ? ', …' : ''}`,
+    );
+  }
+  if (lacksRanges(preprocessing))
+    warnings.push(
+      'the run was made by an earlier version and knows no ranges: numbers outside of them are not flagged',
+    );
+  return warnings;
+}
+
+/** Rows or columns named in a warning. */
+const EXAMPLES = 3;

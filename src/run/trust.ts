@@ -97,7 +97,8 @@ export function judge(input: {
   if (deep.nonFiniteMembers > 0)
     reasons.push(`${deep.nonFiniteMembers} members of the warm start predict non-finite numbers`);
   if (!bayes) return { trusted: false, reasons, remarks };
-  if (bayes.nonFiniteMembers > 0)
+  if (bayes.members === 0) reasons.push('no draw predicts finite numbers: the sampler diverged; lower --step-size');
+  else if (bayes.nonFiniteMembers > 0)
     reasons.push(`${bayes.nonFiniteMembers} draws predict non-finite numbers and were left out`);
   say(convergence?.outliers ?? [], 'explains the validation rows far worse than the other chains');
   const drifting = (convergence?.chainRhat ?? []).filter((value) => value > DRIFTING).length;

@@ -59,7 +59,7 @@ describe('smile fit, evaluate, predict', () => {
   it('predicts a row per row, to the screen or a file', () => {
     writeFileSync(join(folder, 'new.csv'), 'x\n-3\n0.5\n');
     const lines = smile('predict', 'run', 'new.csv', '-q', '0.1,0.9').stdout.trim().split('\n');
-    expect(lines[0]).toBe('mean,aleatoric,epistemic,q0.1,q0.9');
+    expect(lines[0]).toBe('mean,aleatoric,epistemic,q0.1,q0.9,outside,unusable');
     expect(lines.length).toBe(3);
     expect(smile('predict', 'run', 'new.csv', '-o', 'out.csv').status).toBe(0);
     expect(readFileSync(join(folder, 'out.csv'), 'utf8').split('\n').length).toBe(4);

@@ -115,6 +115,66 @@ describe('regression scores', () => {
   });
 });
 
+describe('rows and members that are not usable', () => {
+  const good = { mean: [0, 1], sd: [1, 1] };
+
+  it('are left out pair by pair, in a regression', () => {
+    const accumulator = regressionAccumulator(2, Float64Array.of(0, 1));
+    accumulator.add(good.mean, good.sd);
+    accumulator.add([2, Number.NaN], [1, 1]);
+    accumulator.add([Number.NaN, 3], [1, 2]);
+    accumulator.add([1, 1], [0, Infinity]);
+    const { mean, usable, members, nonFiniteMembers, leftOut, lppd, rmse } = accumulator.result();
+    expect([...mean]).toEqual([1, 2]);
+    expect([...usable]).toEqual([2, 2]);
+    expect([members, nonFiniteMembers]).toEqual([3, 3]);
+    expect(leftOut).toEqual({ predictions: 4, rows: 2, emptyRows: 0, members: 3, emptyMembers: 1 });
+    const density = (z: number, sd: number) => Math.exp(-0.5 * (z / sd) ** 2) / (sd * Math.sqrt(2 * Math.PI));
+    const rows = [(density(0, 1) + density(2, 1)) / 2, (density(0, 1) + density(2, 2)) / 2];
+    expect(lppd).toBeCloseTo((Math.log(rows[0]) + Math.log(rows[1])) / 2, 12);
+    expect(rmse).toBeCloseTo(1, 12);
+  });
+
+  it('a row that no member predicts is missed, not dropped', () => {
+    const accumulator = regressionAccumulator(2, Float64Array.of(0, 1));
+    for (const mean of [0.5, -0.5]) accumulator.add([mean, Number.NaN], [1, 1]);
+    const scores = accumulator.result();
+    expect([scores.mean[1], scores.pointwise[1], scores.lppd]).toEqual([Number.NaN, -Infinity, -Infinity]);
+    expect(scores.coverage.map(({ inside }) => inside)).toEqual([1, 1, 1, 1]);
+    expect(scores.rmse).toBe(0);
+    const none = regressionAccumulator(1, Float64Array.of(0));
+    none.add([Number.NaN], [1]);
+    expect(none.result()).toMatchObject({ members: 0, lppd: -Infinity, rmse: Number.NaN });
+  });
+
+  it('likewise in a classification, where −∞ is a probability of 0', () => {
+    const accumulator = classificationAccumulator(3, 2, [0, 1, 0]);
+    const [half, never] = [Math.log(0.5), -Infinity];
+    accumulator.add([half, half, 0, never, Number.NaN, half]);
+    accumulator.add([Number.NaN, half, half, half, never, never]);
+    const scores = accumulator.result();
+    expect([...scores.usable]).toEqual([1, 2, 0]);
+    expect([...scores.predicted]).toEqual([0, 0, -1]);
+    expect([...scores.correct]).toEqual([1, 0, 0]);
+    expect(scores.confidence[1]).toBeCloseTo(0.75, 12);
+    expect(scores.confidence[2]).toBeNaN();
+    expect(scores.pointwise[2]).toBe(-Infinity);
+    expect(scores.accuracy).toBeCloseTo(1 / 3, 12);
+    expect(scores.leftOut).toEqual({ predictions: 3, rows: 2, emptyRows: 1, members: 2, emptyMembers: 0 });
+    expect(scores.brier).toBeCloseTo((0.5 + 2 * 0.75 ** 2) / 2, 12);
+  });
+
+  it('log probabilities of the mean stay finite where the mean underflows', () => {
+    const accumulator = classificationAccumulator(1, 2, [1]);
+    accumulator.add([0, -800]);
+    accumulator.add([0, -900]);
+    const { probability, logProbability, lppd } = accumulator.result();
+    expect(probability[1]).toBe(0);
+    expect(logProbability[1]).toBeCloseTo(-800 - Math.log(2), 9);
+    expect(lppd).toBeCloseTo(-800 - Math.log(2), 9);
+  });
+});
+
 describe('mixture quantiles', () => {
   it('invert the distribution function, single normals and far modes included', () => {
     const [means, sds] = [

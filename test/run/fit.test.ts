@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { demoCsv, demoTruth } from '../../src/data/demo.ts';
 import { runBlock } from '../../src/run/block.ts';
+import { predictingEnsemble } from '../../src/run/ensemble.ts';
 import { evaluate } from '../../src/run/evaluate.ts';
 import type { FitEvent } from '../../src/run/events.ts';
 import { fit } from '../../src/run/fit.ts';
 import { loadData, loadRun } from '../../src/run/load.ts';
 import { predictMembers, readEnsemble } from '../../src/run/members.ts';
-import { predict, predictEncoded } from '../../src/run/predict.ts';
+import { predict } from '../../src/run/predict.ts';
+import { predictEncoded } from '../../src/run/predict-rows.ts';
 import { recalibrate, recalibrated } from '../../src/run/recalibrate.ts';
 import { type FitConfig, mergeConfigs } from '../../src/run/spec.ts';
 import { readJson, writeJson } from '../../src/store/files.ts';
@@ -271,7 +273,10 @@ describe('recalibration', () => {
     const { scale, before, after } = await recalibrate(scaled);
     const { x, y } = loadData(scaled).test;
     const { target } = scaled.preprocessing as { target: { mean: number; sd: number } };
-    const rows = (await predictEncoded(scaled, x, [0.05, 0.95])) as Record<string, number>[];
+    const rows = (await predictEncoded(scaled, await predictingEnsemble(scaled), x, [0.05, 0.95])) as Record<
+      string,
+      number
+    >[];
     const density = new Float64Array(y.length);
     let members = 0;
     for await (const { mean, sd } of predictMembers(scaled, x, readEnsemble(scaled))) {

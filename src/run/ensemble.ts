@@ -1,0 +1,56 @@
+/** Which networks of a run predict: its draws, or the deep ensemble where no draw predicts anything. */
+import { storeError } from '../errors.ts';
+import { usableClasses, usableNormal } from '../infer/usable.ts';
+import { readJson } from '../store/files.ts';
+import { runPaths } from '../store/rundir.ts';
+import { deepEnsemble } from './deep-ensemble.ts';
+import type { ChainSummary } from './events.ts';
+import { type LoadedRun, loadData } from './load.ts';
+import { predictMembers, readEnsemble, type Thetas } from './members.ts';
+
+export interface Ensemble {
+  readonly name: 'bayesian' | 'deep';
+  readonly members: number;
+  /** All members in order, anew at each call. */
+  thetas(): Thetas;
+}
+
+/** Rows that are asked whether a run predicts at all. */
+const PROBES = 20;
+
+/**
+ * The draws of a run, or the deep ensemble it started from where the sampler diverged: no draw predicts any of the first validation
+ * rows. Throws a `StoreError` for a run without draws.
+ */
+export async function predictingEnsemble(run: LoadedRun): Promise<Ensemble> {
+  const members = countDraws(run);
+  if (members === 0) {
+    throw storeError(
+      `${run.dir}: expected draws to predict with, got none: the run stopped before its first. Run smile resume, or the fit again.`,
+    );
+  }
+  const { valid } = loadData(run);
+  if (await predictsSome(run, valid.x.subarray(0, PROBES * run.network.inputs))) {
+    return { name: 'bayesian', members, thetas: () => readEnsemble(run) };
+  }
+  const thetas = await deepEnsemble(run, valid);
+  return { name: 'deep', members: thetas.length, thetas: () => thetas };
+}
+
+/** Draws of all chains. */
+export function countDraws({ dir, spec }: LoadedRun): number {
+  const summaries = Array.from({ length: spec.chains }, (_, k) => readJson(runPaths(dir).summary(k)) as ChainSummary);
+  return summaries.reduce((sum, chain) => sum + chain.draws, 0);
+}
+
+/** Whether some draw predicts some of these rows; ends with the first. */
+async function predictsSome(run: LoadedRun, x: Float32Array): Promise<boolean> {
+  const rows = [...Array(x.length / run.network.inputs).keys()];
+  const { target } = run.preprocessing;
+  for await (const { mean, sd, logProbability } of predictMembers(run, x, readEnsemble(run))) {
+    const usable = (i: number) =>
+      'classes' in target ? usableClasses(logProbability, i, target.classes.length) : usableNormal(mean[i], sd[i]);
+    if (rows.some(usable)) return true;
+  }
+  return false;
+}
