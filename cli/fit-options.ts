@@ -31,6 +31,8 @@ const column = (text: string): string | number => (/^-?\d+$/.test(text) ? Number
 /** A fraction, or else the name of a file. */
 const fileOrFraction = (text: string): string | number => (/^\d*\.\d+(e-?\d+)?$/.test(text) ? Number(text) : text);
 
+/** Of the planned gradients, for repairs. */
+const USUAL_SHARE = 0.5;
 /** Nats per row. */
 const USUAL_PLATEAU = 0.001;
 const SECONDS: Record<string, number> = { '': 1, s: 1, m: 60, h: 3600 };
@@ -90,6 +92,7 @@ export interface FitFlags extends EngineFlags {
   maxTime?: number;
   plateau?: number | true;
   minDraws?: number;
+  repair?: number | boolean;
 }
 
 /** Adds them to a command. */
@@ -193,6 +196,12 @@ export function withModelOptions(command: Command): Command {
       ]),
     )
     .option('--chains-per-graph <n>', 'chains evaluated in one call (default: by trial)', number)
+    .option(
+      '--repair [share]',
+      `begin chains again that drift, step too far or are stuck, with at most this share of the planned gradients (default: ${USUAL_SHARE})`,
+      number,
+    )
+    .option('--no-repair', 'score chains as they are')
     .optionsGroup('Stopping early (smile resume goes on beyond):')
     .option('--max-gradients <n>', 'end when every chain has spent so many gradients', number)
     .option('--max-time <time>', 'end after a time such as 90s, 15m or 2h', time)
@@ -237,6 +246,7 @@ export function configOf(flags: FitFlags): FitConfig {
       ...(sampler && { name: sampler }),
     },
     stop: stopOf(flags),
+    repair: repairOf(flags),
     compute: chosen(flags, ['device', 'stepping', 'threads', 'sharing', 'recompute', 'chainsPerGraph']),
     storage: flags.drawsType === undefined ? {} : { draws: flags.drawsType },
     ...chosen(flags, ['chains', 'seed']),
@@ -256,6 +266,10 @@ const stopOf = ({ maxGradients, maxTime, plateau, minDraws }: FitFlags): FitConf
   ...(plateau !== undefined && { plateau: plateau === true ? USUAL_PLATEAU : plateau }),
   ...(minDraws !== undefined && { minDraws }),
 });
+
+/** A bare `--repair` is `true`. */
+const repairOf = ({ repair }: FitFlags): FitConfig['repair'] =>
+  repair === undefined ? {} : { share: repair === true ? USUAL_SHARE : Number(repair) };
 
 function readConfig(path: string): FitConfig {
   if (!existsSync(path)) throw specError(`${path}: expected a configuration file, got no such file. Check --config.`);

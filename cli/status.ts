@@ -17,9 +17,9 @@ export function statusCommand(): Command {
         console.log(JSON.stringify(report, null, 2));
         return;
       }
-      const rows = report.chains.map(({ chain, phase, step, of, saved }) => [
+      const rows = report.chains.map(({ chain, attempt, phase, step, of, saved }) => [
         `chain ${chain}`,
-        phase,
+        attempt ? `${phase} (attempt ${attempt + 1})` : phase,
         `${step} of ${of}`,
         `${Math.floor((100 * step) / of)} %`,
         saved ? `saved ${saved.slice(0, 19).replace('T', ' ')}` : '',

@@ -90,6 +90,7 @@ const PURPOSES = {
   predict: 7,
   data: 8,
   train: 9,
+  repair: 10,
 } as const;
 export type Purpose = keyof typeof PURPOSES;
 

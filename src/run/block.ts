@@ -8,6 +8,7 @@ import { type Claim, claimChain } from '../store/claim.ts';
 import { sweep } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
 import { readTensors } from '../store/safetensors.ts';
+import { attemptOf, readStart } from './attempt.ts';
 import type { BlockOptions, ClaimedBlock } from './block-options.ts';
 import { heartbeat } from './heartbeat.ts';
 import { type LoadedRun, loadData, loadRun, type SplitData } from './load.ts';
@@ -49,10 +50,20 @@ async function runTogether(run: LoadedRun, data: SplitData, block: ClaimedBlock)
   const told = { ...block, onProgress };
   const { training, sampling } = readStandings(run, chains);
   const stored = training ? undefined : storedMembers(run, chains);
-  const start = stored ?? (await trainBlock(run, data, told, training));
+  const members = stored ?? (await trainBlock(run, data, told, training));
   // Interrupted while it trained a lost member again: its draws stay as they are.
-  if (!start && sampling) return;
-  await sampleBlock(run, data, start ?? new Float64Array(chains.length * run.network.dim), told, sampling);
+  if (!members && sampling) return;
+  await sampleBlock(run, data, starts(run, chains, members), told, sampling);
+}
+
+/** Where the chains' attempts begin `[C × d]`: at their members, or where a repair has put them. */
+function starts({ dir, network: { dim } }: LoadedRun, chains: readonly number[], members?: Float64Array): Float64Array {
+  const start = members ?? new Float64Array(chains.length * dim);
+  for (const [c, chain] of chains.entries()) {
+    const attempt = attemptOf(dir, chain);
+    if (attempt > 0) start.set(readStart(dir, chain, attempt), c * dim);
+  }
+  return start;
 }
 
 /** The block's warm-started members where all of them are stored already: a run that samples from another's start. */

@@ -21,6 +21,7 @@ import { type LoadedRun, loadData, loadRun } from './load.ts';
 import { type MemberPrediction, predictMembers, readEnsemble, type Thetas } from './members.ts';
 import { type Monitored, monitor } from './monitor.ts';
 import { runPrior } from './prior.ts';
+import { type Repair, readRepairs } from './repairs.ts';
 import { judge, type Verdict } from './trust.ts';
 
 /** Scores of one ensemble on one split. LPPD is in nats per row; for regression, of the standardised target. */
@@ -75,6 +76,8 @@ export interface Evaluation {
   /** Absent when the run stopped before its first draw. */
   readonly bayesianEnsemble?: Readonly<Record<'valid' | 'test', Scores>>;
   readonly chains: readonly ChainSummary[];
+  /** Chains that were begun again before the run was scored. */
+  readonly repairs: readonly Repair[];
   /** Absent for fewer than four draws of a chain. */
   readonly convergence?: Convergence;
   readonly verdict: Verdict;
@@ -112,6 +115,7 @@ export async function evaluate(dir: string): Promise<Evaluation> {
     deepEnsemble: plain(deep),
     ...(bayes && { bayesianEnsemble: plain(bayes) }),
     chains,
+    repairs: readRepairs(dir),
     ...(convergence && { convergence }),
     verdict: judge({
       spec,

@@ -34,6 +34,8 @@ export type FitEvent =
 /** The end of one chain, stored beside its draws. */
 export interface ChainSummary {
   readonly chain: number;
+  /** How often the chain was begun again; absent for never. */
+  readonly attempt?: number;
   readonly status: 'done' | 'stopped';
   readonly draws: number;
   /** Step size at the end. */

@@ -7,6 +7,7 @@ import { readDraws } from '../store/draws.ts';
 import { readJson, readWhole, sha256 } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
 import { readTensors } from '../store/safetensors.ts';
+import { attemptOf, readStart, startPath } from './attempt.ts';
 import type { ChainSummary } from './events.ts';
 import type { LoadedRun, SplitData } from './load.ts';
 import { allChains } from './pool.ts';
@@ -20,9 +21,10 @@ type Note = (message: string) => void;
 /** Reads every file of members, draws and watched numbers. `note` hears of each that is torn, changed or missing, and what follows. */
 export async function mend(run: LoadedRun, data: SplitData, note: Note): Promise<void> {
   for (const chain of allChains(run.spec.chains)) {
+    const tell = (lost: string, then: string) => note(`chain ${chain}: ${lost} ${then}`);
+    mendStart(run, chain, tell);
     const standing = readStandings(run, [chain]).sampling?.[0];
     const written = standing?.writer.blocks ?? 0;
-    const tell = (lost: string, then: string) => note(`chain ${chain}: ${lost} ${then}`);
     mendMember(run, chain, standing !== undefined, tell);
     const blocks = mendDraws(run, chain, written, tell);
     if (blocks >= written) await mendWatched(run, data, chain, isFinished(run, chain) ? blocks : written, tell);
@@ -30,6 +32,19 @@ export async function mend(run: LoadedRun, data: SplitData, note: Note): Promise
 }
 
 type Tell = (lost: string, then: string) => void;
+
+/** Where a repaired chain began cannot be had but from the attempt before, which is made again, and then repaired as it was. */
+function mendStart({ dir }: LoadedRun, chain: number, tell: Tell): void {
+  for (let attempt = attemptOf(dir, chain); attempt > 0; attempt--) {
+    try {
+      readStart(dir, chain, attempt);
+      return;
+    } catch (error) {
+      tell((error as Error).message, 'The attempt before it is sampled again, and then repaired.');
+      rmSync(startPath(dir, chain, attempt), { force: true });
+    }
+  }
+}
 
 /** `trained`: the chain is past its warm start, so that its member must be there. */
 function mendMember({ dir }: LoadedRun, chain: number, trained: boolean, tell: Tell): void {

@@ -5,7 +5,8 @@ import { stream } from '../math/threefry.ts';
 import { drawWriter } from '../store/draws.ts';
 import { writeJson } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
-import { CHECKPOINT_SECONDS, type ClaimedBlock, chainKey } from './block-options.ts';
+import { attemptKey, attemptOf } from './attempt.ts';
+import { CHECKPOINT_SECONDS, type ClaimedBlock } from './block-options.ts';
 import type { ChainSummary, ChainTrace } from './events.ts';
 import { liveMonitor } from './live-monitor.ts';
 import type { LoadedRun, SplitData } from './load.ts';
@@ -33,7 +34,8 @@ export async function sampleBlock(
   const s = spec.sampler;
   const d = network.dim;
   const paths = runPaths(dir);
-  const keys = chains.map((chain) => chainKey(spec.seed, chain));
+  const attempts = chains.map((chain) => attemptOf(dir, chain));
+  const keys = chains.map((chain, c) => attemptKey(spec.seed, chain, attempts[c]));
   const order = s.mode === 'paper' ? 'paper' : 'all';
   const batches = batchStream(
     data.train,
@@ -74,6 +76,7 @@ export async function sampleBlock(
   const save = () =>
     saveSampling(run, chains, claims, async (c) => ({
       facts: {
+        attempt: attempts[c],
         t,
         draws,
         gradients,
@@ -134,6 +137,7 @@ export async function sampleBlock(
     const at = c * d;
     const summary: ChainSummary = {
       chain,
+      ...(attempts[c] > 0 && { attempt: attempts[c] }),
       status: finished ? 'done' : 'stopped',
       draws,
       stepSize: block.state.stepSize[c],

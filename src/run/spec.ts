@@ -183,6 +183,19 @@ const stop = z
   })
   .prefault({});
 
+const repair = z
+  .strictObject({
+    share: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.5)
+      .describe(
+        'Chains that drift, step too far or are stuck are begun again, with at most this share of the gradients of the plan; 0: none is.',
+      ),
+  })
+  .prefault({});
+
 /** The whole configuration of `smile fit`. */
 export const fitSchema = z.strictObject({
   data,
@@ -192,6 +205,7 @@ export const fitSchema = z.strictObject({
   storage,
   compute,
   stop,
+  repair,
   chains: count().max(10_000).default(10).describe('K: members of the ensemble, one chain from each.'),
   seed: z.int().nonnegative().default(0),
 });

@@ -1,16 +1,19 @@
 /** Checkpoints of chains: where each stands in its warm start or in its sampling, a file a chain, so that any of them form a block. */
 import { shapeError } from '../errors.ts';
-import { readCheckpoint, writeCheckpoint } from '../store/checkpoint.ts';
+import { type Checkpoint, readCheckpoint, writeCheckpoint } from '../store/checkpoint.ts';
 import type { Claim } from '../store/claim.ts';
 import type { WriterStanding } from '../store/draws.ts';
 import { runPaths } from '../store/rundir.ts';
 import type { StoredTensor } from '../store/safetensors.ts';
 import type { TrainState } from '../train/warm-start.ts';
 import type { State, TensorData } from '../types.ts';
+import { attemptOf } from './attempt.ts';
 import type { LoadedRun } from './load.ts';
 import type { TallyStanding } from './tally.ts';
 
 interface SamplingFacts {
+  /** The attempt of the chain that it is of. */
+  readonly attempt: number;
   /** The next step. */
   readonly t: number;
   readonly draws: number;
@@ -91,10 +94,17 @@ export function partOf(state: State, c: number, chains: number): State {
   return Object.fromEntries(parts);
 }
 
+/** The last whole checkpoint of the attempt that counts; what is left of an earlier one is none. */
+function checkpointOf({ dir }: LoadedRun, chain: number, onDamage?: (message: string) => void): Checkpoint | undefined {
+  const checkpoint = readCheckpoint(runPaths(dir).chain(chain), onDamage);
+  return (checkpoint?.facts.attempt ?? 0) === attemptOf(dir, chain) ? checkpoint : undefined;
+}
+
 /** Where one chain stands, in a word: chains of the same word may go on together. */
 export function standingOf(run: LoadedRun, chain: number, onDamage?: (message: string) => void): string {
-  const facts = readCheckpoint(runPaths(run.dir).chain(chain), onDamage)?.facts;
-  return facts ? `${facts.phase} ${facts.epoch ?? facts.t}` : 'start';
+  const facts = checkpointOf(run, chain, onDamage)?.facts;
+  if (facts) return `${facts.phase} ${facts.epoch ?? facts.t}`;
+  return attemptOf(run.dir, chain) > 0 ? 'start again' : 'start';
 }
 
 /** The chains by where they stand, in the order of the first of each. */
@@ -113,7 +123,7 @@ export function byStanding(
 
 /** Reads where the chains of a block stand; they must stand at the same place. */
 export function readStandings(run: LoadedRun, chains: readonly number[]): Standings {
-  const found = chains.map((chain) => readCheckpoint(runPaths(run.dir).chain(chain)));
+  const found = chains.map((chain) => checkpointOf(run, chain));
   const held = found.flatMap((checkpoint) => checkpoint ?? []);
   if (held.length < chains.length) return {};
   const of = (c: number, name: string) => held[c].tensors[name].data as Float64Array;
@@ -139,6 +149,15 @@ export function readStandings(run: LoadedRun, chains: readonly number[]): Standi
       ),
     })),
   };
+}
+
+/** Where a chain that has taken all its steps has come to, θ `[d]`; undefined where its last checkpoint is lost. */
+export function lastPosition(run: LoadedRun, chain: number): Float64Array | undefined {
+  const { warmup, steps } = run.spec.sampler;
+  const [standing] = readStandings(run, [chain]).sampling ?? [];
+  if (standing?.facts.t !== warmup + steps) return undefined;
+  const { theta, high, low } = standing.state;
+  return theta ? Float64Array.from(theta) : Float64Array.from(high, (x, i) => x + low[i]);
 }
 
 /** What makes the state of a block and hands it over, as a sampler does. */

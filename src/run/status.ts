@@ -3,12 +3,15 @@ import { existsSync, statSync } from 'node:fs';
 import { checkpointPaths } from '../store/checkpoint.ts';
 import { readJson } from '../store/files.ts';
 import { type RunStatus, runPaths } from '../store/rundir.ts';
+import { attemptOf } from './attempt.ts';
 import type { ChainSummary } from './events.ts';
 import { loadRun } from './load.ts';
 import { standingOf } from './standing.ts';
 
 export interface ChainStatus {
   readonly chain: number;
+  /** How often it was begun again; absent for never. */
+  readonly attempt?: number;
   readonly phase: 'not started' | 'warm start' | 'warm-up' | 'sampling' | 'stopped' | 'done';
   /** Epochs of the warm start, else steps of warm-up and sampling together; done and planned. */
   readonly step: number;
@@ -37,11 +40,13 @@ export function status(dir: string): RunReport {
       const [last] = checkpointPaths(folder(chain));
       const saved = last && { saved: statSync(last).mtime.toISOString() };
       const [word, count] = standingOf(run, chain).split(' ');
-      const about = { chain, ...(saved || {}) };
+      const attempt = attemptOf(dir, chain);
+      const about = { chain, ...(attempt > 0 && { attempt }), ...(saved || {}) };
       if (word === 'training') return { ...about, phase: 'warm start', step: Number(count), of: warmStart.epochs };
       if (word === 'start') return { ...about, phase: 'not started', step: 0, of: total };
       const step = Number(count);
-      const ended = existsSync(summary(chain)) && (readJson(summary(chain)) as ChainSummary).status;
+      const summed = existsSync(summary(chain)) ? (readJson(summary(chain)) as ChainSummary) : undefined;
+      const ended = (summed?.attempt ?? 0) === attempt ? summed?.status : undefined;
       const phase =
         step === total ? 'done' : ended === 'stopped' ? 'stopped' : step < sampler.warmup ? 'warm-up' : 'sampling';
       return { ...about, phase, step, of: total };

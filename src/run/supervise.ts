@@ -1,8 +1,10 @@
 /** Has an engine run chains, tells what they do, and ends them when a rule of the run says so. */
-import { setStatus } from '../store/rundir.ts';
+import { existsSync } from 'node:fs';
+import { runPaths, setStatus } from '../store/rundir.ts';
 import type { FitEvent } from './events.ts';
 import { type LoadedRun, loadRun } from './load.ts';
 import { allChains, type Engine, runChains } from './pool.ts';
+import { beginRepairs } from './repairs.ts';
 import { unfinishedChains } from './settle.ts';
 import { lppdHistories, stopRule } from './stop-rules.ts';
 import { workersOf } from './workers.ts';
@@ -19,8 +21,30 @@ export interface SuperviseOptions {
   readonly onEvent?: ((event: FitEvent) => void) | undefined;
 }
 
-/** A run that a rule has ended before is asked to go beyond it, so that its rules rest. */
+/** Runs the chains to their end, and begins again those that ail, within the share of work that the configuration leaves for it. */
 export async function supervise(run: LoadedRun, chains: readonly number[], options: SuperviseOptions): Promise<void> {
+  const { dir } = run;
+  const { signal, onEvent = () => {} } = options;
+  const note = (message: string) => onEvent({ type: 'note', message });
+  let reason = await runToEnd(run, chains, options);
+  while (!reason && !signal?.aborted && !existsSync(runPaths(dir).stop)) {
+    const again = await beginRepairs(loadRun(dir), note);
+    if (again.length === 0) break;
+    reason = await runToEnd(loadRun(dir), again, options);
+  }
+  const done = unfinishedChains(loadRun(dir)).length === 0;
+  setStatus(dir, done ? 'done' : 'stopped', done ? undefined : reason);
+}
+
+/**
+ * Has the engine run chains until they are done or stopped; returns the rule that ended them, if one did. A run that a rule has ended
+ * before is asked to go beyond it, so that its rules rest.
+ */
+async function runToEnd(
+  run: LoadedRun,
+  chains: readonly number[],
+  options: SuperviseOptions,
+): Promise<string | undefined> {
   const { workers, signal, checkpointSeconds, engine = runChains, onEvent = () => {} } = options;
   const { dir, spec, manifest } = run;
   const count = workersOf(spec, workers);
@@ -42,6 +66,5 @@ export async function supervise(run: LoadedRun, chains: readonly number[], optio
       enough.abort();
     },
   });
-  const done = unfinishedChains(loadRun(dir)).length === 0;
-  setStatus(dir, done ? 'done' : 'stopped', done ? undefined : reason);
+  return reason;
 }

@@ -9,6 +9,7 @@ import { uniforms } from '../math/random.ts';
 import { rootKey, stream } from '../math/threefry.ts';
 import { readWhole, sha256, writeWhole } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
+import { attemptOf, startPath } from './attempt.ts';
 import { type LoadedRun, loadRun } from './load.ts';
 import { DRAWS_PER_BLOCK } from './posterior-store.ts';
 import type { ProcessJob } from './process.ts';
@@ -33,7 +34,7 @@ export interface VerifyOptions {
 
 /**
  * Replays the warm start, the warm-up and the first stored block of draws of some chains in a temporary folder, in a process that is
- * killed at random moments and started again. Throws what `fit` throws.
+ * killed at random moments and started again; repaired chains from where their last attempt began. Throws what `fit` throws.
  */
 export async function verify(dir: string, options: VerifyOptions = {}): Promise<Verification> {
   const { kills: wanted = 3, onNote = () => {} } = options;
@@ -90,6 +91,10 @@ function prepareCopy({ dir, spec }: LoadedRun, copy: string): void {
   const [from, to] = [runPaths(dir), runPaths(copy)];
   for (const key of ['manifest', 'preprocessing', 'data', 'network'] as const) {
     if (existsSync(from[key])) cpSync(from[key], to[key]);
+  }
+  for (let chain = 0; chain < spec.chains; chain++) {
+    const attempt = attemptOf(dir, chain);
+    if (attempt > 0) cpSync(startPath(dir, chain, attempt), startPath(copy, chain, attempt));
   }
   const steps = Math.min(spec.sampler.steps, DRAWS_PER_BLOCK * spec.sampler.thin);
   writeWhole(to.config, stringify({ ...spec, sampler: { ...spec.sampler, steps } }));

@@ -10,6 +10,8 @@
  *   chains/K/draws-N.safetensors, chains/K/summary.json, trace.json, watched.json
  *   chains/K/checkpoint-E-N.safetensors   where chain K stands: the last two of them
  *   chains/K/claim-E         whoever made the last claim, of epoch E, writes the chain
+ *   repairs.json             chains that were begun again, and why
+ *   chains/K/start-A.safetensors   where attempt A > 0 of chain K begins
  *   result.json              scores and verdict
  *   progress/K.json          the last progress of the block that begins with chain K
  *   posterior.zarr           what is watched of every draw, in ArviZ's groups (run/posterior-store)
@@ -50,6 +52,7 @@ export const runPaths = (dir: string) => ({
   data: join(dir, 'data.safetensors'),
   network: join(dir, 'network.onnx'),
   result: join(dir, 'result.json'),
+  repairs: join(dir, 'repairs.json'),
   calibration: join(dir, 'calibration'),
   conformal: (method: string, level: number, group?: string) => {
     const parts = [method, level, ...(group === undefined ? [] : [encodeURIComponent(group)])];
@@ -82,10 +85,10 @@ export function createRun(
     if (!existsSync(paths.manifest)) {
       throw storeError(`${dir}: expected an earlier run to replace, got a folder that is none. Choose another --out.`);
     }
-    const { manifest, config, preprocessing, data, network, result } = paths;
+    const { manifest, config, preprocessing, data, network, repairs, result } = paths;
     const { calibration, posterior, stop, progressFolder, members, chains } = paths;
     const earlier = [calibration, posterior, stop, progressFolder, members, chains];
-    const files = [manifest, config, preprocessing, data, network, result, ...earlier];
+    const files = [manifest, config, preprocessing, data, network, repairs, result, ...earlier];
     for (const path of files) rmSync(path, { recursive: true, force: true });
   }
   const now = new Date().toISOString();
