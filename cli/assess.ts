@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { progressLine } from './progress.ts';
 import { writePage } from './report.ts';
+import { verdictLines } from './table.ts';
 
 const share = (text: string): number => {
   const value = Number(text);
@@ -66,7 +67,7 @@ Examples:
       if (flags.json) console.log(JSON.stringify(summary, null, 2));
       else {
         for (const [name, value] of scores) console.log(`${name.padEnd(32)} ${value}`);
-        console.log(['', page.headline, ...page.reasons.map((r) => `  - ${r}`), ...page.findings, written].join('\n'));
+        console.log(['', ...verdictLines(verdict), ...page.findings, written].join('\n'));
       }
       if (!verdict.trusted) process.exitCode = 2;
     });

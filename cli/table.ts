@@ -1,5 +1,7 @@
 /** The result as people read it, or as JSON; sets the exit code. */
 import type { Evaluation, Scores } from '../src/run/evaluate.ts';
+import type { Verdict } from '../src/run/verdict/types.ts';
+import { headline, questions, told } from '../src/run/verdict/words.ts';
 import { paint } from './paint.ts';
 
 /** Prints the evaluation. Exit code 2 says that the result should not be trusted. */
@@ -52,16 +54,29 @@ export function evaluationText(evaluation: Evaluation): string {
     task === 'regression'
       ? `RMSE in units of ${target}; LPPD in nats per row of the standardised ${target}`
       : 'LPPD in nats per row';
-  const word = verdict.trusted ? paint.good('trust it') : paint.bad('do not trust it');
   return [
     '',
     paint.strong(lines[0]),
     ...lines.slice(1),
     paint.faint(unit),
     '',
-    `verdict: ${word}${verdict.trusted ? ': no check failed' : ''}`,
-    ...verdict.reasons.map((reason) => `  - ${reason}`),
-    ...verdict.remarks.map((remark) => paint.faint(`  note: ${remark}`)),
+    ...verdictLines(verdict),
     `run: ${run}`,
   ].join('\n');
+}
+
+/** The verdict in lines: its sum, then each question with what was found. */
+export function verdictLines(verdict: Verdict): string[] {
+  const asked = questions(verdict);
+  const wide = Math.max(...asked.map(([question]) => question.length));
+  const shade = (answer: string) => (answer === 'yes' ? paint.good : paint.bad)(answer);
+  return [
+    `verdict: ${(verdict.trusted ? paint.good : paint.bad)(headline(verdict))}`,
+    ...asked.flatMap(([question, { answer, findings }]) => [
+      `  ${question.padEnd(wide)}  ${shade(answer)}`,
+      ...findings.map((found) =>
+        found.turns || found.few ? `    - ${told(found)}` : paint.faint(`    note: ${told(found)}`),
+      ),
+    ]),
+  ];
 }

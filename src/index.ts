@@ -18,6 +18,6 @@ export { type ResumeOptions, resume } from './run/resume.ts';
 export { type FitConfig, type FitSpec, fitSchema, PAPER_PRESET, parseYamlConfig, resolveSpec } from './run/spec.ts';
 export { type RunReport, status } from './run/status.ts';
 export { fitEvents, resumeEvents } from './run/stream.ts';
-export type { Verdict } from './run/trust.ts';
+export type { Answer, Finding, Verdict } from './run/verdict/types.ts';
 export { type Verification, verify } from './run/verify.ts';
 export { residentSmile } from './samplers/smile.ts';

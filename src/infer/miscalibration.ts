@@ -1,13 +1,17 @@
-/** Promises an ensemble does not keep, as sentences: intervals that miss their level, probabilities that miss the truth. */
-import { reliability } from './calibration.ts';
-import { binomialInterval } from './intervals.ts';
+/**
+ * Promises an ensemble does not keep, as sentences: intervals that miss their level, probabilities that miss the truth.
+ *
+ * A promise is broken where the share kept is too low both for chance and to be of no matter. Chance: an exact binomial
+ * test of the promise, at `LEVEL` over all promises of one function together. Matter: the share falls short by more than a
+ * tolerance, which is half (in a part of the rows: all) of the misses that were promised.
+ */
+import { binomialCdf } from './binomial.ts';
 
-/** Confidence with which a miscalibration must be seen, and how large it must be, before it is called one. */
-const CERTAIN = 0.999;
-const TOLERATED = 0.02;
-const BINS = 5;
-
-const percent = (share: number) => `${Number((100 * share).toFixed(1))} %`;
+/** Chance that an ensemble which keeps its promises is said to break one, for each function here. */
+export const LEVEL = 0.003;
+/** Parts that rows are cut into, and rows below which a part is not judged. */
+const PARTS = 5;
+const FEWEST_IN_PART = 10;
 
 /** Sentences: promises broken, and promises kept with more room than they need, which wastes but does not deceive. */
 export interface Miscalibration {
@@ -15,18 +19,40 @@ export interface Miscalibration {
   readonly underconfident: readonly string[];
 }
 
+/** Of `rows` rows, `kept` were as promised; `promised` is a share, and it may be missed by `tolerance` without a word. */
+interface Kept {
+  readonly promised: number;
+  readonly kept: number;
+  readonly rows: number;
+  readonly tolerance: number;
+}
+
+const percent = (share: number) => `${Number((100 * share).toFixed(1))} %`;
+const LIST = new Intl.ListFormat('en');
+
+const fallsShort = ({ promised, kept, rows, tolerance }: Kept, level: number) =>
+  kept / rows < promised - tolerance && binomialCdf(kept, rows, promised) < level;
+const exceeds = ({ promised, kept, rows, tolerance }: Kept, level: number) =>
+  kept / rows > promised + Math.min(tolerance, (1 - promised) / 2) &&
+  binomialCdf(rows - kept, rows, 1 - promised) < level;
+
 /** Intervals of each level that held `observed` of `rows` rows. */
 export function intervalFaults(
   coverage: readonly { readonly level: number; readonly observed: number }[],
   rows: number,
 ): Miscalibration {
-  const of = (misses: (promised: number, kept: number, rows: number) => boolean, only: string, what: string) => {
-    const found = coverage.filter(({ level, observed }) => misses(level, observed, rows));
+  const kept = coverage.map(({ level, observed }) => ({
+    promised: level,
+    kept: Math.round(observed * rows),
+    rows,
+    tolerance: Math.min(0.05, (1 - level) / 2),
+  }));
+  const of = (misses: typeof fallsShort, only: string, what: string) => {
+    const found = kept.filter((one) => misses(one, LEVEL / kept.length));
     const list = (shares: readonly number[]) => LIST.format(shares.map(percent));
-    const held = list(found.map(({ observed }) => observed));
-    return found.length === 0
-      ? []
-      : [`its ${list(found.map(({ level }) => level))} intervals hold ${only}${held} of the rows: ${what}`];
+    const held = list(found.map((one) => one.kept / rows));
+    const levels = list(found.map(({ promised }) => promised));
+    return found.length === 0 ? [] : [`its ${levels} intervals hold ${only}${held} of ${rows} rows: ${what}`];
   };
   return {
     overconfident: of(fallsShort, 'only ', 'too narrow'),
@@ -34,22 +60,73 @@ export function intervalFaults(
   };
 }
 
-/** Probabilities of the predicted class against how often it is right, in five bins; both `[n]`. */
-export function confidenceFaults(confidence: ArrayLike<number>, correct: ArrayLike<number>): Miscalibration {
-  const { bins } = reliability(confidence, correct, BINS);
-  const of = (misses: (promised: number, kept: number, rows: number) => boolean, what: string) =>
-    bins
-      .filter((bin) => misses(bin.confidence, bin.accuracy, bin.count))
-      .map(
-        (bin) =>
-          `of ${bin.count} rows predicted with probability ${bin.confidence.toFixed(2)}, ${percent(bin.accuracy)} are right: ${what}`,
-      );
-  return { overconfident: of(fallsShort, 'over-confident'), underconfident: of(exceeds, 'under-confident') };
+/** 90 % intervals by fifths of the rows, in the order of the predicted mean. */
+export interface FifthCoverage {
+  /** Share held in each fifth, from the lowest predictions to the highest. */
+  readonly observed: readonly number[];
+  readonly rows: readonly number[];
+  /** Fifths (0 … 4) whose intervals are too narrow, and those whose intervals are wider than they need be. */
+  readonly narrow: readonly number[];
+  readonly wide: readonly number[];
 }
 
-const LIST = new Intl.ListFormat('en');
+const NINETY = 0.9;
 
-/** A share `kept` of `rows` rows where `promised` was promised. */
-const certain = (kept: number, rows: number) => binomialInterval(Math.round(kept * rows), rows, CERTAIN);
-const fallsShort = (promised: number, kept: number, rows: number) => certain(kept, rows)[1] < promised - TOLERATED;
-const exceeds = (promised: number, kept: number, rows: number) => certain(kept, rows)[0] > promised + TOLERATED;
+/**
+ * How often the 90 % interval holds the observation, by fifths of the rows in the order of `mean` `[n]`, from the probability
+ * integral transforms `pit` `[n]`. Undefined where a fifth has fewer than ten rows.
+ */
+export function fifthCoverage(mean: ArrayLike<number>, pit: ArrayLike<number>): FifthCoverage | undefined {
+  const parts = partsOf(mean);
+  if (parts.some((part) => part.length < FEWEST_IN_PART)) return undefined;
+  const kept = parts.map((part) => ({
+    promised: NINETY,
+    kept: part.filter((i) => Math.abs(pit[i] - 0.5) <= NINETY / 2).length,
+    rows: part.length,
+    tolerance: 1 - NINETY,
+  }));
+  const which = (misses: typeof fallsShort) => kept.flatMap((one, k) => (misses(one, LEVEL / kept.length) ? [k] : []));
+  return {
+    observed: kept.map((one) => one.kept / one.rows),
+    rows: kept.map(({ rows }) => rows),
+    narrow: which(fallsShort),
+    wide: which(exceeds),
+  };
+}
+
+/** Indices cut into fifths in the order of `values`. */
+function partsOf(values: ArrayLike<number>): number[][] {
+  const order = Array.from(values, (_, i) => i).sort((a, b) => values[a] - values[b] || a - b);
+  const cut = (k: number) => Math.round((k * order.length) / PARTS);
+  return Array.from({ length: PARTS }, (_, k) => order.slice(cut(k), cut(k + 1)));
+}
+
+/**
+ * Probabilities of the predicted class against how often it is right, over all rows and in fifths of rising confidence; both
+ * `[n]`. The worst of them is told.
+ */
+export function confidenceFaults(confidence: ArrayLike<number>, correct: ArrayLike<number>): Miscalibration {
+  const all = Array.from(confidence, (_, i) => i);
+  const groups = [all, ...partsOf(confidence).filter((part) => part.length >= FEWEST_IN_PART)].map((rows, k) => {
+    const promised = rows.reduce((sum, i) => sum + confidence[i], 0) / rows.length;
+    const most = k === 0 ? 0.05 : 0.1;
+    return {
+      promised,
+      kept: rows.reduce((sum, i) => sum + correct[i], 0),
+      rows: rows.length,
+      tolerance: Math.min(most, Math.max(0.03, 1 - promised)),
+    };
+  });
+  const of = (misses: typeof fallsShort, what: string) => {
+    const found = groups.filter((group) => misses(group, LEVEL / groups.length));
+    const gap = (group: Kept) => Math.abs(group.promised - group.kept / group.rows);
+    return found
+      .toSorted((a, b) => gap(b) - gap(a))
+      .slice(0, 1)
+      .map(
+        ({ promised, kept, rows }) =>
+          `of ${rows} rows predicted with a probability of ${promised.toFixed(2)} on average, ${percent(kept / rows)} are right: ${what}`,
+      );
+  };
+  return { overconfident: of(fallsShort, 'over-confident'), underconfident: of(exceeds, 'under-confident') };
+}

@@ -1,7 +1,7 @@
 /** The page of an ensemble that was made elsewhere. */
 import type { Assessment } from '../run/assess.ts';
 import { confidences, coverage, transforms } from './figures.ts';
-import { digits, type Page, percent, sentence, strangeSentence, verdictOf } from './text.ts';
+import { digits, type Page, percent, strangeSentence, verdictOf } from './text.ts';
 
 export function assessmentPage(a: Assessment): Page {
   const { recalibration: r, scores, rows, members } = a;
@@ -29,9 +29,8 @@ export function assessmentPage(a: Assessment): Page {
   const scale = a.task === 'regression' ? 'all standard deviations times' : 'logits divided by a temperature of';
   return {
     title: `${a.source}: can this ensemble be trusted?`,
-    ...verdictOf(a.verdict, 'ensemble'),
+    ...verdictOf(a.verdict),
     findings: [
-      ...a.verdict.remarks.map(sentence),
       `Conformal ${what} ${digits(r.size)}, calibrated on ${r.calibrationRows} rows at ${percent(r.level)}, hold ${percent(r.coverage)} of the other ${r.testRows}.`,
       `The calibration rows are met best with ${scale} ${digits(r.scale)}.`,
       ...(a.outOfDistribution ? [strangeSentence(a.outOfDistribution)] : []),

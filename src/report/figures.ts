@@ -5,7 +5,7 @@ import { reliability } from '../infer/calibration.ts';
 import { median } from '../infer/function-space.ts';
 import { binomialInterval } from '../infer/intervals.ts';
 import type { OutOfDistribution } from '../run/ood.ts';
-import { noiseMatters } from '../run/trust.ts';
+import { noiseMatters } from '../run/verdict/sampling.ts';
 import type { Report } from './collect.ts';
 
 export interface Figure {

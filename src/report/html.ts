@@ -1,6 +1,6 @@
 /** A page as one HTML file that needs nothing else: light and dark, printable. */
 import type { Figure } from './figures.ts';
-import type { Page, Table } from './text.ts';
+import type { AnsweredQuestion, Page, Table } from './text.ts';
 
 const escaped = (text: string): string =>
   text.replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c] ?? c);
@@ -16,7 +16,7 @@ body { margin: 0 auto; max-width: 62rem; padding: 1.5rem 1rem 4rem; background: 
 h1 { font-size: 1.5rem; line-height: 1.25; margin: .5rem 0 1rem; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .6rem; }
 h3 { font-size: 1rem; margin: 0 0 .2rem; }
 .verdict { border-left: 5px solid var(--good); background: var(--card); padding: .8rem 1rem; }
-.verdict.no { border-color: var(--warn); } .verdict p { font-weight: 600; margin: 0; } .verdict ul { margin: .5rem 0 0; }
+.verdict.no { border-color: var(--warn); } .verdict p { font-weight: 600; margin: 0; } .verdict h3 { margin: .7rem 0 0; } .verdict ul { margin: .2rem 0 0; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 1rem; }
 figure { margin: 0; padding: .8rem; background: var(--card); border: 1px solid var(--line); break-inside: avoid; min-width: 0; }
 figure svg { width: 100%; height: auto; max-width: 560px; display: block; } figcaption { color: var(--faint); font-size: .875rem; }
@@ -36,13 +36,17 @@ const table = ({ head, rows }: Table): string => {
 const figureHtml = ({ title, says, svg }: Figure): string =>
   `<figure><h3>${escaped(title)}</h3>${svg}<figcaption>${escaped(says)}</figcaption></figure>`;
 
-export function pageHtml({ title, trusted, headline, reasons, findings, figures, tables, facts }: Page): string {
-  const list = reasons.length > 0 ? `<ul>${reasons.map((reason) => `<li>${escaped(reason)}</li>`).join('')}</ul>` : '';
+const answerHtml = ({ question, answer, reasons, notes }: AnsweredQuestion): string => {
+  const items = [...reasons, ...notes.map((note) => `note: ${note}`)].map((item) => `<li>${escaped(item)}</li>`);
+  return `<h3>${escaped(question)} ${escaped(answer)}</h3>${items.length > 0 ? `<ul>${items.join('')}</ul>` : ''}`;
+};
+
+export function pageHtml({ title, trusted, headline, answers, findings, figures, tables, facts }: Page): string {
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escaped(title)}</title><style>${STYLE}</style></head><body>
 <h1>${escaped(title)}</h1>
-<section class="verdict${trusted ? '' : ' no'}"><p>${escaped(headline)}</p>${list}</section>
+<section class="verdict${trusted ? '' : ' no'}"><p>${escaped(headline)}</p>${answers.map(answerHtml).join('')}</section>
 ${findings.map((sentence) => `<p>${escaped(sentence)}</p>`).join('\n')}
 <h2>Figures</h2><div class="figures">${figures.map(figureHtml).join('\n')}</div>
 ${tables.map(([name, content]) => `<h2>${escaped(name)}</h2>${table(content)}`).join('\n')}

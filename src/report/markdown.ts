@@ -1,14 +1,19 @@
 /** A page as Markdown. */
-import type { Page, Table } from './text.ts';
+import type { AnsweredQuestion, Page, Table } from './text.ts';
 
 const table = ({ head, rows }: Table): string =>
   [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
 
-export function pageMarkdown({ title, headline, reasons, findings, tables, facts }: Page): string {
+const answer = ({ question, answer, reasons, notes }: AnsweredQuestion): string =>
+  [`- ${question} **${answer}**`, ...reasons.map((r) => `  - ${r}`), ...notes.map((note) => `  - note: ${note}`)].join(
+    '\n',
+  );
+
+export function pageMarkdown({ title, headline, answers, findings, tables, facts }: Page): string {
   return [
     `# ${title}`,
     `**${headline}**`,
-    ...(reasons.length > 0 ? [reasons.map((reason) => `- ${reason}`).join('\n')] : []),
+    ...answers.map(answer),
     ...findings,
     ...tables.flatMap(([name, content]) => [`## ${name}`, table(content)]),
     '## Configuration',

@@ -5,7 +5,9 @@ import { binomialInterval, type Difference } from '../infer/intervals.ts';
 import { aurc, auroc, type StrangerAuroc } from '../infer/rejection.ts';
 import type { Convergence, Scores } from '../run/evaluate.ts';
 import type { RecalibratedRun } from '../run/recalibrate.ts';
-import { noiseMatters, type Verdict } from '../run/trust.ts';
+import { noiseMatters } from '../run/verdict/sampling.ts';
+import type { Verdict } from '../run/verdict/types.ts';
+import { headline, questions, told } from '../run/verdict/words.ts';
 import type { Report } from './collect.ts';
 import { type Figure, figures } from './figures.ts';
 
@@ -14,11 +16,19 @@ export interface Page {
   readonly title: string;
   readonly trusted: boolean;
   readonly headline: string;
-  readonly reasons: readonly string[];
+  readonly answers: readonly AnsweredQuestion[];
   readonly findings: readonly string[];
   readonly figures: readonly Figure[];
   readonly tables: readonly (readonly [string, Table])[];
   readonly facts: readonly (readonly [string, string])[];
+}
+
+/** A question with its answer; reasons speak for the answer, notes do not change it. */
+export interface AnsweredQuestion {
+  readonly question: string;
+  readonly answer: string;
+  readonly reasons: readonly string[];
+  readonly notes: readonly string[];
 }
 
 export interface Table {
@@ -36,8 +46,8 @@ export function runPage(report: Report): Page {
   const { convergence } = evaluation;
   return {
     title: `${evaluation.target}: can this posterior be trusted?`,
-    ...verdictOf(evaluation.verdict, 'posterior'),
-    findings: [...evaluation.verdict.remarks.map(sentence), ...findings(report)],
+    ...verdictOf(evaluation.verdict),
+    findings: findings(report),
     figures: figures(report),
     tables: [
       ['Scores', scoreTable(report)],
@@ -48,11 +58,18 @@ export function runPage(report: Report): Page {
   };
 }
 
-/** The verdict as a headline and its reasons. */
-export function verdictOf({ trusted, reasons }: Verdict, what: string): Pick<Page, 'trusted' | 'headline' | 'reasons'> {
-  return trusted
-    ? { trusted, headline: `This ${what} can be trusted as far as we can see: no check failed.`, reasons: [] }
-    : { trusted, headline: `Do not trust this ${what}.`, reasons };
+/** The verdict as a headline and its answers. */
+export function verdictOf(verdict: Verdict): Pick<Page, 'trusted' | 'headline' | 'answers'> {
+  const answers = questions(verdict).map(([question, { answer, findings }]) => {
+    const speaks = findings.map(({ turns, few }) => turns || few === true);
+    return {
+      question,
+      answer,
+      reasons: findings.filter((_, i) => speaks[i]).map(told),
+      notes: findings.filter((_, i) => !speaks[i]).map(told),
+    };
+  });
+  return { trusted: verdict.trusted, headline: sentence(headline(verdict)), answers };
 }
 
 /** With a capital and a full stop. */

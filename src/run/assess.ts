@@ -3,14 +3,14 @@ import { type ColumnFile, openColumns } from '../data/columns.ts';
 import { dataError } from '../errors.ts';
 import { type ClassificationScores, classificationAccumulator } from '../infer/classification.ts';
 import { APS, conformalThreshold, predictionSet, scaledScores, setScore } from '../infer/conformal.ts';
-import { confidenceFaults, intervalFaults, type Miscalibration } from '../infer/miscalibration.ts';
 import { type RegressionScores, regressionAccumulator } from '../infer/regression.ts';
 import { type StrangerAuroc, strangerAuroc, type Uncertainty } from '../infer/rejection.ts';
 import { temperature, varianceScale } from '../infer/scaling.ts';
 import { permutation } from '../math/random.ts';
 import { rootKey, stream } from '../math/threefry.ts';
 import { type MemberLayout, memberLayout, readClassification, readRegression } from './member-file.ts';
-import type { Verdict } from './trust.ts';
+import { type HeldOut, judgePredictions } from './verdict/predictions.ts';
+import type { Verdict } from './verdict/types.ts';
 
 export interface AssessOptions {
   /** Conformal level, in (0, 1). */
@@ -80,7 +80,7 @@ async function regression(file: ColumnFile, layout: MemberLayout, options: Asses
     y,
     scores,
     ...(options.ood !== undefined && { outOfDistribution: await strangers(options.ood, layout, scores) }),
-    verdict: verdict(scores.nonFiniteMembers, intervalFaults(scores.coverage, file.rows)),
+    verdict: verdict(scores, { regression: { ...scores, y } }),
     recalibration: {
       ...tested(own, fresh, options.level, threshold, at(scored, fresh)),
       size: fresh.reduce((sum, i) => sum + 2 * threshold * total[i], 0) / fresh.length,
@@ -123,7 +123,7 @@ async function classification(
     members: scores.members,
     scores,
     ...(options.ood !== undefined && { outOfDistribution: await strangers(options.ood, layout, scores) }),
-    verdict: verdict(scores.nonFiniteMembers, confidenceFaults(confidence, scores.correct)),
+    verdict: verdict(scores, { classes: { ...scores, confidence } }),
     recalibration: {
       ...tested(own, fresh, options.level, threshold, scored(fresh)),
       size: fresh.reduce((sum, i) => sum + predictionSet(row(i), threshold, HALF, APS).length, 0) / fresh.length,
@@ -153,10 +153,20 @@ async function strangers(path: string, layout: MemberLayout, own: Uncertainty) {
   return { source: path, rows: file.rows, auroc: strangerAuroc(own, accumulator.result(), (a, e) => a + e) };
 }
 
-function verdict(nonFinite: number, { overconfident, underconfident }: Miscalibration): Verdict {
-  const left = nonFinite > 0 ? [`${nonFinite} members hold non-finite numbers and were left out`] : [];
-  const reasons = [...left, ...overconfident];
-  return { trusted: reasons.length === 0, reasons, remarks: underconfident };
+/** Only the predictions can be judged. */
+function verdict(
+  { members, nonFiniteMembers, pointwise }: RegressionScores | ClassificationScores,
+  said: Pick<HeldOut, 'regression' | 'classes'>,
+): Verdict {
+  const predictions = judgePredictions({
+    ...said,
+    rows: pointwise.length,
+    pointwise,
+    unusable: nonFiniteMembers / (members + nonFiniteMembers),
+    draws: members,
+    where: (i) => `row ${i + 1}`,
+  });
+  return { predictions, trusted: predictions.answer === 'yes' };
 }
 
 /** How the threshold of the calibration rows does on the scores of the test rows. */

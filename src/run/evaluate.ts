@@ -20,9 +20,9 @@ import type { ChainSummary } from './events.ts';
 import { type LoadedRun, loadData, loadRun } from './load.ts';
 import { type MemberPrediction, predictMembers, readEnsemble, type Thetas } from './members.ts';
 import { type Monitored, monitor } from './monitor.ts';
-import { runPrior } from './prior.ts';
 import { type Repair, readRepairs } from './repairs.ts';
-import { judge, type Verdict } from './trust.ts';
+import { judge } from './verdict/judge.ts';
+import type { Verdict } from './verdict/types.ts';
 
 /** Scores of one ensemble on one split. LPPD is in nats per row; for regression, of the standardised target. */
 export interface Scores {
@@ -51,9 +51,21 @@ export interface Scores {
 export interface PointwiseScores extends Scores {
   /** log predictive density of every row. */
   readonly pointwise: Float64Array;
-  /** Classification: probability of the predicted class, and whether it is right, of every row that some member predicts. */
-  readonly confidence?: Float64Array;
-  readonly correct?: Uint8Array;
+  /** Members that predict each row; where there are none, the numbers below are NaN. */
+  readonly usable: Uint32Array;
+  /** What is predicted for every row, of the standardised target or of the classes. */
+  readonly numbers?: RowNumbers;
+  readonly classes?: RowClasses;
+}
+
+/** `[n]` each; `pit` is the probability integral transform. */
+export type RowNumbers = Readonly<Record<'mean' | 'aleatoric' | 'epistemic' | 'pit', Float64Array>>;
+
+/** `[n]` each: probability of the predicted class, whether it is right, and the mutual information of label and member. */
+export interface RowClasses {
+  readonly confidence: Float64Array;
+  readonly correct: Uint8Array;
+  readonly epistemic: Float64Array;
 }
 
 /** Function space (the validation log likelihood), and other quantities of the draws beside it. */
@@ -117,15 +129,7 @@ export async function evaluate(dir: string): Promise<Evaluation> {
     chains,
     repairs: readRepairs(dir),
     ...(convergence && { convergence }),
-    verdict: judge({
-      spec,
-      priorDeviation: runPrior(spec.model, run.network.parameters).deviation,
-      chains,
-      deep: deep.valid,
-      bayes: bayes?.valid,
-      convergence,
-      endedBy: run.manifest.endedBy,
-    }),
+    verdict: judge(run, { data, deep, bayes, chains, convergence }),
   };
   writeJson(runPaths(dir).result, evaluation);
   return evaluation;
@@ -198,13 +202,11 @@ function scoring({ preprocessing: { target }, spec }: LoadedRun, y: Float64Array
       result(): PointwiseScores {
         const { members, nonFiniteMembers, leftOut, lppd, accuracy, brier, ece, accuracyVote, ...each } =
           accumulator.result();
-        const { pointwise } = each;
-        const predicted = (_: number, i: number) => each.usable[i] > 0;
+        const { pointwise, usable, confidence, correct, epistemic } = each;
         return {
           ...{ rows, members, nonFiniteMembers, leftOut, lppd, accuracy, brier, ece, accuracyVote },
-          ...{ paperCalibrationError: paper.result(), pointwise },
-          correct: each.correct.filter(predicted),
-          confidence: each.confidence.filter(predicted),
+          ...{ paperCalibrationError: paper.result(), pointwise, usable },
+          classes: { confidence, correct, epistemic },
         };
       },
     };
@@ -213,9 +215,11 @@ function scoring({ preprocessing: { target }, spec }: LoadedRun, y: Float64Array
   return {
     add: ({ mean, sd }: MemberPrediction): void => accumulator.add(mean, sd),
     result(): PointwiseScores {
-      const { members, nonFiniteMembers, leftOut, lppd, rmse, coverage, pointwise } = accumulator.result();
+      const { members, nonFiniteMembers, leftOut, lppd, rmse, coverage, ...each } = accumulator.result();
+      const { pointwise, usable, mean, aleatoric, epistemic, pit } = each;
       const scores = { rows, members, nonFiniteMembers, leftOut, lppd, rmse: rmse * target.sd, coverage };
-      return { ...scores, paperCalibrationError: paperCoverageError(coverage), pointwise };
+      const numbers = { mean, aleatoric, epistemic, pit };
+      return { ...scores, paperCalibrationError: paperCoverageError(coverage), pointwise, usable, numbers };
     },
   };
 }
@@ -223,7 +227,8 @@ function scoring({ preprocessing: { target }, spec }: LoadedRun, y: Float64Array
 const readSummaries = ({ dir, spec }: LoadedRun): ChainSummary[] =>
   Array.from({ length: spec.chains }, (_, k) => readJson(runPaths(dir).summary(k)) as ChainSummary);
 
-const stripped = ({ pointwise: _p, confidence: _c, correct: _r, ...scores }: PointwiseScores): Scores => scores;
+const stripped = ({ pointwise: _p, usable: _u, numbers: _n, classes: _c, ...scores }: PointwiseScores): Scores =>
+  scores;
 
 const plain = ({ valid, test }: Record<'valid' | 'test', PointwiseScores>) => ({
   valid: stripped(valid),

@@ -105,23 +105,14 @@ describe('exit codes and errors', () => {
   });
 
   it('2 says: ran, but do not trust it', () => {
-    const frozen = [
-      '--sampler',
-      'smile-naive',
-      '--step-size',
-      '1e-9',
-      '--warmup',
-      '20',
-      '--steps',
-      '600',
-      '--epochs',
-      '2',
-    ];
-    const { status, stdout } = smile('fit', 'demo.csv', '--out', 'frozen', ...frozen);
-    expect(stdout).toContain('verdict: do not trust it');
-    expect(stdout).toContain('did not move');
+    const few = ['--warmup', '20', '--steps', '600', '--epochs', '2', '--chains', '3', '--sampler', 'smile-naive'];
+    const { status, stdout } = smile('fit', 'demo.csv', '--out', 'large', ...few, '--step-size', '3');
+    expect(stdout).toContain('verdict: do not trust the predictions');
+    expect(stdout).toMatch(/Do the predictions hold\? +no\n +- it predicts worse than/);
+    expect(stdout).toMatch(/Has the sampling converged\? +no\n +- /);
+    expect(stdout).toMatch(/Is the table what it seems\? +yes/);
     expect(status).toBe(2);
-    expect(smile('evaluate', 'frozen').status).toBe(2);
+    expect(smile('evaluate', 'large').status).toBe(2);
   });
 
   it('--help has examples for every command', () => {

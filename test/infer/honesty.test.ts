@@ -18,7 +18,7 @@ describe('miscalibration', () => {
   it('calls intervals too narrow only where chance cannot explain it', () => {
     const level = 0.9;
     expect(intervalFaults([{ level, observed: 0.7 }], 1000).overconfident).toEqual([
-      'its 90 % intervals hold only 70 % of the rows: too narrow',
+      'its 90 % intervals hold only 70 % of 1000 rows: too narrow',
     ]);
     expect(intervalFaults([{ level, observed: 0.7 }], 20)).toEqual({ overconfident: [], underconfident: [] });
     expect(intervalFaults([{ level, observed: 0.89 }], 1e6)).toEqual({ overconfident: [], underconfident: [] });

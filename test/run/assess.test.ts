@@ -6,6 +6,7 @@ import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
 import { normals, uniforms } from '../../src/math/random.ts';
 import { assess } from '../../src/run/assess.ts';
+import { said } from '../verdict.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-assess-'));
 const ROWS = 3000;
@@ -55,7 +56,7 @@ const parquet = (columns: Record<string, Float64Array>) =>
 describe('assess', () => {
   it('trusts an honest ensemble, and says the same of Parquet and CSV', async () => {
     const honest = await assess(write('honest.parquet', parquet(regressionColumns(1))), options);
-    expect(honest.verdict).toMatchObject({ trusted: true, reasons: [] });
+    expect(honest.verdict).toMatchObject({ trusted: true, predictions: { answer: 'yes', findings: [] } });
     expect(honest.members).toBe(3);
     expect(Math.abs(honest.recalibration.scale - 1)).toBeLessThan(0.06);
     expect(Math.abs(honest.recalibration.coverage - 0.9)).toBeLessThan(0.04);
@@ -66,12 +67,12 @@ describe('assess', () => {
 
   it('calls a too sure and a too timid one by name, and mends both', async () => {
     const sure = await assess(write('sure.parquet', parquet(regressionColumns(0.5))), options);
-    expect(sure.verdict.reasons.join('\n')).toContain('too narrow');
+    expect(said(sure.verdict).reasons).toContain('too narrow');
     expect(Math.abs(sure.recalibration.scale - 2)).toBeLessThan(0.15);
     expect(Math.abs(sure.recalibration.coverage - 0.9)).toBeLessThan(0.04);
     const timid = await assess(write('timid.parquet', parquet(regressionColumns(2))), options);
     expect(timid.verdict.trusted).toBe(true);
-    expect(timid.verdict.remarks.join('\n')).toContain('wider than they need be');
+    expect(said(timid.verdict).notes).toContain('wider than they need be');
   });
 
   it('takes classifiers: over-confidence is said and the temperature found', async () => {
@@ -87,7 +88,7 @@ describe('assess', () => {
     expect(fair.verdict.trusted).toBe(true);
     expect(fair.members).toBe(2);
     const over = await assess(write('over.csv', csv(columns(3))), options);
-    expect(over.verdict.reasons.join('\n')).toContain('over-confident');
+    expect(said(over.verdict).reasons).toContain('over-confident');
     expect(Math.abs(over.recalibration.scale - 3)).toBeLessThan(0.4);
     expect(Math.abs(over.recalibration.coverage - 0.9)).toBeLessThan(0.04);
   });

@@ -1,4 +1,4 @@
-/** Faults planted in real runs, each of which must turn the verdict for the right reason; a healthy run passes. */
+/** Faults planted in real runs, each of which must turn the right answer of the verdict for the right reason; a healthy run passes. */
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +14,7 @@ import { type FitConfig, mergeConfigs } from '../../src/run/spec.ts';
 import { drawWriter, readDraws } from '../../src/store/draws.ts';
 import { runPaths } from '../../src/store/rundir.ts';
 import { readTensors, writeTensors } from '../../src/store/safetensors.ts';
+import { said } from '../verdict.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-faults-'));
 const data = join(folder, 'demo.csv');
@@ -49,31 +50,35 @@ async function rewritten(name: string, chains: readonly number[], change: (theta
 
 describe('planted faults', () => {
   beforeAll(async () => {
-    expect(await verdict('healthy', {})).toMatchObject({ trusted: true, reasons: [] });
+    const yes = { answer: 'yes', findings: [] };
+    expect(await verdict('healthy', {})).toEqual({ predictions: yes, sampling: yes, table: yes, trusted: true });
   });
 
   it('a frozen chain', async () => {
-    const { trusted, reasons } = await verdict('frozen', { sampler: { name: 'psmile-naive', stepSize: 1e-9 } });
-    expect(trusted).toBe(false);
-    expect(reasons.join('\n')).toContain('did not move');
+    const { sampling } = await verdict('frozen', { sampler: { name: 'psmile-naive', stepSize: 1e-9 } });
+    expect(sampling?.answer).toBe('no');
+    expect(sampling?.findings[0]).toMatchObject({ check: 'frozen', message: expect.stringContaining('did not move') });
   });
 
   it('a chain in another mode', async () => {
-    const { trusted, reasons } = await rewritten('mode', [2], (theta) => {
+    const { sampling } = await rewritten('mode', [2], (theta) => {
       theta.forEach((x, i) => {
         theta[i] = 0.3 * x;
       });
     });
-    expect(trusted).toBe(false);
-    expect(reasons).toEqual(['chain 2: explains the validation rows far worse than the other chains']);
+    expect(sampling?.answer).toBe('no');
+    expect(sampling?.findings.map(({ message }) => message)).toEqual([
+      'chain 2: explains the validation rows far worse than the other chains',
+    ]);
   });
 
   it('halved noise: intervals half as wide as they should be', async () => {
-    const { trusted, reasons } = await rewritten('sure', [0, 1, 2, 3], (theta) => {
+    const { trusted, predictions } = await rewritten('sure', [0, 1, 2, 3], (theta) => {
       theta[theta.length - 1] -= Math.log(2);
     });
     expect(trusted).toBe(false);
-    expect(reasons.join('\n')).toMatch(/90 %.* intervals hold only .* too narrow; predict --recalibrate/);
+    expect(predictions.findings[0].message).toMatch(/90.* intervals hold only .* too narrow/);
+    expect(predictions.findings[0].cure).toContain('predict --recalibrate');
     const { scale, before, after } = await recalibrate(loadRun(join(folder, 'sure')));
     const healthy = await recalibrate(loadRun(join(folder, 'healthy')));
     expect(scale / healthy.scale).toBeGreaterThan(1.6);
@@ -82,27 +87,27 @@ describe('planted faults', () => {
   });
 
   it('chains that drift', async () => {
-    const { trusted, reasons } = await rewritten('drift', [0, 1, 2, 3], (theta, draw) => {
+    const { sampling } = await rewritten('drift', [0, 1, 2, 3], (theta, draw) => {
       theta[theta.length - 1] += draw / 150;
     });
-    expect(trusted).toBe(false);
-    expect(reasons.join('\n')).toContain('still drift');
+    expect(sampling?.answer).toBe('no');
+    expect(sampling?.findings[0]).toMatchObject({ check: 'drift', cure: 'raise --warmup or --steps' });
   });
 
   it('draws that predict NaN', async () => {
-    const { trusted, reasons } = await rewritten('nan', [1], (theta, draw) => {
+    const { sampling } = await rewritten('nan', [1], (theta, draw) => {
       if (draw < 5) theta[0] = Number.NaN;
     });
-    expect(trusted).toBe(false);
-    expect(reasons).toContain('5 draws predict non-finite numbers and were left out');
+    expect(sampling?.answer).toBe('no');
+    expect(sampling?.findings[0].message).toBe('5 draws predict non-finite numbers and were left out');
   });
 
   it('a step size ten times too large', async () => {
     const at = (stepSize: number) => verdict(`step${stepSize}`, { sampler: { name: 'psmile-naive', stepSize } });
-    expect((await at(0.007)).trusted).toBe(true);
-    const { trusted, reasons } = await at(0.07);
-    expect(trusted).toBe(false);
-    expect(reasons.join('\n')).toContain('of the steps change the energy by more than 0.1 √d; lower --step-size');
+    expect((await at(0.007)).sampling?.answer).toBe('yes');
+    const large = await at(0.07);
+    expect(large.sampling?.answer).toBe('no');
+    expect(said(large).reasons).toContain('of the steps change the energy by more than 0.1 √d; lower --step-size');
   });
 
   it('a batch of NaN', async () => {
@@ -113,27 +118,29 @@ describe('planted faults', () => {
     tensors['x.train'].data[0] = Number.NaN;
     writeTensors(runPaths(dir).data, { tensors, metadata });
     await runChains(dir, allChains(4), { workers: 0, onProgress: () => {} });
-    const { trusted, reasons } = (await evaluate(dir)).verdict;
-    expect(trusted).toBe(false);
-    expect(reasons.join('\n')).toContain('more than 1 % of the steps met non-finite numbers');
+    const { sampling } = (await evaluate(dir)).verdict;
+    expect(sampling?.answer).toBe('no');
+    expect(sampling?.findings.map(({ message }) => message).join()).toContain(
+      'more than 1 % of the steps met non-finite numbers',
+    );
   });
 
   it('a step size far too large', async () => {
-    const { trusted, reasons } = await verdict('large', { sampler: { name: 'smile-naive', stepSize: 3 } });
-    expect(trusted).toBe(false);
-    expect(reasons.join('\n')).toMatch(/change the energy[\s\S]*predicts worse than the deep ensemble/);
+    const large = await verdict('large', { sampler: { name: 'smile-naive', stepSize: 3 } });
+    expect([large.trusted, large.sampling?.answer]).toEqual([false, 'no']);
+    expect(said(large).reasons).toMatch(/predicts worse than the deep ensemble[\s\S]*change the energy/);
   });
 
   it('no preconditioner under anisotropic noise', async () => {
-    const { trusted, reasons } = await verdict('anisotropic', { sampler: { name: 'smile' } });
-    expect(trusted).toBe(false);
-    expect(reasons.join('\n')).toContain('nothing corrects it; use psmile');
+    const anisotropic = await verdict('anisotropic', { sampler: { name: 'smile' } });
+    expect(anisotropic.sampling?.answer).toBe('no');
+    expect(said(anisotropic).reasons).toContain('nothing corrects it; use psmile');
   });
 
   it('too few draws', async () => {
-    const { trusted, reasons } = await verdict('few', { sampler: { steps: 100 } });
-    expect(trusted).toBe(false);
-    expect(reasons.join('\n')).toContain('only 40 draws');
+    const few = await verdict('few', { sampler: { steps: 100 } });
+    expect(few.sampling?.answer).toBe('too few draws to tell');
+    expect(said(few).reasons).toContain('only 40 draws');
   });
 });
 

@@ -17,6 +17,7 @@ import { type FitConfig, mergeConfigs } from '../../src/run/spec.ts';
 import { readJson, writeJson } from '../../src/store/files.ts';
 import { runPaths } from '../../src/store/rundir.ts';
 import { readTensors } from '../../src/store/safetensors.ts';
+import { said } from '../verdict.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-fit-'));
 const data = join(folder, 'demo.csv');
@@ -125,8 +126,8 @@ describe('chains', () => {
         if (event.type === 'progress' && event.block.phase === 'sampling') stop.abort();
       },
     });
-    expect(result.verdict.trusted).toBe(false);
-    expect(result.verdict.reasons[0]).toBe('chains 0, 1, 2: stopped before the end');
+    expect(result.verdict.sampling?.answer).toBe('no');
+    expect(said(result.verdict).reasons).toContain('chains 0, 1, 2: stopped before the end');
     expect(readJson(runPaths(join(folder, 'stopped')).manifest)).toMatchObject({ status: 'stopped' });
     expect((await predict({ run: join(folder, 'stopped'), data: [{ x: 1 }] })).rows.length).toBe(1);
   });
@@ -146,7 +147,7 @@ describe('chains', () => {
 describe('verdict', () => {
   const quick: FitConfig = { sampler: { warmup: 100, steps: 300, batchSize: 64 } };
   const reasons = async (name: string, config: FitConfig) =>
-    (await run(name, mergeConfigs(quick, config))).verdict.reasons.join('\n');
+    said((await run(name, mergeConfigs(quick, config))).verdict).reasons;
 
   it('finds frozen chains, exploding steps and too few draws', async () => {
     expect(await reasons('frozen', { sampler: { name: 'smile-naive', stepSize: 1e-9 } })).toContain('did not move');

@@ -18,6 +18,7 @@ import { status } from '../../src/run/status.ts';
 import { checkpointPaths } from '../../src/store/checkpoint.ts';
 import { runPaths } from '../../src/store/rundir.ts';
 import { drawFiles, drawsOf } from '../draws.ts';
+import { said } from '../verdict.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-resume-'));
 const data = join(folder, 'demo.csv');
@@ -58,7 +59,7 @@ describe('a stopped run', () => {
   ])('resumes from its %s', async (phase, step) => {
     const out = join(folder, `stopped-${phase}`);
     const early = await stoppedFit(out, reached(phase, step));
-    expect(early.verdict.reasons.join('\n')).toContain('stopped before the end');
+    expect(said(early.verdict).reasons).toContain('stopped before the end');
     const late = await resume(out, often);
     expect(late.chains.every(({ status }) => status === 'done')).toBe(true);
     expect(drawsOf(out)).toEqual(undisturbed);

@@ -12,6 +12,7 @@ import { type FitConfig, mergeConfigs, resolveSpec } from '../../src/run/spec.ts
 import { hasPlateau, type LppdPoint, lateGain, lppdHistories, stopRule } from '../../src/run/stop-rules.ts';
 import { openRun } from '../../src/store/rundir.ts';
 import { drawFiles, drawsOf } from '../draws.ts';
+import { said } from '../verdict.ts';
 
 const history = (lppd: (draws: number) => number, upTo = 400): LppdPoint[] =>
   Array.from({ length: upTo / 25 }, (_, i) => ({ draws: 25 * (i + 1), lppd: lppd(25 * (i + 1)) }));
@@ -103,8 +104,8 @@ describe('a run that a rule has ended', () => {
     const { verdict, chains } = await fit({ data, out, config: mergeConfigs(config, { stop }), workers: 0, onEvent });
     expect(notes.at(-1)).toMatch(/^enough: LPPD plateau after \d+ draws/);
     expect(openRun(out)).toMatchObject({ status: 'stopped', endedBy: notes.at(-1)?.slice('enough: '.length) });
-    expect(verdict.remarks.join()).toContain('ended by its rule: LPPD plateau');
-    expect(verdict.reasons.join()).not.toContain('stopped before the end');
+    expect(said(verdict).notes).toContain('ended by its rule: LPPD plateau');
+    expect(said(verdict).reasons).not.toContain('stopped before the end');
     expect(chains[0].draws).toBeGreaterThanOrEqual(300);
     expect(chains[0].draws).toBeLessThan(4000);
     const histories = await lppdHistories(loadRun(out));
