@@ -1,6 +1,7 @@
 /** Numeric columns of a file by name, one at a time: Parquet without holding the rest, delimited text as a whole. */
 import { asyncBufferFromFile, parquetMetadataAsync, parquetRead } from 'hyparquet';
 import { dataError } from '../errors.ts';
+import { allTexts } from './cells.ts';
 import { readTable } from './table.ts';
 
 export interface ColumnFile {
@@ -58,13 +59,13 @@ async function openParquet(path: string): Promise<ColumnFile> {
 
 async function openText(path: string): Promise<ColumnFile> {
   const table = await readTable(path, { header: true });
-  const column = (name: string) => table.columns[table.names.indexOf(name)];
+  const column = (name: string) => allTexts(table.columns[table.names.indexOf(name)]);
   return {
     path,
     rows: table.rows,
     names: table.names,
     numbers: async (name) => Float64Array.from(column(name), (value, row) => asNumber(path, name, row, value)),
-    texts: async (name) => column(name).map(String),
+    texts: async (name) => column(name),
   };
 }
 

@@ -3,16 +3,14 @@
  * on new data. Numbers are imputed by the median and standardised; categories become one column per level.
  */
 import { dataError } from '../errors.ts';
-import {
-  type CategoricalColumn,
-  type Column,
-  findColumn,
-  type NumericColumn,
-  readColumn,
-  type Schema,
-  type Task,
-} from './schema.ts';
-import { MISSING, type Table } from './table.ts';
+import { allTexts, cellText, rowOfText, tally } from './cells.ts';
+import { type CategoricalColumn, type NumericColumn, readCategories, readColumn, readNumbers } from './kinds.ts';
+import { levelMatcher, ordered } from './levels.ts';
+import { type MissingOptions, missingRule } from './missing.ts';
+import { few } from './names.ts';
+import { type Notation, PLAIN, parseNumber } from './numbers.ts';
+import { type Column, findColumn, type Schema, type Task, valueAt } from './schema.ts';
+import type { Dialect, Table } from './table.ts';
 
 /** What the training rows held of a numeric column, in its own units. */
 export interface Seen {
@@ -34,6 +32,10 @@ export interface NumericCode {
   readonly mask: boolean;
   /** Absent in runs of earlier versions. */
   readonly seen?: Seen;
+  /** How the training file wrote the column's numbers; absent for the plain way. */
+  readonly notation?: Notation;
+  /** Words that stood for a missing value in this column. */
+  readonly missing?: readonly string[];
 }
 export interface CategoricalCode {
   readonly kind: 'categorical';
@@ -45,7 +47,14 @@ export interface CategoricalCode {
   readonly missing: boolean;
 }
 export type TargetCode =
-  | { readonly name: string; readonly index: number; readonly mean: number; readonly sd: number }
+  | {
+      readonly name: string;
+      readonly index: number;
+      readonly mean: number;
+      readonly sd: number;
+      readonly notation?: Notation;
+      readonly missing?: readonly string[];
+    }
   | { readonly name: string; readonly index: number; readonly classes: readonly string[] };
 
 export interface Preprocessing {
@@ -57,6 +66,10 @@ export interface Preprocessing {
   readonly columns: readonly (NumericCode | CategoricalCode)[];
   /** Names of the network's inputs, in order. */
   readonly inputNames: readonly string[];
+  /** How the training file was laid out: other files are tried this way first. */
+  readonly dialect?: Dialect;
+  /** What was told about missing values. */
+  readonly missing?: MissingOptions;
 }
 
 const MOST_LEVELS = 100;
@@ -109,14 +122,22 @@ export function learnPreprocessing(
       ? [code.name, ...(code.mask ? [`${code.name} missing`] : [])]
       : [...code.levels.map((level) => `${code.name}=${level}`), ...(code.missing ? [`${code.name} missing`] : [])],
   );
-  const { task } = schema;
+  const { task, missing } = schema;
+  const { headed, dialect } = table;
   return {
-    preprocessing: { task, headed: table.headed, width: table.names.length, target, columns, inputNames },
+    preprocessing: { task, headed, width: table.names.length, target, columns, inputNames, dialect, missing },
     notes,
   };
 }
 
-function learnNumbers({ name, values }: NumericColumn, index: number, rows: number[], basis: readonly number[]) {
+/** What `encode` needs to read the column's numbers again. */
+const written = ({ notation, missing }: NumericColumn) => ({
+  ...((notation.decimal !== PLAIN.decimal || notation.grouped || notation.percent) && { notation }),
+  ...(missing.length > 0 && { missing }),
+});
+
+function learnNumbers(column: NumericColumn, index: number, rows: number[], basis: readonly number[]) {
+  const { name, values } = column;
   const present = rows.map((i) => values[i]).filter((v) => !Number.isNaN(v));
   if (present.length === 0) return 'all its training values are missing';
   const { mean, sd } = moments(basis.map((i) => values[i]).filter((v) => !Number.isNaN(v)));
@@ -125,7 +146,7 @@ function learnNumbers({ name, values }: NumericColumn, index: number, rows: numb
   const sorted = Float64Array.from(present).sort();
   const impute = sorted[sorted.length >> 1];
   const mask = present.length < rows.length;
-  return { kind: 'numeric' as const, name, index, mean, sd, impute, mask, seen: seenOf(present) };
+  return { kind: 'numeric' as const, name, index, mean, sd, impute, mask, seen: seenOf(present), ...written(column) };
 }
 
 /** A column that goes into the network as it is. */
@@ -140,38 +161,39 @@ function rawNumbers(column: Column, index: number, rows: number[], source: strin
   const sorted = Float64Array.from(rows.map((i) => column.values[i]).filter((v) => !Number.isNaN(v))).sort();
   if (sorted.length === 0) throw dataError(`${source}: column '${name}': expected numbers, got none. --exclude it.`);
   const impute = sorted[sorted.length >> 1];
-  return { kind: 'numeric', name, index, mean: 0, sd: 1, impute, mask: false, seen: seenOf(sorted) };
+  return { kind: 'numeric', name, index, mean: 0, sd: 1, impute, mask: false, seen: seenOf(sorted), ...written(column) };
 }
 
-function learnLevels({ name, values }: CategoricalColumn, index: number, rows: number[]) {
-  const seen = new Set(rows.map((i) => values[i]));
-  const missing = seen.delete(undefined);
-  if (seen.size + Number(missing) < 2)
-    return `it has one category in the training rows, '${[...seen][0] ?? 'missing'}'`;
-  if (seen.size > MOST_LEVELS) return `it has ${seen.size} categories, more than ${MOST_LEVELS}; group them to use it`;
-  return { kind: 'categorical' as const, name, index, levels: [...seen].map(String).sort(), missing };
+function learnLevels({ name, levels, codes }: CategoricalColumn, index: number, rows: number[]) {
+  const seen = new Set(rows.map((i) => codes[i]));
+  const missing = seen.delete(-1);
+  const known = [...seen].map((code) => levels[code]);
+  if (known.length + Number(missing) < 2) return `it has one category in the training rows, '${known[0] ?? 'missing'}'`;
+  if (known.length > MOST_LEVELS)
+    return `it has ${known.length} categories, more than ${MOST_LEVELS}; group them to use it`;
+  return { kind: 'categorical' as const, name, index, levels: known.sort(), missing };
 }
 
 function learnTarget(schema: Schema, rows: number[], basis: readonly number[], source: string): TargetCode {
-  const { target, targetIndex: index, task } = schema;
+  const { target, targetIndex: index } = schema;
   const { name } = target;
-  if (task === 'regression') {
-    const first = Number(target.values[rows[0]]);
-    if (rows.every((i) => Number(target.values[i]) === first)) {
+  if (target.kind === 'numeric') {
+    const first = target.values[rows[0]];
+    if (rows.every((i) => target.values[i] === first)) {
       throw dataError(
         `${source}: target '${name}': expected different values in the training rows, got ${first} in all ${rows.length}. ` +
           'Use another --seed, or add rows.',
       );
     }
-    return { name, index, ...moments(basis.map((i) => Number(target.values[i]))) };
+    return { name, index, ...moments(basis.map((i) => target.values[i])), ...written(target) };
   }
-  const order = (a: string, b: string) => Number(a) - Number(b) || (a < b ? -1 : 1);
-  const classes = [...new Set(schema.rows.map((i) => String(target.values[i])))].sort(order);
-  const trained = new Set(rows.map((i) => String(target.values[i])));
-  const absent = classes.filter((name) => !trained.has(name));
+  const levelsIn = (which: readonly number[]) => new Set(which.map((i) => valueAt(target, i) as string));
+  const classes = ordered([...levelsIn(schema.rows)]);
+  const trained = levelsIn(rows);
+  const absent = classes.filter((level) => !trained.has(level));
   if (absent.length > 0) {
     throw dataError(
-      `${source}: target '${name}': expected every class in the training rows, got none of ${absent.join(', ')}. ` +
+      `${source}: target '${name}': expected every class in the training rows, got none of ${few(absent)}. ` +
         'Leave the rare classes out, or use another --seed.',
     );
   }
@@ -194,31 +216,36 @@ export function encode(pre: Preprocessing, table: Table, rows: readonly number[]
   const place = locator(pre, table, withTarget, warnings);
   let at = 0;
   for (const code of pre.columns) {
-    const column = readAs(table, place(code.name, code.index), code.kind);
+    const column = readAs(pre, table, place(code.name, code.index), code, warnings);
     const width = encodeColumn(code, column, rows, x, at, p, warnings);
     at += width;
   }
-  const y = withTarget ? encodeTarget(pre, table, place(pre.target.name, pre.target.index), rows) : new Float64Array(0);
+  const y = withTarget
+    ? encodeTarget(pre, table, place(pre.target.name, pre.target.index), rows, warnings)
+    : new Float64Array(0);
   return { x, y, warnings };
 }
 
 /** The rows of a table whose target is there. Throws a `DataError` where the column is not. */
 export function rowsWithTarget(pre: Preprocessing, table: Table): number[] {
-  const cells = table.columns[locator(pre, table, true, [])(pre.target.name, pre.target.index)];
-  return [...cells.keys()].filter((i) => !MISSING.has(cells[i]));
+  const j = locator(pre, table, true, [])(pre.target.name, pre.target.index);
+  const rule = missingRule(pre.missing);
+  const own = 'classes' in pre.target ? [] : (pre.target.missing ?? []);
+  const missing = 'classes' in pre.target ? rule.category : (text: string) => rule.number(text) || own.includes(text);
+  const texts = allTexts(table.columns[j]);
+  return [...texts.keys()].filter((i) => !missing(texts[i]));
 }
 
 /** Where a training column stands in the new table: by name with a header, by place without. */
 function locator(pre: Preprocessing, table: Table, withTarget: boolean, warnings: string[]) {
   const { names, source } = table;
   if (pre.headed) {
-    const known = new Set([...pre.columns.map(({ name }) => name), pre.target.name]);
-    const extra = names.filter((name) => !known.has(name));
-    const unused = names.length - known.size > 0 || extra.length > 0 ? extra : [];
-    if (unused.length > 0) warnings.push(`columns the model does not use were ignored: ${unused.join(', ')}`);
+    const known = new Set([...pre.columns, pre.target].map(({ name }) => name).concat(pre.dialect?.names ?? []));
+    const unused = names.filter((name) => !known.has(name));
+    if (unused.length > 0) warnings.push(`columns the model does not use were ignored: ${few(unused)}`);
     return (name: string) => {
       if (names.includes(name)) return findColumn(table, name);
-      throw dataError(`${source}: expected a column '${name}', got ${names.join(', ')}. Add it under that name.`);
+      throw dataError(`${source}: expected a column '${name}', got ${few(names)}. Add it under that name.`);
     };
   }
   const without = names.length === pre.width - 1 && !withTarget;
@@ -231,16 +258,49 @@ function locator(pre: Preprocessing, table: Table, withTarget: boolean, warnings
   return (_name: string, index: number) => (without && index > pre.target.index ? index - 1 : index);
 }
 
-const readAs = (table: Table, j: number, kind: Column['kind']): Column => {
-  const column = readColumn(table, j, kind === 'categorical' ? [table.names[j]] : []);
-  if (column.kind === kind) return column;
-  const i =
-    column.kind === 'categorical' ? column.values.findIndex((v) => v !== undefined && Number.isNaN(Number(v))) : 0;
-  throw dataError(
-    `${table.source}:${table.lines[i]}: column '${table.names[j]}': expected a number as in training, got ` +
-      `'${table.columns[j][i]}'. Mend the column.`,
-  );
-};
+/** Column j as the training file had it: categories, or numbers in the notation of training if that reads them, else in their own. */
+function readAs(
+  pre: Preprocessing,
+  table: Table,
+  j: number,
+  code: NumericCode | CategoricalCode,
+  warnings: string[],
+): Column {
+  return code.kind === 'categorical'
+    ? readCategories(table, j, pre.missing ?? {})
+    : readAsNumbers(pre, table, j, code, warnings);
+}
+
+function readAsNumbers(
+  pre: Preprocessing,
+  table: Table,
+  j: number,
+  { notation = PLAIN, missing = [] }: Pick<NumericCode, 'notation' | 'missing'>,
+  warnings: string[],
+): NumericColumn {
+  const cells = table.columns[j];
+  const rule = missingRule(pre.missing);
+  const { texts } = tally(cells);
+  const present = texts.filter((text) => !rule.number(text) && !missing.includes(text));
+  const readable = (way: Notation) => present.every((text) => !Number.isNaN(parseNumber(text, way)));
+  const held = cells.kind === 'texts' || cells.notation.decimal === notation.decimal;
+  if (held && readable(notation)) return readNumbers(table, j, notation, pre.missing, missing);
+  const { column } = readColumn(table, j, pre.missing);
+  const own = column.kind === 'numeric' ? column.notation : notation;
+  const stranger = present.find((text) => Number.isNaN(parseNumber(text, own)));
+  const name = table.names[j];
+  if (stranger !== undefined) {
+    const line = table.lines[rowOfText(cells, stranger)];
+    throw dataError(
+      `${table.source}:${line}: column '${name}': expected a number as in training, got '${stranger}'. Mend the column.`,
+    );
+  }
+  warnings.push(`column '${name}': numbers are written ${way(own)}, in training ${way(notation)}`);
+  return readNumbers(table, j, own, pre.missing, missing);
+}
+
+const way = ({ decimal, grouped, percent }: Notation): string =>
+  `with a decimal ${decimal === ',' ? 'comma' : 'point'}${grouped ? ', grouped thousands' : ''}${percent ? ', percent signs' : ''}`;
 
 /** Writes one column's inputs at `at` of every row and returns how many it wrote. */
 function encodeColumn(
@@ -266,14 +326,16 @@ function encodeColumn(
     return code.mask ? 2 : 1;
   }
   if (code.kind === 'categorical' && column.kind === 'categorical') {
-    const unseen = new Map<string, number>();
+    const match = levelMatcher(code.levels);
+    const inputs = column.levels.map(match);
+    const unseen = new Map<number, number>();
     rows.forEach((row, i) => {
-      const level = column.values[row];
-      const k = level === undefined ? (code.missing ? code.levels.length : -1) : code.levels.indexOf(level);
+      const level = column.codes[row];
+      const k = level < 0 ? (code.missing ? code.levels.length : -1) : inputs[level];
       if (k >= 0) x[i * p + at + k] = 1;
-      else unseen.set(level ?? 'missing', (unseen.get(level ?? 'missing') ?? 0) + 1);
+      else unseen.set(level, (unseen.get(level) ?? 0) + 1);
     });
-    if (unseen.size > 0) warnings.push(unseenWarning(code.name, unseen));
+    if (unseen.size > 0) warnings.push(unseenWarning(code.name, column.levels, unseen));
     return code.levels.length + Number(code.missing);
   }
   return 0;
@@ -282,27 +344,35 @@ function encodeColumn(
 /** Levels shown of those that were not in training. */
 const EXAMPLES = 3;
 
-function unseenWarning(name: string, unseen: ReadonlyMap<string, number>): string {
+function unseenWarning(name: string, levels: readonly string[], unseen: ReadonlyMap<number, number>): string {
   const rows = [...unseen.values()].reduce((sum, count) => sum + count, 0);
   const most = [...unseen].sort(([, a], [, b]) => b - a).slice(0, EXAMPLES);
-  const examples = most.map(([level, count]) => `'${level}' (${count} rows)`).join(', ');
+  const examples = most.map(([code, count]) => `'${levels[code] ?? 'missing'}' (${count} rows)`).join(', ');
   const what = unseen.size === 1 ? `category ${examples}` : `${unseen.size} categories in ${rows} rows, ${examples} …,`;
   const verb = unseen.size === 1 ? 'was' : 'were';
   return `column '${name}': ${what} ${verb} not in training; no level is set`;
 }
 
-function encodeTarget(pre: Preprocessing, table: Table, j: number, rows: readonly number[]): Float64Array {
+function encodeTarget(
+  pre: Preprocessing,
+  table: Table,
+  j: number,
+  rows: readonly number[],
+  warnings: string[],
+): Float64Array {
   const { target } = pre;
   if (!('classes' in target)) {
-    const column = readAs(table, j, 'numeric') as NumericColumn;
-    return Float64Array.from(rows, (row) => (column.values[row] - target.mean) / target.sd);
+    const { values } = readAsNumbers(pre, table, j, target, warnings);
+    return Float64Array.from(rows, (row) => (values[row] - target.mean) / target.sd);
   }
+  const { levels, codes } = readCategories(table, j, pre.missing ?? {});
+  const match = levelMatcher(target.classes);
+  const classes = levels.map(match);
   return Float64Array.from(rows, (row) => {
-    const cell = table.columns[j][row];
-    const k = target.classes.findIndex((name) => name === cell || (cell !== '' && Number(name) === Number(cell)));
+    const k = codes[row] < 0 ? -1 : classes[codes[row]];
     if (k >= 0) return k;
     throw dataError(
-      `${table.source}:${table.lines[row]}: target '${target.name}': expected one of ${target.classes.join(', ')}, got '${cell}'. Mend the cell.`,
+      `${table.source}:${table.lines[row]}: target '${target.name}': expected one of ${few(target.classes)}, got '${cellText(table.columns[j], row)}'. Mend the cell.`,
     );
   });
 }

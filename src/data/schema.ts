@@ -1,132 +1,208 @@
-/** What the columns of a table are: numbers or categories, features or target, regression or classification. */
+/** What the columns of a table are for: features or target, regression or classification, identifiers. */
 import { dataError } from '../errors.ts';
-import { MISSING, type Table } from './table.ts';
+import { rowOfText } from './cells.ts';
+import { countsRows, identifierReason } from './identifiers.ts';
+import { type Column, notationNotes, type Reading, readCategories, readColumn } from './kinds.ts';
+import { equalPairs } from './levels.ts';
+import type { MissingOptions } from './missing.ts';
+import { few } from './names.ts';
+import type { Table } from './table.ts';
+
+export type { CategoricalColumn, Column, NumericColumn } from './kinds.ts';
 
 export type Task = 'regression' | 'classification';
 
-export interface SchemaOptions {
-  /** Name, or index from 0 (negative from the end). */
+export interface SchemaOptions extends MissingOptions {
+  /** Name, or index from 0 (negative from the end); an integer is looked for among the names first. */
   readonly target: string | number;
   readonly task: Task | 'auto';
   /** Columns to read as categories although they look numeric. */
   readonly categorical: readonly string[];
   readonly exclude: readonly string[];
+  /** Columns to use although they look like identifiers. */
+  readonly keep?: readonly string[];
 }
-
-export interface NumericColumn {
-  readonly kind: 'numeric';
-  readonly name: string;
-  /** One number per row, NaN where missing. */
-  readonly values: Float64Array;
-}
-export interface CategoricalColumn {
-  readonly kind: 'categorical';
-  readonly name: string;
-  /** One level per row, undefined where missing. */
-  readonly values: readonly (string | undefined)[];
-}
-export type Column = NumericColumn | CategoricalColumn;
 
 export interface Schema {
   readonly task: Task;
   /** Index of the target in the file. */
   readonly targetIndex: number;
+  /** Categorical for a classification. */
   readonly target: Column;
   readonly features: readonly Column[];
   /** Rows whose target is there. */
   readonly rows: readonly number[];
+  readonly missing: MissingOptions;
   readonly notes: readonly string[];
 }
 
-/** Beyond this the square of a value no longer fits a double with room to sum. */
-const LARGEST = 1e100;
-/** A column with fewer non-numbers than this share is numeric with mistakes in it, not categorical. */
-const MISTAKES = 0.05;
 const MOST_CLASSES = 10;
 const FEWEST_ROWS = 10;
+/** Notes on single columns, before the rest is only counted. */
+const MOST_NOTES = 40;
 
 /** Reads the columns' kinds and the task. Throws a `DataError` that names line and column. */
 export function readSchema(table: Table, options: SchemaOptions): Schema {
+  const { categorical, exclude, keep = [], missing = [], notMissing = [] } = options;
   const targetIndex = findColumn(table, options.target);
-  for (const name of [...options.categorical, ...options.exclude]) findColumn(table, name);
-  const target = readColumn(table, targetIndex, options.categorical);
-  const rows = [...table.lines.keys()].filter((i) => !isMissing(target, i));
-  const where = `${table.source}: target '${target.name}'`;
+  for (const name of [...categorical, ...exclude, ...keep]) findColumn(table, name);
+  const kinds = { categorical, missing, notMissing };
+  const read = readColumn(table, targetIndex, kinds);
+  const { task, target, rows, notes } = readTarget(table, targetIndex, read, options);
+  const readings = table.names.flatMap((name, j) =>
+    j === targetIndex || exclude.includes(name) ? [] : [readColumn(table, j, kinds)],
+  );
+  const features = withoutIdentifiers(table, readings, keep, notes);
+  const about = [
+    ...(task === 'classification' && read.column.kind === 'numeric' ? [] : read.notes),
+    ...features.flatMap((reading) => reading.notes),
+  ];
+  notes.push(...about.slice(0, MOST_NOTES));
+  if (about.length > MOST_NOTES) notes.push(`… and ${about.length - MOST_NOTES} more notes of this kind`);
+  const columns = features.map(({ column }) => column);
+  notes.push(...notationNotes([...columns, target]));
+  return { task, targetIndex, target, features: columns, rows, missing: { missing, notMissing }, notes };
+}
+
+function readTarget(table: Table, j: number, { column }: Reading, options: SchemaOptions) {
   const notes: string[] = [];
-  if (rows.length === 0)
+  const where = `${table.source}: target '${column.name}'`;
+  const there = (target: Column) => [...table.lines.keys()].filter((i) => !isMissing(target, i));
+  const found = there(column);
+  if (found.length === 0)
     throw dataError(`${where}: expected values, got none: all are missing. Choose another --target.`);
-  if (rows.length < table.rows) notes.push(`${table.rows - rows.length} rows without a target were left out`);
-  const distinct = new Set(rows.map((i) => target.values[i]));
+  const distinct = new Set(found.map((i) => valueAt(column, i)));
   if (distinct.size < 2) {
     throw dataError(
       `${where}: expected different values, got ${[...distinct][0]} in every row. Choose another --target.`,
     );
   }
-  if (rows.length < FEWEST_ROWS) {
+  if (found.length < FEWEST_ROWS) {
     throw dataError(
-      `${table.source}: expected at least ${FEWEST_ROWS} rows with a target, got ${rows.length}. Add data.`,
+      `${table.source}: expected at least ${FEWEST_ROWS} rows with a target, got ${found.length}. Add data.`,
     );
   }
-  const { task, reason } = chooseTask(target, distinct, rows.length, options.task, where);
-  notes.push(reason);
-  const features = table.names.flatMap((name, j) =>
-    j === targetIndex || options.exclude.includes(name) ? [] : [readColumn(table, j, options.categorical)],
+  const chosen = chooseTask(table, j, column, distinct, found, options.task, where);
+  const target = chosen.task === 'classification' ? readCategories(table, j, options) : column;
+  const rows = column.kind === target.kind ? found : found.filter((i) => !isMissing(target, i));
+  if (rows.length < table.rows) notes.push(missingTargets(table, j, target, rows.length, options));
+  notes.push(...chosen.notes);
+  if (target.kind === 'categorical') {
+    const pairs = equalPairs(target.levels);
+    if (pairs.length > 0)
+      notes.push(
+        `classes that are equal as numbers are kept apart, as written: ${few(pairs.map(([a, b]) => `'${a}' and '${b}'`))}`,
+      );
+  }
+  return { task: chosen.task, target, rows, notes };
+}
+
+/** The note on rows left out, with the words that stood for a missing target. */
+function missingTargets(
+  table: Table,
+  j: number,
+  target: Column,
+  rows: number,
+  { notMissing = [] }: SchemaOptions,
+): string {
+  const left = `${table.rows - rows} rows without a target were left out`;
+  const words = ['NA', 'N/A', 'null', 'NULL', 'NaN', 'nan', '?'].filter(
+    (word) => !notMissing.includes(word) && rowOfText(table.columns[j], word) >= 0,
   );
-  return { task, targetIndex, target, features, rows, notes };
+  if (words.length === 0 || target.kind === 'numeric') return left;
+  return `${left} ('${words.join("', '")}'; if that is a class, --not-missing ${words[0]})`;
 }
 
-function chooseTask(target: Column, distinct: Set<unknown>, rows: number, asked: Task | 'auto', where: string) {
-  const kinds = `'${target.name}' has ${distinct.size} distinct ${target.kind === 'numeric' ? 'numbers' : 'words'}`;
-  const integers = target.kind === 'numeric' && [...distinct].every(Number.isInteger);
-  const few = integers && distinct.size <= MOST_CLASSES && rows >= 5 * distinct.size;
-  const guess: Task = target.kind === 'categorical' || few ? 'classification' : 'regression';
+function chooseTask(
+  table: Table,
+  j: number,
+  target: Column,
+  distinct: Set<unknown>,
+  rows: readonly number[],
+  asked: Task | 'auto',
+  where: string,
+) {
+  const numeric = target.kind === 'numeric';
+  const integers = numeric && [...distinct].every(Number.isInteger);
+  const few = integers && distinct.size <= MOST_CLASSES && rows.length >= 5 * distinct.size;
+  const guess: Task = !numeric || few ? 'classification' : 'regression';
   const task = asked === 'auto' ? guess : asked;
-  if (task === 'regression' && target.kind === 'categorical') {
-    throw dataError(`${where}: expected numbers for regression, got words. Use --task classification.`);
-  }
-  if (task === 'classification' && (distinct.size > 1000 || rows < 2 * distinct.size)) {
+  const repeated = distinct.size <= 1000 && rows.length >= 2 * distinct.size;
+  if (task === 'regression' && !numeric)
     throw dataError(
-      `${where}: expected repeated classes, got ${distinct.size} in ${rows} rows. Use --task regression.`,
+      `${where}: expected numbers for regression, got words: ${wordsOf(table, j, target)}. ${repeated ? 'Mend the cells, name them with --missing, or leave --task out: they can be classes.' : 'Mend the cells, name them with --missing, or choose another --target.'}`,
+    );
+  if (task === 'classification' && !repeated) {
+    const got = `${where}: expected repeated classes, got ${distinct.size} in ${rows.length} rows`;
+    if (numeric) throw dataError(`${got}. They are numbers: use --task regression.`);
+    throw dataError(
+      `${got}, such as ${wordsOf(table, j, target)}. If they should be numbers, mend the cells or name the words with --missing; else choose another --target.`,
     );
   }
-  return { task, reason: `${task}: ${kinds}` };
+  const notes = [`${task}: '${target.name}' has ${distinct.size} distinct ${numeric ? 'numbers' : 'words'}`];
+  if (task === 'classification' && few && distinct.size > 2)
+    notes.push(orderNote(target, distinct as Set<number>, rows, asked));
+  return { task, notes };
 }
 
-/** The index of a column given by name or index. */
+/** The first words of a target, each with its line. */
+function wordsOf(table: Table, j: number, target: Column): string {
+  if (target.kind !== 'categorical') return '';
+  const words = target.levels.filter((level) => !/^[+-]?\d+(?:\.\d+)?$/.test(level)).slice(0, 3);
+  return words.map((word) => `'${word}' (line ${table.lines[rowOfText(table.columns[j], word)]})`).join(', ');
+}
+
+/** Integers taken for classes lose their order: said, with what they look like. */
+function orderNote(target: Column, distinct: Set<number>, rows: readonly number[], asked: Task | 'auto'): string {
+  const values = [...distinct].sort((a, b) => a - b);
+  const frequency = values.map((value) => rows.filter((i) => valueAt(target, i) === value).length);
+  const top = frequency.indexOf(Math.max(...frequency));
+  const falling = frequency.slice(top).every((n, k, all) => k === 0 || n <= all[k - 1]);
+  const counts =
+    values.length > 3 &&
+    values[0] === 0 &&
+    top < values.length / 2 &&
+    falling &&
+    values.every((value, k) => value === k);
+  const advice = asked === 'classification' ? '' : '; --task regression uses it';
+  const like = counts ? ' and look like counts' : '';
+  return `the classes ${values[0]} to ${values.at(-1)} are integers${like}: their order is not used${advice}`;
+}
+
+function withoutIdentifiers(
+  table: Table,
+  readings: readonly Reading[],
+  keep: readonly string[],
+  notes: string[],
+): readonly Reading[] {
+  const left: string[] = [];
+  const kept = readings.filter(({ column }) => {
+    if (keep.includes(column.name)) return true;
+    const reason = identifierReason(column, table.nameless.has(column.name));
+    if (reason === undefined) {
+      if (countsRows(column)) left.push(`column '${column.name}' counts the rows; if it is a row number, --exclude it`);
+      return true;
+    }
+    left.push(`column '${column.name}' was left out: ${reason}; --keep '${column.name}' uses it`);
+    return false;
+  });
+  if (kept.length === 0) return readings;
+  notes.push(...left);
+  return kept;
+}
+
+/** The index of a column given by name or index. An integer that is a column's name means that column. */
 export function findColumn(table: Table, column: string | number): number {
   const { names, source } = table;
-  const index = typeof column === 'string' ? names.indexOf(column) : column < 0 ? names.length + column : column;
+  const named = names.indexOf(String(column));
+  const index = typeof column === 'string' || named >= 0 ? named : column < 0 ? names.length + column : column;
   if (index in names) return index;
-  throw dataError(`${source}: expected one of the columns ${names.join(', ')}, got '${column}'. Correct the name.`);
+  throw dataError(`${source}: expected one of the columns ${few(names)}, got '${column}'. Correct the name.`);
 }
 
 export const isMissing = (column: Column, i: number): boolean =>
-  column.kind === 'numeric' ? Number.isNaN(column.values[i]) : column.values[i] === undefined;
+  column.kind === 'numeric' ? Number.isNaN(column.values[i]) : column.codes[i] < 0;
 
-/** Column j as numbers if its cells are, else as categories. */
-export function readColumn(table: Table, j: number, categorical: readonly string[]): Column {
-  const name = table.names[j];
-  const cells = table.columns[j];
-  const present = cells.filter((cell) => !MISSING.has(cell));
-  const words = present.filter((cell) => Number.isNaN(Number(cell)) && !/^[+-]?inf(inity)?$/i.test(cell));
-  if (categorical.includes(name) || words.length > MISTAKES * present.length) {
-    return { kind: 'categorical', name, values: cells.map((cell) => (MISSING.has(cell) ? undefined : cell)) };
-  }
-  return { kind: 'numeric', name, values: readNumbers(table, j) };
-}
-
-/** Column j as numbers, NaN where missing. Throws on the first cell that is neither. */
-export function readNumbers(table: Table, j: number): Float64Array {
-  return Float64Array.from(table.columns[j], (cell, i) => {
-    if (MISSING.has(cell)) return Number.NaN;
-    const value = Number(cell);
-    const where = `${table.source}:${table.lines[i]}: column '${table.names[j]}'`;
-    if (!Number.isFinite(value)) {
-      throw dataError(`${where}: expected a finite number, got '${cell}'. Mend the cell, or pass --categorical.`);
-    }
-    if (Math.abs(value) > LARGEST) {
-      throw dataError(`${where}: expected a number of size at most 1e100, got ${cell}. Change the column's unit.`);
-    }
-    return value;
-  });
-}
+/** The number or level in row i. */
+export const valueAt = (column: Column, i: number): number | string =>
+  column.kind === 'numeric' ? column.values[i] : column.levels[column.codes[i]];

@@ -3,6 +3,9 @@ import { createReadStream } from 'node:fs';
 import { createGunzip } from 'node:zlib';
 import { dataError } from '../errors.ts';
 
+/** Bytes that are read at a time. */
+const PIECE = 1 << 20;
+
 /** Bytes that a gzipped file may unpack to, unless more are allowed. */
 export const MAX_UNPACKED = 1e9;
 
@@ -11,9 +14,9 @@ export const MAX_UNPACKED = 1e9;
  * is damaged or unpacks to more than `most` bytes, and what the file system throws for one that cannot be read.
  */
 export async function* unpacked(path: string, most = MAX_UNPACKED): AsyncGenerator<Uint8Array> {
-  const file = createReadStream(path);
+  const file = createReadStream(path, { highWaterMark: PIECE });
   if (!path.endsWith('.gz')) return yield* file;
-  const gunzip = createGunzip();
+  const gunzip = createGunzip({ chunkSize: PIECE });
   file.on('error', (error) => gunzip.destroy(error));
   let bytes = 0;
   try {
