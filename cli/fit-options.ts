@@ -1,6 +1,7 @@
 /** The flags that say what to fit, and the configuration they amount to. */
 import { existsSync, readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import Papa from 'papaparse';
 import { specError } from '../src/errors.ts';
 import { PRIOR_NAMES, type PriorName } from '../src/models/prior.ts';
 import { type FitConfig, mergeConfigs, PAPER_PRESET, parseYamlConfig } from '../src/run/spec.ts';
@@ -25,6 +26,13 @@ const numberOrAuto = (text: string): number | 'auto' => {
 };
 
 const list = (text: string): string[] => text.split(',').map((name) => name.trim());
+/** Names as a line of CSV, so that a name may hold commas; the flag may be given again. */
+const names = (text: string, earlier: readonly string[] = []): string[] => [
+  ...earlier,
+  ...Papa.parse<string[]>(text, { delimiter: ',' })
+    .data.flat()
+    .map((name) => name.trim()),
+];
 const numbers = (text: string): number[] => list(text).map(number);
 const column = (text: string): string | number => (/^-?\d+$/.test(text) ? Number(text) : text);
 
@@ -61,6 +69,10 @@ export interface FitFlags extends EngineFlags {
   maxUnpacked?: number;
   categorical?: string[];
   exclude?: string[];
+  decimal?: 'point' | 'comma';
+  keep?: string[];
+  missing?: string[];
+  notMissing?: string[];
   standardise?: 'train' | 'all' | 'none';
   valid?: string | number;
   test?: string | number;
@@ -103,14 +115,23 @@ export function withModelOptions(command: Command): Command {
     .option('--workers <n>', 'worker threads (default: the number of cores, or 1 on a GPU)', number)
     .option('--json', 'print the result as JSON')
     .optionsGroup('Data:')
-    .option('-t, --target <column>', 'name or index of the target (default: the last column)', column)
+    .option('-t, --target <column>', 'name, or else index, of the target (default: the last column)', column)
     .addOption(new Option('--task <task>', 'recognised when left out').choices(['regression', 'classification']))
-    .option('--delimiter <char>', 'comma, semicolon, tab or space; recognised when left out')
+    .option('--delimiter <char>', 'comma, semicolon, tab, bar or space; recognised when left out')
+    .addOption(
+      new Option('--decimal <mark>', 'decimal mark of numbers that show none, such as 1,234').choices([
+        'point',
+        'comma',
+      ]),
+    )
     .option('--header', 'the first line names the columns; recognised when left out')
     .option('--no-header', 'the first line is data')
     .option('--max-unpacked <size>', 'what a .gz may unpack to (default: 1GB)', size)
-    .option('--categorical <columns>', 'columns to read as categories, separated by commas', list)
-    .option('--exclude <columns>', 'columns to leave out', list)
+    .option('--categorical <columns>', 'columns to read as categories: a line of CSV, again and again', names)
+    .option('--exclude <columns>', 'columns to leave out, likewise', names)
+    .option('--keep <columns>', 'columns to use although they look like identifiers, likewise', names)
+    .option('--missing <words>', 'words that stand for a missing value besides the usual ones, likewise', names)
+    .option('--not-missing <words>', 'usual ones that are categories or classes here, such as NA', names)
     .addOption(
       new Option('--standardise <rows>', "rows for mean and deviation; all is the paper's").choices([
         'train',
@@ -223,17 +244,28 @@ export function chosen<T extends object, K extends keyof T>(flags: T, names: rea
 const parameterChoice = (names: string[]) =>
   names.length === 1 && (names[0] === 'all' || names[0] === 'last') ? names[0] : names;
 
-const DELIMITERS: Record<string, string> = { comma: ',', semicolon: ';', tab: '\t', space: ' ', '\\t': '\t' };
+const DELIMITERS: Record<string, string> = { comma: ',', semicolon: ';', tab: '\t', bar: '|', space: ' ', '\\t': '\t' };
 
 /** Preset, then configuration file, then flags. */
 export function configOf(flags: FitFlags): FitConfig {
   const { delimiter, epochs, sampler } = flags;
-  const data = chosen(flags, ['target', 'task', 'header', 'categorical', 'exclude', 'standardise']);
+  const data = chosen(flags, [
+    'target',
+    'task',
+    'header',
+    'categorical',
+    'exclude',
+    'keep',
+    'missing',
+    'notMissing',
+    'standardise',
+  ]);
   const given = {
     data: {
       ...data,
       ...heldOut(flags),
       ...(delimiter !== undefined && { delimiter: DELIMITERS[delimiter] ?? delimiter }),
+      ...(flags.decimal !== undefined && { decimal: flags.decimal === 'comma' ? ',' : '.' }),
     },
     model: {
       ...chosen(flags, ['hidden', 'activation', 'likelihood', 'prior', 'priorScale']),

@@ -31,6 +31,7 @@ export function fitCommand(): Command {
 Examples:
   $ smile fit houses.csv --target price
   $ smile fit patients.csv -t outcome --categorical ward --exclude id --seed 7
+  $ smile fit flats.csv --exclude '"floor, m2",id' --missing unknown --decimal comma
   $ smile fit airfoil.data --preset paper --sampler psmile-naive
   $ smile fit train.csv --target price --valid valid.csv --test test.csv
   $ smile fit houses.csv --model trained.onnx --parameters last

@@ -3,7 +3,7 @@ import type { Column } from './kinds.ts';
 
 /** Names of columns that count rows. */
 const COUNTER =
-  /^(?:id|idx|index|key|no|nr|num|number|pk|row|obs|case|rec|record|unnamed: ?\d+|row[ _.-]?(?:id|idx|index|key|names?|no|nr|num|number))$/i;
+  /^(?:id|idx|index|key|no|nr|pk|row|obs|case|rec|record|unnamed: ?\d+|row[ _.-]?(?:id|idx|index|key|names?|no|nr|num|number))$/i;
 /** Names of columns that hold keys. */
 const KEY = /^(?:id|uid|uuid|guid|pk|.+[ _.-](?:id|uid|uuid|guid|key|pk)|.*[a-z]I[dD])$/i;
 

@@ -3,7 +3,7 @@ import { dataError } from '../errors.ts';
 import { type Cells, rowOfText, tally } from './cells.ts';
 import { DOUBTFUL, type MissingOptions, missingRule } from './missing.ts';
 import { few } from './names.ts';
-import { losesDigits, type Notation, notationOf, parseNumber, shownDecimal } from './numbers.ts';
+import { dressed, losesDigits, type Notation, notationOf, parseNumber, shownDecimal } from './numbers.ts';
 import type { Table } from './table.ts';
 
 export interface NumericColumn {
@@ -95,7 +95,14 @@ export function readColumn(table: Table, j: number, options: KindOptions = {}): 
   }
   const missing = standIns ? words : [];
   const column = readNumbers(table, j, seen.notation, options, missing);
-  return { column, notes: [...missingNotes(table, j, column, options), ...standInNotes(name, missing)] };
+  return {
+    column,
+    notes: [
+      ...missingNotes(table, j, column, options),
+      ...standInNotes(name, missing),
+      ...dressNotes(table, j, seen.notation),
+    ],
+  };
 }
 
 /** Column j as categories, whatever it looks like. */
@@ -213,6 +220,15 @@ const standInNotes = (name: string, words: readonly string[]): string[] =>
         `column '${name}': ${quoted(words)} among numbers was read as missing; --categorical '${name}' makes categories of all`,
       ]
     : [];
+
+/** A number that was undressed, as an example. */
+function dressNotes(table: Table, j: number, notation: Notation): string[] {
+  const example = tally(table.columns[j]).texts.find(
+    (text) => !Number.isNaN(parseNumber(text, notation)) && dressed(text),
+  );
+  if (example === undefined) return [];
+  return [`column '${table.names[j]}': '${example}' was read as ${parseNumber(example, notation)}`];
+}
 
 /** How columns write their numbers, where it is not the plain way. */
 export function notationNotes(columns: readonly Column[]): string[] {

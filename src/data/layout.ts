@@ -171,7 +171,7 @@ const skipped = (rows: readonly Row[], kind: string) => {
 
 /** Names where header and rows differ in width: empty cells at the end, or R's row names without a name. */
 function columnsOf([header, ...body]: readonly (readonly string[])[], notes: string[]) {
-  const width = usualWidth(body);
+  const width = usualWidth(body, header.length);
   const filled = header.findLastIndex((cell) => cell !== '') + 1;
   if (body.length === 0 || header.length === width) return { names: header, trailing: 0 };
   if (header.length > width && filled <= width) {

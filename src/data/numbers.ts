@@ -16,8 +16,8 @@ const DIGITS = {
   ',': /^[+-]?(?:\d+,?\d*|,\d+)(?:e[+-]?\d+)?$/i,
 };
 const GROUPED = {
-  '.': /^[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?$/,
-  ',': /^[+-]?\d{1,3}(?:\.\d{3})+(?:,\d+)?$/,
+  '.': /^[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?$/,
+  ',': /^[+-]?[1-9]\d{0,2}(?:\.\d{3})+(?:,\d+)?$/,
 };
 const DECORATION = /[^\d.,eE+-]/;
 const SPACED = /^[+-]?\d{1,3}(?:[ \u00a0\u2009\u202f'’]\d{3})+(?:[.,]\d+)?$/;
@@ -33,8 +33,8 @@ function bare(text: string): string {
   return SPACED.test(undressed) ? undressed.replace(/[^\d.,+-]/g, '') : undressed;
 }
 
-/** Whether the number is written with anything but digits, sign, point and exponent. */
-export const decorated = (text: string): boolean => text.includes(',') || DECORATION.test(text);
+/** Whether a number wears signs of currency, spaces between thousands or a typographic minus. */
+export const dressed = (text: string): boolean => bare(text) !== text.replace(/\s*%$/, '');
 
 /** Infinity in words: a number, though none to compute with. */
 export const INFINITE = /^[+-]?inf(?:inity)?$/i;

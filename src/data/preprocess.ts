@@ -161,7 +161,17 @@ function rawNumbers(column: Column, index: number, rows: number[], source: strin
   const sorted = Float64Array.from(rows.map((i) => column.values[i]).filter((v) => !Number.isNaN(v))).sort();
   if (sorted.length === 0) throw dataError(`${source}: column '${name}': expected numbers, got none. --exclude it.`);
   const impute = sorted[sorted.length >> 1];
-  return { kind: 'numeric', name, index, mean: 0, sd: 1, impute, mask: false, seen: seenOf(sorted), ...written(column) };
+  return {
+    kind: 'numeric',
+    name,
+    index,
+    mean: 0,
+    sd: 1,
+    impute,
+    mask: false,
+    seen: seenOf(sorted),
+    ...written(column),
+  };
 }
 
 function learnLevels({ name, levels, codes }: CategoricalColumn, index: number, rows: number[]) {

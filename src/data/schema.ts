@@ -69,12 +69,15 @@ function readTarget(table: Table, j: number, { column }: Reading, options: Schem
   const where = `${table.source}: target '${column.name}'`;
   const there = (target: Column) => [...table.lines.keys()].filter((i) => !isMissing(target, i));
   const found = there(column);
+  const words = column.kind === 'categorical' ? missingWords(table, j, options) : [];
+  const held =
+    words.length > 0 ? ` '${words[0]}' was read as missing: --not-missing ${words[0]} makes it a class.` : '';
   if (found.length === 0)
-    throw dataError(`${where}: expected values, got none: all are missing. Choose another --target.`);
+    throw dataError(`${where}: expected values, got none: all are missing.${held} Choose another --target.`);
   const distinct = new Set(found.map((i) => valueAt(column, i)));
   if (distinct.size < 2) {
     throw dataError(
-      `${where}: expected different values, got ${[...distinct][0]} in every row. Choose another --target.`,
+      `${where}: expected different values, got ${[...distinct][0]} in every row.${held} Choose another --target.`,
     );
   }
   if (found.length < FEWEST_ROWS) {
@@ -97,19 +100,17 @@ function readTarget(table: Table, j: number, { column }: Reading, options: Schem
   return { task: chosen.task, target, rows, notes };
 }
 
-/** The note on rows left out, with the words that stood for a missing target. */
-function missingTargets(
-  table: Table,
-  j: number,
-  target: Column,
-  rows: number,
-  { notMissing = [] }: SchemaOptions,
-): string {
-  const left = `${table.rows - rows} rows without a target were left out`;
-  const words = ['NA', 'N/A', 'null', 'NULL', 'NaN', 'nan', '?'].filter(
+/** Words in column j that were read as missing, though they may be categories. */
+const missingWords = (table: Table, j: number, { notMissing = [] }: MissingOptions): string[] =>
+  ['NA', 'N/A', 'null', 'NULL', 'NaN', 'nan', '?'].filter(
     (word) => !notMissing.includes(word) && rowOfText(table.columns[j], word) >= 0,
   );
-  if (words.length === 0 || target.kind === 'numeric') return left;
+
+/** The note on rows left out, with the words that stood for a missing target. */
+function missingTargets(table: Table, j: number, target: Column, rows: number, options: SchemaOptions): string {
+  const left = `${table.rows - rows} rows without a target were left out`;
+  const words = target.kind === 'numeric' ? [] : missingWords(table, j, options);
+  if (words.length === 0) return left;
   return `${left} ('${words.join("', '")}'; if that is a class, --not-missing ${words[0]})`;
 }
 

@@ -19,14 +19,13 @@ export const numberish = (text: string): boolean =>
     (decimal) => !Number.isNaN(parseNumber(text, { decimal, grouped: true, percent: text.endsWith('%') })),
   );
 
-/** The width that most records have; the larger of two as frequent. */
-export function usualWidth(records: readonly (readonly string[])[]): number {
+/** The width that most records have; of widths as frequent `preferred`, else the larger. */
+export function usualWidth(records: readonly (readonly string[])[], preferred = 0): number {
   const counts = new Map<number, number>();
   for (const { length } of records) counts.set(length, (counts.get(length) ?? 0) + 1);
-  return [...counts].reduce(
-    (best, entry) => (entry[1] > best[1] || (entry[1] === best[1] && entry[0] > best[0]) ? entry : best),
-    [0, 0],
-  )[0];
+  const most = Math.max(0, ...counts.values());
+  if (counts.get(preferred) === most) return preferred;
+  return Math.max(0, ...[...counts].flatMap(([width, count]) => (count === most ? [width] : [])));
 }
 
 /** The separator of a text's beginning; a comma where none cuts it. `whole` says that the file ends with the text. */

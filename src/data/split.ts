@@ -2,6 +2,7 @@
 import { dataError } from '../errors.ts';
 import { permutation } from '../math/random.ts';
 import { rootKey, stream } from '../math/threefry.ts';
+import type { Schema } from './schema.ts';
 
 export interface Split {
   readonly train: Int32Array;
@@ -40,6 +41,10 @@ export function splitRows(n: number, options: SplitOptions): Split {
     test: shuffled.slice(train + valid),
   };
 }
+
+/** What the split needs to know of a target with classes. */
+export const classesOf = ({ target, rows }: Pick<Schema, 'target' | 'rows'>): Pick<SplitOptions, 'classes'> =>
+  target.kind === 'categorical' ? { classes: rows.map((i) => target.codes[i]) } : {};
 
 /** The order in which parts of these sizes, training first, hold each class in proportion. Rows of a class stay in their order. */
 function inProportion(order: Int32Array, classes: ArrayLike<number>, sizes: readonly number[]): Int32Array {

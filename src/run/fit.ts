@@ -1,16 +1,16 @@
 /** The main job: data in, calibrated ensemble out. */
-import { readFile } from 'node:fs/promises';
 import { stringify } from 'yaml';
 import type { BatchSource } from '../data/batches.ts';
+import { few } from '../data/names.ts';
 import { encode, learnPreprocessing } from '../data/preprocess.ts';
-import { readSchema } from '../data/schema.ts';
-import { splitRows } from '../data/split.ts';
+import { readSchema, type Schema } from '../data/schema.ts';
+import { classesOf, type Split, splitRows } from '../data/split.ts';
 import type { Table } from '../data/table.ts';
 import { specError } from '../errors.ts';
 import { type OnnxNetwork, onnxBytes } from '../models/onnx.ts';
 import { FULL_GRADIENT, usualStepSize } from '../samplers/registry.ts';
 import { SMILE_NAMES, type SmileName } from '../samplers/smile.ts';
-import { sha256, writeWhole } from '../store/files.ts';
+import { sha256, sha256OfFile, writeWhole } from '../store/files.ts';
 import { createRun, runPaths } from '../store/rundir.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
 import { encodeHeldOut, HELD_OUT, type HeldOut, openTable, overlapNote, type Rows } from './held-out.ts';
@@ -60,8 +60,8 @@ export async function prepareRun(options: FitOptions, here = options.engine === 
   const asked = withHeldOut(withNetwork(resolveSpec(config), config), options);
   const workers = workersOf(asked, options.workers);
   const brought = asked.model.network === undefined ? undefined : readNetwork(asked.model.network);
-  const { delimiter, header } = asked.data;
-  const table = await openTable(source, { delimiter, header, maxUnpacked });
+  const { delimiter, header, decimal } = asked.data;
+  const table = await openTable(source, { delimiter, header, decimal, maxUnpacked });
   const own = await heldOutTables(options, asked, table);
   const prepared = prepare(table, own, asked, brought);
   for (const message of [...table.notes, ...prepared.notes]) note(message);
@@ -72,13 +72,13 @@ export async function prepareRun(options: FitOptions, here = options.engine === 
   const { spec, finding } = await settleThreads(network, settled, workers, here ? undefined : 1);
   if (finding) note(finding);
   const bytes = brought && onnxBytes(brought);
-  const content = typeof source === 'string' ? await readFile(source) : JSON.stringify(source);
+  const dataHash = typeof source === 'string' ? await sha256OfFile(source) : sha256(JSON.stringify(source));
   createRun(
     out,
     {
       software: SOFTWARE,
       configHash: sha256(stringify(spec)),
-      dataHash: sha256(content),
+      dataHash,
       ...(bytes && { networkHash: sha256(bytes) }),
       source: table.source,
     },
@@ -121,20 +121,20 @@ function withHeldOut(spec: FitSpec, { valid, test }: FitOptions): FitSpec {
 }
 
 /** Validation and test rows that come apart from the table, which says how they are to be read. */
-async function heldOutTables(given: FitOptions, { data }: FitSpec, { headed }: Table): Promise<HeldOut> {
+async function heldOutTables(given: FitOptions, { data }: FitSpec, { headed, dialect: like }: Table): Promise<HeldOut> {
   const read = async (rows: Rows | undefined) =>
     rows === undefined
       ? undefined
-      : openTable(rows, { delimiter: data.delimiter, header: headed, maxUnpacked: given.maxUnpacked });
+      : openTable(rows, { header: headed, decimal: data.decimal, like, maxUnpacked: given.maxUnpacked });
   return { valid: await read(given.valid ?? data.validFile), test: await read(given.test ?? data.testFile) };
 }
 
 /** Splits and encodes the table, and settles what the configuration left to the data. */
 function prepare(table: Table, own: HeldOut, asked: FitSpec, brought: OnnxNetwork | undefined) {
-  const { target, task, categorical, exclude, standardise, valid, test } = asked.data;
-  const schema = readSchema(table, { target, task, categorical, exclude });
+  const { standardise, valid, test } = asked.data;
+  const schema = readSchema(table, asked.data);
   const shares = { valid: own.valid ? 0 : valid, test: own.test ? 0 : test };
-  const split = splitRows(schema.rows.length, { seed: asked.seed, ...shares });
+  const split = splitRows(schema.rows.length, { seed: asked.seed, ...shares, ...classesOf(schema) });
   const rowsOf = (part: Int32Array) => Array.from(part, (i) => schema.rows[i]);
   const { preprocessing, notes } = learnPreprocessing(table, schema, Int32Array.from(rowsOf(split.train)), standardise);
   const regression = schema.task === 'regression';
@@ -146,21 +146,28 @@ function prepare(table: Table, own: HeldOut, asked: FitSpec, brought: OnnxNetwor
     );
   }
   const warnings: string[] = [];
+  const together = encode(
+    preprocessing,
+    table,
+    SPLITS.flatMap((name) => rowsOf(split[name])),
+    true,
+  );
+  const { length: inputs } = preprocessing.inputNames;
+  const targets = 'classes' in preprocessing.target ? preprocessing.target.classes.length : 1;
+  let from = 0;
   const encoded = SPLITS.map((name): [string, BatchSource] => {
     const apart = name === 'train' ? undefined : own[name];
-    const {
-      x,
-      y,
-      warnings: more,
-      rows: used,
-    } = apart
-      ? encodeHeldOut(preprocessing, apart)
-      : { ...encode(preprocessing, table, rowsOf(split[name]), true), rows: rowsOf(split[name]) };
-    warnings.push(...more.map((message) => `${name}: ${message}`));
-    const targets = 'classes' in preprocessing.target ? preprocessing.target.classes.length : 1;
-    const rows = Int32Array.from(used, (row) => row + 1);
-    return [name, { x, y, inputs: preprocessing.inputNames.length, targets, rows }];
+    if (apart) {
+      const { warnings: more, rows, ...held } = encodeHeldOut(preprocessing, apart);
+      warnings.push(...[...apart.notes.slice(1), ...more].map((message) => `${name}: ${message}`));
+      return [name, { ...held, inputs, targets, rows: Int32Array.from(rows, (row) => row + 1) }];
+    }
+    const to = from + split[name].length;
+    const [x, y] = [together.x.subarray(from * inputs, to * inputs), together.y.subarray(from, to)];
+    from = to;
+    return [name, { x, y, inputs, targets, rows: Int32Array.from(rowsOf(split[name]), (row) => row + 1) }];
   });
+  warnings.push(...together.warnings, ...onlyInTraining(schema, split));
   const data = Object.fromEntries(encoded) as SplitData;
   const sizes = SPLITS.map((name) => `${data[name].y.length} ${name}`).join(', ');
   for (const name of HELD_OUT) {
@@ -173,6 +180,17 @@ function prepare(table: Table, own: HeldOut, asked: FitSpec, brought: OnnxNetwor
     notes: [...schema.notes, ...notes, `${preprocessing.inputNames.length} inputs; rows: ${sizes}`, ...warnings],
     spec: { ...asked, model: { ...asked.model, likelihood } } satisfies FitSpec,
   };
+}
+
+/** Classes that no validation or test row has: nothing will be known of how well they are predicted. */
+function onlyInTraining({ target, rows }: Schema, { train, valid, test }: Split): string[] {
+  if (target.kind !== 'categorical' || valid.length + test.length === 0) return [];
+  const held = new Set([...valid, ...test].map((i) => target.codes[rows[i]]));
+  const rare = [...new Set(Array.from(train, (i) => target.codes[rows[i]]))].filter((code) => !held.has(code));
+  if (rare.length === 0) return [];
+  return [
+    `too rare for a validation or test row, so that no score speaks of them: ${few(rare.map((code) => `'${target.levels[code]}'`))}`,
+  ];
 }
 
 /** Fills in what depends on rows and sampler: batch sizes that were left out, and the sampler's step size. */

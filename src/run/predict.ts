@@ -1,4 +1,6 @@
 /** Predictions for new rows from a stored run. */
+
+import { allTexts } from '../data/cells.ts';
 import { lacksRanges } from '../data/outside.ts';
 import { encode } from '../data/preprocess.ts';
 import { findColumn } from '../data/schema.ts';
@@ -67,10 +69,12 @@ export async function predict(options: PredictOptions): Promise<Predictions> {
   const { preprocessing } = run;
   const table: Table =
     typeof data === 'string'
-      ? await readTable(data, { header: preprocessing.headed, maxUnpacked })
+      ? await readTable(data, { header: preprocessing.headed, like: preprocessing.dialect, maxUnpacked })
       : tableFromRows(data);
   const passed = idColumns(table, ids, columnNames(preprocessing, quantiles));
-  const { x, warnings } = encode(preprocessing, table, [...Array(table.rows).keys()], false);
+  const encoded = encode(preprocessing, table, [...Array(table.rows).keys()], false);
+  const { x } = encoded;
+  const warnings = [...table.notes.slice(1), ...encoded.warnings];
   const ensemble = await predictingEnsemble(run);
   const predictRows: RowPredictor = (part, wanted) => predictEncoded(run, ensemble, part, wanted);
   const recalibration = options.recalibrate ? await recalibrate(run) : undefined;
@@ -106,7 +110,7 @@ export async function predict(options: PredictOptions): Promise<Predictions> {
 /** The cells of columns that are passed through. Throws a `DataError` for one that is not there, or is called as a prediction is. */
 function idColumns(table: Table, ids: readonly string[], names: readonly string[]) {
   return [...new Set(ids)].map((name) => {
-    if (!names.includes(name)) return { name, cells: table.columns[findColumn(table, name)] };
+    if (!names.includes(name)) return { name, cells: allTexts(table.columns[findColumn(table, name)]) };
     throw dataError(
       `${table.source}: expected columns to pass through under names that predictions do not have, got '${name}'. Rename it in the file.`,
     );

@@ -20,13 +20,23 @@ const data = z
       .default(-1)
       .describe('Target column: name, or index from 0; negative from the end.'),
     task: z.enum(['auto', 'regression', 'classification']).default('auto'),
-    delimiter: z.enum(['auto', ',', ';', '\t', ' ']).default('auto'),
+    delimiter: z.enum(['auto', ',', ';', '\t', '|', ' ']).default('auto'),
+    decimal: z
+      .enum(['auto', '.', ','])
+      .default('auto')
+      .describe('Decimal mark of numbers that show none themselves, such as 1,234.'),
     header: z.union([z.boolean(), z.literal('auto')]).default('auto'),
     categorical: z
       .array(z.string())
       .default([])
       .describe('Columns to be read as categories although they look numeric.'),
     exclude: z.array(z.string()).default([]).describe('Columns to leave out.'),
+    keep: z.array(z.string()).default([]).describe('Columns to use although they look like identifiers.'),
+    missing: z.array(z.string()).default([]).describe('Words that stand for a missing value besides the usual ones.'),
+    notMissing: z
+      .array(z.string())
+      .default([])
+      .describe('Usual words for a missing value that are categories or classes here, such as NA.'),
     standardise: z
       .enum(['train', 'all', 'none'])
       .default('train')
