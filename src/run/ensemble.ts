@@ -1,4 +1,4 @@
-/** Which networks of a run predict: its draws, or the deep ensemble where no draw predicts anything. */
+/** Which networks of a run predict: its draws, or the deep ensemble where that is asked for, or no draw predicts anything. */
 import { storeError } from '../errors.ts';
 import { usableClasses, usableNormal } from '../infer/usable.ts';
 import { readJson } from '../store/files.ts';
@@ -11,6 +11,8 @@ import { predictMembers, readEnsemble, type Thetas } from './members.ts';
 export interface Ensemble {
   readonly name: 'bayesian' | 'deep';
   readonly members: number;
+  /** Whether it was asked for by its name. */
+  readonly asked?: boolean;
   /** All members in order, anew at each call. */
   thetas(): Thetas;
 }
@@ -20,21 +22,25 @@ const PROBES = 20;
 
 /**
  * The draws of a run, or the deep ensemble it started from where the sampler diverged: no draw predicts any of the first validation
- * rows. Throws a `StoreError` for a run without draws.
+ * rows. What is `asked` for goes before. Throws a `StoreError` for a run without draws that is not asked for the deep ensemble.
  */
-export async function predictingEnsemble(run: LoadedRun): Promise<Ensemble> {
+export async function predictingEnsemble(run: LoadedRun, asked?: Ensemble['name']): Promise<Ensemble> {
+  const { valid } = loadData(run);
+  const deep = async () => {
+    const thetas = await deepEnsemble(run, valid);
+    return { name: 'deep' as const, members: thetas.length, thetas: () => thetas };
+  };
+  if (asked === 'deep') return { ...(await deep()), asked: true };
   const members = countDraws(run);
   if (members === 0) {
     throw storeError(
       `${run.dir}: expected draws to predict with, got none: the run stopped before its first. Run smile resume, or the fit again.`,
     );
   }
-  const { valid } = loadData(run);
-  if (await predictsSome(run, valid.x.subarray(0, PROBES * run.network.inputs))) {
+  if (asked === 'bayesian' || (await predictsSome(run, valid.x.subarray(0, PROBES * run.network.inputs)))) {
     return { name: 'bayesian', members, thetas: () => readEnsemble(run) };
   }
-  const thetas = await deepEnsemble(run, valid);
-  return { name: 'deep', members: thetas.length, thetas: () => thetas };
+  return deep();
 }
 
 /** Draws of all chains. */

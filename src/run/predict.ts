@@ -37,6 +37,8 @@ export interface PredictOptions {
   readonly recalibrate?: boolean | undefined;
   /** Bytes that a gzipped file may unpack to. Default 1e9. */
   readonly maxUnpacked?: number | undefined;
+  /** Whose predictions: the draws', or the deep ensemble's. Default: the draws', where they predict at all. */
+  readonly ensemble?: Ensemble['name'] | undefined;
   /** Columns of `data` to pass through, as text, before the predictions. */
   readonly ids?: readonly string[] | undefined;
   /** Hears of progress, as a share in [0, 1]. */
@@ -75,7 +77,7 @@ export async function predict(options: PredictOptions): Promise<Predictions> {
   const encoded = encode(preprocessing, table, [...Array(table.rows).keys()], false);
   const { x } = encoded;
   const warnings = [...table.notes.slice(1), ...encoded.warnings];
-  const ensemble = await predictingEnsemble(run);
+  const ensemble = await predictingEnsemble(run, options.ensemble);
   const predictRows: RowPredictor = (part, wanted) => predictEncoded(run, ensemble, part, wanted);
   const recalibration = options.recalibrate ? await recalibrate(run) : undefined;
   const shown = (row: PredictedRow) => (recalibration ? recalibrated(run, row, recalibration.scale) : row);
@@ -117,13 +119,13 @@ function idColumns(table: Table, ids: readonly string[], names: readonly string[
   });
 }
 
-const ensembleWarnings = ({ name }: Ensemble): string[] =>
-  name === 'bayesian'
-    ? []
-    : [
-        'THESE ARE PREDICTIONS OF THE DEEP ENSEMBLE, not of the posterior: no draw of the run predicts finite numbers, ' +
-          'the sampler diverged. Fit again with a lower --step-size',
-      ];
+function ensembleWarnings({ name, asked }: Ensemble): string[] {
+  if (name === 'bayesian') return [];
+  const reason = asked
+    ? 'as --ensemble asks'
+    : 'no draw of the run predicts finite numbers, the sampler diverged. Fit again with a lower --step-size';
+  return [`THESE ARE PREDICTIONS OF THE DEEP ENSEMBLE, not of the posterior: ${reason}`];
+}
 
 /** What to know of rows that lack draws, or lie outside. */
 function rowWarnings({ preprocessing }: LoadedRun, rows: readonly PredictedRow[], members: number): string[] {

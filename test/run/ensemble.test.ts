@@ -1,0 +1,58 @@
+/** Whose predictions are handed out: the draws', or on request those of the deep ensemble they started from. */
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, expect, it } from 'vitest';
+import { demoCsv } from '../../src/data/demo.ts';
+import { encode } from '../../src/data/preprocess.ts';
+import { readTable } from '../../src/data/table.ts';
+import { fit } from '../../src/run/fit.ts';
+import { loadRun } from '../../src/run/load.ts';
+import { predictMembers, readMembers } from '../../src/run/members.ts';
+import { predict } from '../../src/run/predict.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'smile-ensemble-'));
+const data = join(folder, 'demo.csv');
+const run = join(folder, 'run');
+beforeAll(async () => {
+  writeFileSync(data, demoCsv(1, 200));
+  const sampler = { warmup: 100, steps: 100, batchSize: 64 };
+  const config = { model: { hidden: [8] }, warmStart: { epochs: 20 }, sampler, chains: 3, seed: 2 };
+  await fit({ data, out: run, config, workers: 0 });
+});
+
+it('the deep ensemble, where it is asked for, with a loud word', async () => {
+  const { ensemble, rows, warnings } = await predict({ run, data, ensemble: 'deep' });
+  expect(ensemble).toBe('deep');
+  expect(warnings[0]).toBe('THESE ARE PREDICTIONS OF THE DEEP ENSEMBLE, not of the posterior: as --ensemble asks');
+  const { preprocessing, ...loaded } = loadRun(run);
+  const table = await readTable(data);
+  const { x } = encode(preprocessing, table, [...Array(table.rows).keys()], false);
+  const means: Float64Array[] = [];
+  const members = readMembers(loadRun(run)).map((theta) => Float32Array.from(theta));
+  for await (const { mean } of predictMembers({ preprocessing, ...loaded }, x, members)) means.push(mean);
+  const { target } = preprocessing;
+  if ('classes' in target) throw new Error('expected a regression');
+  rows.forEach(({ mean }, i) => {
+    const expected = target.mean + (target.sd * means.reduce((sum, member) => sum + member[i], 0)) / means.length;
+    expect(mean).toBeCloseTo(expected, 10);
+  });
+});
+
+it('the draws, where nothing or they are asked for', async () => {
+  const usual = await predict({ run, data });
+  expect(usual.ensemble).toBe('bayesian');
+  expect((await predict({ run, data, ensemble: 'bayesian' })).rows).toEqual(usual.rows);
+  expect((await predict({ run, data, ensemble: 'deep' })).rows).not.toEqual(usual.rows);
+});
+
+it('the deep ensemble of a run that was stopped before its first draw', async () => {
+  const stopped = join(folder, 'stopped');
+  const stop = new AbortController();
+  const onEvent = () => stop.abort();
+  const warmStart = { epochs: 5 };
+  await fit({ data, out: stopped, config: { chains: 2, warmStart }, workers: 0, signal: stop.signal, onEvent });
+  await expect(predict({ run: stopped, data })).rejects.toThrow(/expected draws to predict with/);
+  const { rows } = await predict({ run: stopped, data, ensemble: 'deep' });
+  expect(rows.every(({ mean }) => Number.isFinite(mean))).toBe(true);
+});
