@@ -149,7 +149,8 @@ function convergenceOf({ logLikelihood, probes, layers }: Monitored): Convergenc
   };
 }
 
-async function score(
+/** Scores the ensemble `thetas` on encoded rows. */
+export async function score(
   run: LoadedRun,
   { x, y }: BatchSource,
   thetas: Thetas,

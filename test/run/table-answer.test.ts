@@ -105,6 +105,7 @@ describe('the table', () => {
     const found = await answer([...rows, ...rows.slice(0, 100)]);
     expect(checks(found)).toEqual([['duplicates', true]]);
     expect(found.findings[0].message).toMatch(/of 90 held-out rows \(.* %\) are copies of training rows/);
+    expect(checks(await answer([...rows, ...rows, ...rows]))).toEqual([['duplicates', true]]);
   });
 
   it('few rows for many parameters are too few to tell', async () => {

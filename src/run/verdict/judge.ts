@@ -31,7 +31,7 @@ export function judge(run: LoadedRun, { data, deep, bayes, chains, convergence }
     bayes && bayes.valid.members > 0
       ? {
           ...heldOut(run, data, deep, bayes, facts.twins),
-          stopped: manifest.endedBy === undefined && chains.every(({ status }) => status === 'stopped'),
+          stopped: manifest.endedBy === undefined && chains.some(({ status }) => status === 'stopped'),
         }
       : undefined,
   );

@@ -19,7 +19,7 @@ export interface HeldOut {
   readonly unpredicted?: number;
   readonly draws: number;
   readonly likelihood?: string;
-  /** Whether every chain was stopped by hand before its end. */
+  /** Whether a chain was stopped by hand before its end. */
   readonly stopped?: boolean;
   /** Where row i stands, for the user. */
   where(i: number): string;
@@ -90,7 +90,7 @@ const CHECKS: readonly Check<HeldOut>[] = [
   {
     name: 'stopped',
     find: ({ stopped }) =>
-      stopped ? [{ turns: true, message: 'every chain was stopped before its end', cure: 'smile resume goes on' }] : [],
+      stopped ? [{ turns: true, message: 'the run was stopped before its end', cure: 'smile resume goes on' }] : [],
   },
   {
     name: 'unusable',

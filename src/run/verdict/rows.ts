@@ -57,7 +57,10 @@ function twinsOf({ train, valid, test }: SplitData): Twins {
       return Number(same);
     });
   const found = { valid: flags(valid), test: flags(test) };
-  return { ...found, heldOut: valid.y.length + test.y.length, sameFeatures, sameRow, agreed };
+  const whole = [train, valid, test].flatMap((rows) => features(rows).map((key, i) => `${key} ${rows.y[i]}`));
+  const first = new Map(whole.map((key, i): [string, number] => [key, i]).reverse());
+  const distinct = [...first.values()].sort((a, b) => a - b);
+  return { ...found, heldOut: valid.y.length + test.y.length, sameFeatures, sameRow, agreed, distinct };
 }
 
 /** A key for the features of each row. */

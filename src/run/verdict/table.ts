@@ -30,6 +30,8 @@ export interface Twins {
   readonly sameFeatures: number;
   readonly sameRow: number;
   readonly agreed: number;
+  /** Rows, training, validation, test, less those that repeat an earlier one. */
+  readonly distinct: readonly number[];
 }
 
 /** Out-of-sample share of the variance of the target's scores that no honest feature explains alone. */
@@ -117,10 +119,12 @@ export const copies = ({ heldOut, sameFeatures, sameRow, agreed }: Twins): numbe
   sameRow >= COPIED * heldOut && agreed >= AGREE * sameFeatures ? sameRow : 0;
 
 /** A single column is all there is to predict from, so only a copy of the target says something. */
-function tells(column: TableColumn, columns: number, { classes, data }: TableFacts): boolean {
-  const rows = Math.min(MOST_ROWS, Math.max(FEWEST_LOOKS, Math.floor(LOOKS / columns)));
-  const y = Float64Array.of(...data.train.y, ...data.valid.y, ...data.test.y).slice(0, rows);
-  const feature = { values: column.values.slice(0, rows), ordered: column.ordered };
+function tells(column: TableColumn, columns: number, { classes, data, twins }: TableFacts): boolean {
+  const most = Math.min(MOST_ROWS, Math.max(FEWEST_LOOKS, Math.floor(LOOKS / columns)));
+  const all = [data.train.y, data.valid.y, data.test.y].flatMap((y) => Array.from(y));
+  const rows = (copies(twins) > 0 ? twins.distinct : all.map((_, i) => i)).slice(0, most);
+  const y = Float64Array.from(rows, (i) => all[i]);
+  const feature = { values: Float64Array.from(rows, (i) => column.values[i]), ordered: column.ordered };
   if (classes === undefined) return columns > 1 && toldScores(feature, y) > TOLD;
   const { missed, without } = toldClasses(feature, y, classes);
   return columns > 1 && without >= FEWEST_ERRORS && missed <= LEFT * without;
