@@ -48,7 +48,7 @@ const PUBLIC: [string, string, string | number, Data?][] = [
   ['airfoil', 'uci/airfoil.data', 5],
   ['energy', 'uci/energy.data', 8],
   ['bikesharing', 'uci/bikesharing.data', 11],
-  ['ionosphere', 'uci/ionosphere.data', 34, { task: 'classification' }],
+  ['ionosphere', 'uci/ionosphere.data', 33, { task: 'classification' }],
   ['adult', 'uci/adult.data.gz', 14, { task: 'classification' }],
   ['california', 'tables/california.csv.gz', 'median_house_value'],
   ['diamonds', 'tables/diamonds.csv.gz', 'price'],
@@ -198,7 +198,7 @@ const KINDS: Record<string, Kind> = {
     config: classes,
     planted: ['table', 'leak'],
   },
-  identifier: { y: smooth, more: (row, { i }) => ({ ...row, number: i + 1 }), planted: ['table', 'identifier'] },
+  identifier: { y: smooth, more: (row, { i }) => ({ ...row, place: i + 1 }), planted: ['table', 'identifier'] },
   duplicates: { y: smooth, rows: 400, spoil: (rows) => [...rows, ...rows], planted: ['table', 'duplicates'] },
   '33 rows of 80': { y: smooth, rows: 33, features: 80, planted: ['table', 'rows'] },
   'step too large': {

@@ -96,7 +96,7 @@ describe('the table', () => {
   });
 
   it('an identifier is found, a dense count is none', async () => {
-    expect(checks(await answer(table(300, (row, i) => ({ ...row, rownames: i + 1 }))))).toEqual([['identifier', true]]);
+    expect(checks(await answer(table(300, (row, i) => ({ ...row, house: i + 1 }))))).toEqual([['identifier', true]]);
     expect((await answer(table(300, (row, i) => ({ ...row, count: (i * i) % 50 })))).answer).toBe('yes');
   });
 
