@@ -2,13 +2,14 @@
  * Promises an ensemble does not keep, as sentences: intervals that miss their level, probabilities that miss the truth.
  *
  * A promise is broken where the share kept is too low both for chance and to be of no matter. Chance: an exact binomial
- * test of the promise, at `LEVEL` over all promises of one function together. Matter: the share falls short by more than a
+ * test of the promise, at a level over all promises of one kind together. Matter: the share falls short by more than a
  * tolerance, which is half (in a part of the rows: all) of the misses that were promised.
  */
 import { binomialCdf } from './binomial.ts';
 
-/** Chance that an ensemble which keeps its promises is said to break one, for each function here. */
+/** Chance that an ensemble which keeps its promises is said to break one: any about all rows, and any about a part of them. */
 export const LEVEL = 0.003;
+const LEVEL_OF_PARTS = 0.001;
 /** Parts that rows are cut into, and rows below which a part is not judged. */
 const PARTS = 5;
 const FEWEST_IN_PART = 10;
@@ -85,7 +86,8 @@ export function fifthCoverage(mean: ArrayLike<number>, pit: ArrayLike<number>): 
     rows: part.length,
     tolerance: 1 - NINETY,
   }));
-  const which = (misses: typeof fallsShort) => kept.flatMap((one, k) => (misses(one, LEVEL / kept.length) ? [k] : []));
+  const which = (misses: typeof fallsShort) =>
+    kept.flatMap((one, k) => (misses(one, LEVEL_OF_PARTS / kept.length) ? [k] : []));
   return {
     observed: kept.map((one) => one.kept / one.rows),
     rows: kept.map(({ rows }) => rows),
@@ -118,7 +120,7 @@ export function confidenceFaults(confidence: ArrayLike<number>, correct: ArrayLi
     };
   });
   const of = (misses: typeof fallsShort, what: string) => {
-    const found = groups.filter((group) => misses(group, LEVEL / groups.length));
+    const found = groups.filter((group) => misses(group, LEVEL_OF_PARTS / groups.length));
     const gap = (group: Kept) => Math.abs(group.promised - group.kept / group.rows);
     return found
       .toSorted((a, b) => gap(b) - gap(a))

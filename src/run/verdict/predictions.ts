@@ -56,10 +56,12 @@ const WORSE_THAN_CONSTANT = 1.1;
 /** Rows named as the worst, and the chance that one of an honest ensemble's is. */
 const NAMED = 3;
 const SURPRISE = 1e-3;
+/** Intervals whose shares are judged, and those that are told only: few rows lie outside, and heavy tails put some more there. */
+const LEVELS = [0.5, 0.8, 0.9];
+const TAILS = [0.95];
 /** Rows are too few where intervals of 90 % that hold only this share would pass more often than `MISSED`. */
 const PLAINLY_NARROW = 0.7;
 const MISSED = 0.2;
-const INTERVAL_TESTS = 4;
 
 /** The fewest rows of which something can be told: with them 90 % intervals that hold 70 % are found four times of five. */
 export const FEWEST_ROWS = fewestRows();
@@ -67,7 +69,7 @@ export const FEWEST_ROWS = fewestRows();
 function fewestRows(): number {
   for (let n = 10; ; n++) {
     let most = -1;
-    while (binomialCdf(most + 1, n, 0.9) < LEVEL / INTERVAL_TESTS) most++;
+    while (binomialCdf(most + 1, n, 0.9) < LEVEL / LEVELS.length) most++;
     if (binomialCdf(most, n, PLAINLY_NARROW) >= 1 - MISSED) return n;
   }
 }
@@ -116,9 +118,13 @@ const CHECKS: readonly Check<HeldOut>[] = [
     find(facts) {
       const { regression } = facts;
       if (!regression) return [];
-      const { overconfident, underconfident } = intervalFaults(coverageOf(regression.pit), facts.rows);
+      const [judged, tails] = [LEVELS, TAILS].map((levels) =>
+        intervalFaults(coverageOf(regression.pit, levels), facts.rows),
+      );
+      const underconfident = [...judged.underconfident, ...tails.underconfident];
       return [
-        ...overconfident.map((message) => ({ turns: true, message, cure: cureFor(facts) })),
+        ...judged.overconfident.map((message) => ({ turns: true, message, cure: cureFor(facts) })),
+        ...tails.overconfident.map((message) => ({ turns: false, message, cure: cureFor(facts) })),
         ...underconfident.map((message) => ({ turns: false, message, cure: MEND })),
       ];
     },
@@ -247,8 +253,8 @@ const ordinals = (fifths: readonly number[]) => {
   return `the ${new Intl.ListFormat('en').format(fifths.map((k) => names[k]))} fifth${fifths.length > 1 ? 's' : ''}`;
 };
 
-const coverageOf = (pit: Float64Array) =>
-  [0.5, 0.8, 0.9, 0.95].map((level) => ({
+const coverageOf = (pit: Float64Array, levels: readonly number[]) =>
+  levels.map((level) => ({
     level,
     observed: pit.filter((u) => Math.abs(u - 0.5) <= level / 2).length / pit.length,
   }));
