@@ -11,6 +11,7 @@ export default defineConfig([
       'aside-thread': 'src/engine/aside-thread.js',
       worker: 'src/run/worker.ts',
       process: 'src/run/process.ts',
+      probe: 'src/engine/probe.ts',
       'bench-worker': 'src/bench/worker.ts',
     },
     platform: 'node',

@@ -8,6 +8,7 @@ import { METHOD_NAMES, type MethodName } from '../src/bench/methods.ts';
 import { writeWhole } from '../src/store/files.ts';
 import { NOISE_LAWS, NOISE_STRUCTURES, type NoiseLaw, type NoiseStructure } from '../src/targets/noise.ts';
 import { BENCH_TARGETS, type BenchTarget, PAPER_TARGETS } from '../src/targets/registry.ts';
+import { interruption } from './interrupt.ts';
 import { progressLine } from './progress.ts';
 
 const TARGETS = Object.keys(BENCH_TARGETS) as BenchTarget[];
@@ -130,13 +131,12 @@ async function runAnalytic(flags: AnalyticFlags, command: Command): Promise<void
     ),
   );
   const line = progressLine(flags.quiet ?? false);
-  const { results, interrupted } = await interruptible((signal) =>
-    runCells(specs, {
-      workers: flags.workers,
-      signal,
-      onProgress: (share, ended) => line.show(share, ended && cellLine(ended)),
-    }),
-  );
+  const signal = interruption();
+  const results = await runCells(specs, {
+    workers: flags.workers,
+    signal,
+    onProgress: (share, ended) => line.show(share, ended && cellLine(ended)),
+  });
   line.end();
   mkdirSync(flags.out, { recursive: true });
   writeWhole(join(flags.out, 'results.json'), `${JSON.stringify(results, null, 2)}\n`);
@@ -146,21 +146,7 @@ async function runAnalytic(flags: AnalyticFlags, command: Command): Promise<void
   }
   console.log(flags.json ? JSON.stringify(results, null, 2) : cellsMarkdown(results));
   if (!flags.json) console.log(`results: ${flags.out}`);
-  if (interrupted) process.exitCode = 2;
-}
-
-/** Runs the work with a signal that Ctrl-C aborts; what is done by then counts. */
-async function interruptible<T>(
-  work: (signal: AbortSignal) => Promise<T>,
-): Promise<{ results: T; interrupted: boolean }> {
-  const control = new AbortController();
-  const stop = () => control.abort();
-  process.once('SIGINT', stop);
-  try {
-    return { results: await work(control.signal), interrupted: control.signal.aborted };
-  } finally {
-    process.off('SIGINT', stop);
-  }
+  if (signal.aborted) process.exitCode = 2;
 }
 
 function tunerCommand(): Command {

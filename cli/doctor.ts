@@ -10,6 +10,7 @@ import { DEVICES, type Device, inspectDevice } from '../src/engine/session.ts';
 import { input, matmul, reduceSum } from '../src/graph/index.ts';
 import { type Check, checkRedis } from '../src/queue/doctor.ts';
 import { writeWhole } from '../src/store/files.ts';
+import { probeDevice } from './probe.ts';
 import { bytes } from './units.ts';
 
 export function doctorCommand(): Command {
@@ -22,7 +23,8 @@ export function doctorCommand(): Command {
     .addHelpText('after', '\nExamples:\n  $ smile doctor\n  $ smile doctor --redis redis://queue-host:6379')
     .action(async ({ redis, json }: { redis?: string; json?: boolean }) => {
       const devices: Check[] = [];
-      for (const device of DEVICES) devices.push(judged(await inspectDevice(device)));
+      for (const device of DEVICES)
+        devices.push(judged(await (device === 'cpu' ? inspectDevice : probeDevice)(device)));
       const choices = [deviceChoice(devices), await convolutionChoice(), await threadChoice()];
       const checks = [...machine(), disk('.'), ...devices, ...choices, ...(redis ? await checkRedis(redis) : [])];
       if (json) console.log(JSON.stringify(checks, null, 2));

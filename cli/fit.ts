@@ -8,6 +8,7 @@ import { type FitOptions, fit, prepareRun } from '../src/run/fit.ts';
 import type { FitConfig } from '../src/run/spec.ts';
 import { type EngineFlags, withEngine, withEngineOptions } from './engine-options.ts';
 import { chosen, configOf, type FitFlags, number, withModelOptions } from './fit-options.ts';
+import { interruption } from './interrupt.ts';
 import { progressScreen } from './progress.ts';
 import { showEvaluation } from './table.ts';
 
@@ -38,7 +39,7 @@ Examples:
   $ smile fit houses.csv --prior laplace --prior-scale 0.5
   $ smile fit pixels.csv --model large.onnx --device webgpu --stepping device
   $ smile fit sales.csv --config fit.yaml --json > result.json
-  $ smile fit sales.csv --engine bullmq --redis redis://queue-host:6379
+  $ smile fit sales.csv --engine bullmq --redis redis://queue-host:6379 --secret-file smile.secret
 
 Ctrl-C ends the chains at their next step and scores what was drawn; a second Ctrl-C leaves at once. Either way, and after a
 crash, smile resume goes on.`,
@@ -76,22 +77,15 @@ export async function withProgress(
   flags: OutputFlags,
   work: (signal: AbortSignal, onEvent: (event: FitEvent) => void) => Promise<Evaluation>,
 ): Promise<Evaluation> {
-  const stop = new AbortController();
-  const interrupt = () => {
-    if (stop.signal.aborted) process.exit(130);
-    console.error('\nstopping: the draws so far are being stored and scored (Ctrl-C again leaves at once)');
-    stop.abort();
-  };
-  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+  const signal = interruption('\nstopping: the draws so far are being stored and scored (Ctrl-C again leaves at once)');
   const screen = progressScreen(flags.quiet ?? false);
   try {
-    const evaluation = await work(stop.signal, screen.show);
+    const evaluation = await work(signal, screen.show);
     screen.end();
     showEvaluation(evaluation, flags.json ?? false);
     return evaluation;
   } finally {
     screen.end();
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   }
 }
 

@@ -1,5 +1,7 @@
-/** Progress of a fit: a line per chain redrawn on a terminal, a plain line now and then elsewhere. All on stderr. */
+/** Progress of a fit: a line per chain and one for all, redrawn on a terminal; plain lines now and then elsewhere. All on stderr. */
 import type { BlockProgress, FitEvent } from '../src/run/events.ts';
+import { chainLine, digits, meanOf, totalLine, where } from './progress-text.ts';
+import { duration } from './units.ts';
 
 /** Seconds between lines where the screen cannot be redrawn. */
 const PLAIN_INTERVAL = 10;
@@ -40,7 +42,9 @@ export function progressLine(quiet: boolean, patience = 0): ProgressLine {
       shown = now;
       const left = share > 0 ? ((now - began) / 1000) * ((1 - share) / share) : Number.NaN;
       clear();
-      process.stderr.write(`${Math.floor(100 * share)} %, ETA ${duration(left)}${live ? '' : '\n'}`);
+      process.stderr.write(
+        `${Math.floor(100 * share)} %, ETA ${Number.isFinite(left) ? duration(left) : '–'}${live ? '' : '\n'}`,
+      );
     },
     end: () => void clear(),
   };
@@ -48,10 +52,12 @@ export function progressLine(quiet: boolean, patience = 0): ProgressLine {
 
 function plain(): Screen {
   const latest = new Map<number, number>();
+  const blocks = new Map<number, BlockProgress>();
   return {
     show(event) {
       if (event.type !== 'progress') return console.error(event.message);
       const { block } = event;
+      for (const chain of block.chains) blocks.set(chain, block);
       const now = performance.now();
       const ended = block.step === block.total;
       if (!ended && now - (latest.get(block.chains[0]) ?? Number.NEGATIVE_INFINITY) < 1000 * PLAIN_INTERVAL) return;
@@ -59,68 +65,40 @@ function plain(): Screen {
       const { chains } = block;
       const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
       console.error(
-        `chains ${chains[0]}–${chains[chains.length - 1]}: ${where(block)}, LPPD ${shown(meanOf(block.lppd))}, ${sum(block.resets)} resets, ${sum(block.nonFinite)} non-finite`,
+        `chains ${chains[0]}–${chains[chains.length - 1]}: ${where(block)}, LPPD ${digits(meanOf(block.lppd))}, ${sum(block.resets)} resets, ${sum(block.nonFinite)} non-finite`,
       );
+      if (blocks.size > chains.length) console.error(totalLine(blocks));
     },
     end: () => {},
   };
 }
 
 function redrawn(): Screen {
-  const lines = new Map<number, string>();
+  const blocks = new Map<number, BlockProgress>();
   let drawn = 0;
   const erase = () => process.stderr.write(drawn > 0 ? `\u001b[${drawn}A\u001b[J` : '');
   const draw = () => {
-    const columns = process.stderr.columns ?? 100;
-    const ordered = [...lines.entries()].sort(([a], [b]) => a - b).map(([, line]) => line.slice(0, columns - 1));
-    for (const line of ordered) process.stderr.write(`${line}\n`);
-    drawn = ordered.length;
+    const { columns = 80, rows = 24 } = process.stderr;
+    const chains = [...blocks.entries()].sort(([a], [b]) => a - b);
+    // What scrolls off the screen cannot be erased.
+    const room = Math.max(1, rows - 3);
+    const lines = chains.slice(0, room).map(([chain, block]) => chainLine(block, chain, block.chains.indexOf(chain)));
+    if (chains.length > room) lines.push(`… and ${chains.length - room} more`);
+    if (chains.length > 0) lines.push(totalLine(blocks));
+    for (const line of lines) process.stderr.write(`${line.slice(0, columns - 1)}\n`);
+    drawn = lines.length;
   };
   return {
     show(event) {
       erase();
       drawn = 0;
-      if (event.type === 'progress') {
-        event.block.chains.forEach((chain, c) => {
-          lines.set(chain, chainLine(event.block, chain, c));
-        });
-      } else console.error(event.message);
+      if (event.type === 'progress') for (const chain of event.block.chains) blocks.set(chain, event.block);
+      else console.error(event.message);
       draw();
     },
     end() {
-      lines.clear();
+      blocks.clear();
       drawn = 0;
     },
   };
-}
-
-/** Mean of what is known. */
-function meanOf(values: readonly (number | null)[]): number | null {
-  const known = values.filter((value) => value !== null);
-  return known.length > 0 ? known.reduce((a, b) => a + b, 0) / known.length : null;
-}
-
-const shown = (value: number | null): string => value?.toPrecision(3) ?? '–';
-
-function chainLine(block: BlockProgress, chain: number, c: number): string {
-  const { phase, value, stepSize, energyError, lppd, resets, nonFinite } = block;
-  const detail =
-    phase === 'warm start'
-      ? `validation loss ${value[c].toFixed(3)}`
-      : `ε ${stepSize[c].toPrecision(3)}  |ΔE|/√d ${shown(energyError[c])}  LPPD ${shown(lppd[c])}  resets ${resets[c]}  non-finite ${nonFinite[c]}`;
-  return `chain ${String(chain).padStart(3)}  ${where(block).padEnd(44)}  ${detail}`;
-}
-
-/** Phase, step, share and the time that this phase still needs at its present speed. */
-function where({ phase, step, total, first, seconds }: BlockProgress): string {
-  const left = step > first ? (seconds / (step - first)) * (total - step) : Number.NaN;
-  const eta = step >= total ? 'done' : `ETA ${duration(left)}`;
-  return `${phase} ${step}/${total} (${Math.floor((100 * step) / total)} %) ${eta}`;
-}
-
-function duration(seconds: number): string {
-  if (!Number.isFinite(seconds)) return '–';
-  const whole = Math.ceil(seconds);
-  const minutes = Math.floor(whole / 60);
-  return minutes > 0 ? `${minutes} min ${whole % 60} s` : `${whole} s`;
 }

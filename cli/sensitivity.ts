@@ -1,5 +1,6 @@
 /** `smile sensitivity RUN`: do step size and batch size show in the predictions? */
 import { Command, InvalidArgumentError } from 'commander';
+import { interruption } from './interrupt.ts';
 import { progressScreen } from './progress.ts';
 
 /** A shift beyond so many times its Monte Carlo error, and at least so large, is one. */
@@ -31,17 +32,14 @@ Example:
     )
     .action(async (run: string, flags: { workers?: number; json?: boolean; quiet?: boolean }) => {
       const { sensitivity } = await import('../src/run/sensitivity.ts');
-      const stop = new AbortController();
-      const interrupt = () => stop.abort();
-      process.once('SIGINT', interrupt);
+      const signal = interruption();
       const screen = progressScreen(flags.quiet ?? false);
       const shifts = await sensitivity(run, {
         workers: flags.workers,
-        signal: stop.signal,
+        signal,
         onProgress: (_variation, block) => screen.show({ type: 'progress', block }),
       });
       screen.end();
-      process.off('SIGINT', interrupt);
       const moved = shifts.filter(({ shift, expected }) => shift > SIGNIFICANT * expected && shift > RELEVANT);
       if (flags.json) console.log(JSON.stringify(shifts, null, 2));
       else {
@@ -56,6 +54,6 @@ Example:
             : `verdict: ${moved.map(({ variation }) => variation).join(' and ')} changes the predictions; lower the step size or raise the batch`,
         );
       }
-      if (moved.length > 0 || stop.signal.aborted) process.exitCode = 2;
+      if (moved.length > 0 || signal.aborted) process.exitCode = 2;
     });
 }

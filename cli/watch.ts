@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { heartbeats } from '../src/run/heartbeat.ts';
 import { openRun } from '../src/store/rundir.ts';
 import { number } from './fit-options.ts';
+import { outputLost } from './interrupt.ts';
 import { progressScreen } from './progress.ts';
 import { duration } from './units.ts';
 
@@ -35,6 +36,7 @@ Examples:
   $ smile watch smile-runs/houses-psmile-0 --once --json`,
     )
     .action(async (run: string, { every, once, json }: WatchFlags) => {
+      const unread = outputLost();
       const screen = progressScreen(false);
       const seen = new Map<number, string>();
       const silent = new Set<number>();
@@ -54,12 +56,12 @@ Examples:
           if (json) console.log(JSON.stringify({ at, ...block }));
           else screen.show({ type: 'progress', block });
         }
-        if (once || status !== 'running') {
+        if (once || unread.aborted || status !== 'running') {
           screen.end();
           if (!json) console.error(`${run}: ${status}`);
           return;
         }
-        await sleep(1000 * every);
+        await sleep(1000 * every, undefined, { signal: unread }).catch(() => {});
       }
     });
 }

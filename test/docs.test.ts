@@ -66,7 +66,7 @@ function help(command: string): string {
   return text;
 }
 
-describe.each(['README.md', 'docs/runs.md', 'docs/networks.md'])('%s', (page) => {
+describe.each(['README.md', 'docs/runs.md', 'docs/networks.md', 'docs/security.md'])('%s', (page) => {
   it('shows commands that exist, with flags that exist', () => {
     const lines = blocks(page, 'sh').join('\n').split('\n');
     const calls = lines.flatMap((line) => /^(?:npx |node dist\/cli\.js |)smile (\w+)(.*)$/.exec(line.trim()) ?? []);

@@ -1,40 +1,50 @@
 /** A local copy of some chains of a run whose disk is elsewhere: claimed and fetched first, brought back as it grows. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { engineError, SmileError, takenOver } from '../errors.ts';
+import { SmileError } from '../errors.ts';
 import { requestStop } from '../run/stop.ts';
-import { sha256, writeWhole } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
+import { scratchFolder } from '../store/scratch.ts';
 import { filesOf, ownerOf } from './files.ts';
-import type { ChainJob } from './redis.ts';
+import { bringFile, claim, fetchFile, isStopped, listFiles, type Store } from './store-client.ts';
+
+/** What a mirror's temporary folder is for, in its name. */
+export const MIRROR = 'mirror';
 
 /** Milliseconds between two looks at what is new on either side. */
 const LOOK_EVERY = 1000;
-/** Times that the last files are offered to a store that does not answer. */
-const OFFERS = 30;
+/** Milliseconds for which the last files are offered to a store that does not answer: its fit may be started again. */
+const PATIENCE = 86_400_000;
+/** The same, once the worker was asked to end. */
+const HASTE = 10_000;
 
-type Store = NonNullable<ChainJob['store']>;
+export interface MirrorOptions {
+  readonly signal: AbortSignal;
+  readonly onNote?: (message: string) => void;
+}
 
 /**
- * Has `run` work in a copy of the chains, under a signal that also ends when the store has given a chain to another worker. Throws a
- * `TakenOver` error then, and an `EngineError` where the store does not answer.
+ * Has `run` work in a copy of the chains, under a signal that also ends when the store has given a chain to another worker. Results are
+ * kept until the store took them, for a day at most. Throws a `TakenOver` error where the chains are another's by now, and an
+ * `EngineError` where the store does not answer.
  */
 export async function mirrored(
   store: Store,
   chains: readonly number[],
-  signal: AbortSignal,
+  { signal, onNote = () => {} }: MirrorOptions,
   run: (dir: string, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
-  const dir = mkdtempSync(join(tmpdir(), 'smile-mirror-'));
+  const dir = scratchFolder(MIRROR);
   const lost = new AbortController();
   let refusal: unknown;
   try {
-    const epochs = await claimAll(store, chains);
+    const epochs = new Map<number, number>();
+    for (const chain of chains) epochs.set(chain, await claim(store, chain));
     await fetchAll(store, chains, dir);
     const brought = new Map<string, string>();
     for (const { path, stamp } of filesOf(dir, chains)) brought.set(path, stamp);
+    const bring = () => bringAll(store, dir, chains, epochs, brought);
     const working = run(dir, AbortSignal.any([signal, lost.signal]));
     const ended = working.then(
       () => true,
@@ -44,7 +54,7 @@ export async function mirrored(
       over = await Promise.race([ended, sleep(LOOK_EVERY, false)]);
       try {
         if (!over && (await isStopped(store)) && !existsSync(runPaths(dir).stop)) requestStop(dir);
-        await bring(store, dir, chains, epochs, brought, over ? OFFERS : 1);
+        await (over ? patiently(bring, signal, onNote) : bring());
       } catch (error) {
         if (!isUnreachable(error) || over) {
           refusal ??= error;
@@ -59,77 +69,46 @@ export async function mirrored(
   }
 }
 
-async function claimAll(store: Store, chains: readonly number[]): Promise<Map<number, number>> {
-  const epochs = new Map<number, number>();
-  for (const chain of chains) {
-    const { epoch } = (await (await ask(store, 'POST', `claims/${chain}`)).json()) as { epoch: number };
-    epochs.set(chain, epoch);
-  }
-  return epochs;
-}
-
 async function fetchAll(store: Store, chains: readonly number[], dir: string): Promise<void> {
-  const paths = (await (await ask(store, 'GET', `list?chains=${chains.join(',')}`)).json()) as string[];
-  for (const path of paths) {
-    const answer = await ask(store, 'GET', `files/${path}`);
-    if (ownerOf(path) !== undefined) writeWhole(join(dir, path), new Uint8Array(await answer.arrayBuffer()));
+  for (const path of await listFiles(store, chains)) {
+    const owner = ownerOf(path);
+    if (owner === 'run' || chains.includes(owner as number)) await fetchFile(store, path, join(dir, path));
   }
 }
-
-const isStopped = async (store: Store): Promise<boolean> =>
-  ((await (await ask(store, 'GET', 'stop')).json()) as { stop: boolean }).stop;
 
 /** Brings every file that is new or changed since `brought`. */
-async function bring(
+async function bringAll(
   store: Store,
   dir: string,
   chains: readonly number[],
   epochs: ReadonlyMap<number, number>,
   brought: Map<string, string>,
-  offers: number,
 ): Promise<void> {
   for (const { path, stamp } of filesOf(dir, chains)) {
-    const claim = /\/claim-/.test(path);
-    if (claim || brought.get(path) === stamp || !existsSync(join(dir, path))) continue;
-    const bytes = readFileSync(join(dir, path));
-    const headers = { 'x-epoch': String(epochs.get(ownerOf(path) as number)), 'x-sha256': sha256(bytes) };
-    for (let offer = 1; ; offer++) {
-      try {
-        await ask(store, 'PUT', `files/${path}`, headers, bytes);
-        break;
-      } catch (error) {
-        if (!isUnreachable(error) || offer >= offers) throw error;
-        await sleep(LOOK_EVERY);
-      }
-    }
+    const claimed = /\/claim-/.test(path);
+    if (claimed || brought.get(path) === stamp || !existsSync(join(dir, path))) continue;
+    await bringFile(store, path, join(dir, path), epochs.get(ownerOf(path) as number) as number);
     brought.set(path, stamp);
   }
 }
 
-const isUnreachable = (error: unknown): boolean => error instanceof SmileError && error.tag === 'EngineError';
-
-async function ask(
-  { url, token }: Store,
-  method: string,
-  path: string,
-  headers: Record<string, string> = {},
-  body?: Uint8Array<ArrayBuffer>,
-): Promise<Response> {
-  const where = `${url}/${path}`;
-  const answer = await fetch(where, {
-    method,
-    headers: { authorization: `Bearer ${token}`, ...headers },
-    ...(body && { body }),
-  }).catch((cause: Error) => {
-    throw engineError(`${where}: expected the store of the run to answer, got ${cause.message}. Is its fit running?`, {
-      cause,
-    });
-  });
-  if (answer.ok) return answer;
-  const { message = answer.statusText } = (await answer.json().catch(() => ({}))) as { message?: string };
-  if (answer.status === 409) throw takenOver(message);
-  if (answer.status === 401) throw takenOver(`${where}: the fit was started again and gives its chains out anew`);
-  throw engineError(
-    `${where}: expected the store of the run to answer, got ${answer.status} ${message}. Is its fit running?`,
-  );
+/** Tries again while the store does not answer. */
+async function patiently(bring: () => Promise<void>, signal: AbortSignal, onNote: (message: string) => void) {
+  let told = false;
+  let asked: number | undefined;
+  for (const began = performance.now(); ; ) {
+    try {
+      return await bring();
+    } catch (error) {
+      const now = performance.now();
+      if (signal.aborted) asked ??= now;
+      const patience = asked === undefined ? now - began < PATIENCE : now - asked < HASTE;
+      if (!isUnreachable(error) || !patience) throw error;
+      if (!told) onNote(`the results wait for the store, for a day at most: ${(error as Error).message}`);
+      told = true;
+      await sleep(LOOK_EVERY, undefined, { signal: asked === undefined ? signal : undefined }).catch(() => {});
+    }
+  }
 }
+
+const isUnreachable = (error: unknown): boolean => error instanceof SmileError && error.tag === 'EngineError';

@@ -1,21 +1,10 @@
-/** The optional packages of the queue, and what a job carries: pointers only. */
+/** The optional packages of the queue, and the way to Redis. */
 import type { Queue, Worker } from 'bullmq';
 import type { Redis, RedisOptions } from 'ioredis';
 import { engineError } from '../errors.ts';
+import { shownAddress, withoutSecrets } from './address.ts';
 
 export const QUEUE = 'smile';
-
-/** Chains of a run to be worked on. The run directory is the truth; a job that is lost is only made again. */
-export interface ChainJob {
-  /** Which run of what configuration: a worker that finds another in `dir` refuses. */
-  readonly run: string;
-  readonly configHash: string;
-  readonly dir: string;
-  readonly chains: readonly number[];
-  readonly checkpointSeconds?: number | undefined;
-  /** Where a worker that does not see `dir` finds the files, and the word that opens the door. */
-  readonly store?: { readonly url: string; readonly token: string } | undefined;
-}
 
 export interface QueuePackages {
   readonly Queue: typeof Queue;
@@ -40,8 +29,9 @@ export async function queuePackages(): Promise<QueuePackages> {
 
 /** A connection that waits for Redis to come back. Throws an `EngineError` for an address that is none or does not answer at first. */
 export async function connect({ Redis }: QueuePackages, url: string): Promise<Redis> {
+  const shown = shownAddress(url);
   if (!/^rediss?:\/\//.test(url)) {
-    throw engineError(`--redis: expected an address such as redis://localhost:6379, got '${url}'. Correct it.`);
+    throw engineError(`--redis: expected an address such as redis://localhost:6379, got '${shown}'. Correct it.`);
   }
   const redis = new Redis(url, { maxRetriesPerRequest: null, lazyConnect: true });
   let refusal = '';
@@ -52,12 +42,8 @@ export async function connect({ Redis }: QueuePackages, url: string): Promise<Re
     await redis.connect();
   } catch (cause) {
     redis.disconnect();
-    throw engineError(
-      `--redis: expected Redis at ${url}, got ${refusal || (cause as Error).message}. Start it or correct the address.`,
-      {
-        cause,
-      },
-    );
+    const reason = withoutSecrets(url, refusal || (cause as Error).message);
+    throw engineError(`--redis: expected Redis at ${shown}, got ${reason}. Start it or correct the address.`);
   }
   return redis;
 }

@@ -1,41 +1,65 @@
-/** The run directory over HTTP, for workers that do not share the disk: read all, write a chain under its epoch. */
-import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+/** The run directory over HTTP, for workers that do not share the disk: who may come in, at which address, and for how long. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { dirname, join } from 'node:path';
-import { buffer } from 'node:stream/consumers';
-import { engineError, SmileError } from '../errors.ts';
-import { pruneCheckpoints } from '../store/checkpoint.ts';
-import { checkEpoch, claimChain } from '../store/claim.ts';
-import { readWhole, sha256, writeWhole } from '../store/files.ts';
-import { runPaths } from '../store/rundir.ts';
-import { filesOf, ownerOf, sharedFiles } from './files.ts';
-import type { ChainJob } from './redis.ts';
+import { type AddressInfo, isIP } from 'node:net';
+import { pipeline } from 'node:stream/promises';
+import { engineError, specError } from '../errors.ts';
+import { openRun } from '../store/rundir.ts';
+import { runId } from './job.ts';
+import { isSame, readNonce, storeToken } from './secret.ts';
+import { type Answer, answerOf } from './store-rooms.ts';
+
+export interface StoreOptions {
+  /** What fit and workers share. */
+  readonly secret?: string | undefined;
+  /** `host:port` to listen at, where workers reach another address, as of a proxy. Default: the address itself. */
+  readonly listen?: string | undefined;
+  /** Seconds without a byte after which a connection ends. Default 60. */
+  readonly idleSeconds?: number | undefined;
+}
 
 export interface StoreServer {
-  /** What jobs carry of it. */
-  readonly store: NonNullable<ChainJob['store']>;
+  readonly url: string;
+  /** Where it listens, as `host:port`. */
+  readonly listens: string;
   close(): Promise<void>;
 }
 
-type Answer = { status: number; body?: Uint8Array | object };
+/** Milliseconds for the head of a request. A body may take as long as it keeps coming. */
+const HEAD_TIME = 10_000;
+const CONNECTIONS = 512;
+/** Answers that are given without listening to the rest of the request. */
+const UNREAD = [401, 411, 413];
 
-/** Serves `dir` at the port of `url`, on all interfaces. Throws an `EngineError` where the port is taken. */
-export async function serveStore(dir: string, url: string): Promise<StoreServer> {
-  const token = randomBytes(24).toString('hex');
-  const server = createServer((request, response) => {
-    void answer(dir, token, request)
-      .catch((error: Error): Answer => ({ status: 500, body: { message: error.message } }))
-      .then((said) => send(response, said));
+/**
+ * Serves `dir`, once it is a run, to those who know its token. Listens at the address of `url` only, where that is a number or localhost;
+ * at all addresses where it is a name, which others may resolve elsewhere. Throws a `SpecError` for an address that is none, an
+ * `EngineError` for one that cannot be had.
+ */
+export async function serveStore(dir: string, url: string, options: StoreOptions = {}): Promise<StoreServer> {
+  const { secret, idleSeconds = 60 } = options;
+  const { host, port } =
+    options.listen === undefined ? placeOf(url) : placeOf(`http://${options.listen}`, '--store-listen');
+  const server = createServer({ headersTimeout: HEAD_TIME, requestTimeout: 0, connectionsCheckingInterval: 2000 });
+  server.maxConnections = CONNECTIONS;
+  server.timeout = 1000 * idleSeconds;
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    const open = isOpenTo(dir, secret, request.headers.authorization);
+    const said = open ? answerOf(dir, request).catch(fault) : Promise.resolve({ status: 401 });
+    void said.then((answer) => send(request, response, answer)).catch(() => response.destroy());
   });
-  const port = Number(new URL(url).port || 80);
   await new Promise<void>((resolve, reject) => {
     const refuse = ({ message }: Error) =>
-      reject(engineError(`--store: expected to listen on port ${port}, got ${message}. Choose another.`));
-    server.once('error', refuse).listen(port, resolve);
+      reject(
+        engineError(
+          `--store: expected to listen at ${host ?? 'all addresses'}, port ${port}, got ${message}. Choose another.`,
+        ),
+      );
+    server.once('error', refuse).listen(port, host, resolve);
   });
+  const at = server.address() as AddressInfo;
   return {
-    store: { url: url.replace(/\/$/, ''), token },
+    url: url.replace(/\/$/, ''),
+    listens: `${at.address}:${at.port}`,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -44,49 +68,36 @@ export async function serveStore(dir: string, url: string): Promise<StoreServer>
   };
 }
 
-function send(response: ServerResponse, { status, body }: Answer): void {
-  const bytes = body instanceof Uint8Array ? body : JSON.stringify(body ?? {});
-  response.writeHead(status).end(bytes);
-}
+const fault = (error: Error): Answer => ({ status: 500, body: { message: error.message } });
 
-async function answer(dir: string, token: string, request: IncomingMessage): Promise<Answer> {
-  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://store');
-  if (request.headers.authorization !== `Bearer ${token}`) return { status: 401 };
-  const [, room, ...rest] = pathname.split('/').map(decodeURIComponent);
-  const path = rest.join('/');
-  switch (`${request.method} ${room}`) {
-    case 'GET stop':
-      return { status: 200, body: { stop: existsSync(runPaths(dir).stop) } };
-    case 'POST claims':
-      return { status: 200, body: { epoch: claimChain(runPaths(dir).chain(Number(path))).epoch } };
-    case 'GET list': {
-      const chains = (searchParams.get('chains') ?? '').split(',').map(Number);
-      return { status: 200, body: [...sharedFiles(dir), ...filesOf(dir, chains).map((file) => file.path)] };
-    }
-    case 'GET files':
-      if (ownerOf(path) === undefined || !existsSync(join(dir, path))) return { status: 404 };
-      return { status: 200, body: readWhole(join(dir, path)) };
-    case 'PUT files':
-      return put(dir, path, request);
-    default:
-      return { status: 404 };
+function placeOf(url: string, flag = '--store'): { host: string | undefined; port: number } {
+  const at = URL.canParse(url) ? new URL(url) : undefined;
+  if (!at || !/^https?:$/.test(at.protocol)) {
+    throw specError(`${flag}: expected an address such as http://this-host:8480, got '${url}'. Correct it.`);
   }
+  const host = at.hostname.replace(/^\[|\]$/g, '');
+  return { host: host === 'localhost' || isIP(host) ? host : undefined, port: Number(at.port || 80) };
 }
 
-/** Writes a file of a chain, unless it was cut on the way or the chain has been claimed since. */
-async function put(dir: string, path: string, request: IncomingMessage): Promise<Answer> {
-  const owner = ownerOf(path);
-  if (typeof owner !== 'number') return { status: 404 };
-  const bytes = await buffer(request);
-  if (sha256(bytes) !== request.headers['x-sha256'])
-    return { status: 400, body: { message: `${path}: cut on the way` } };
-  const folder = runPaths(dir).chain(owner);
+/** Nothing is asked of a request before its token, and nothing is open before the run is there. */
+function isOpenTo(dir: string, secret: string | undefined, authorization = ''): boolean {
   try {
-    writeWhole(join(dir, path), bytes, () => checkEpoch(folder, Number(request.headers['x-epoch'])));
-  } catch (error) {
-    if (!(error instanceof SmileError && error.tag === 'TakenOver')) throw error;
-    return { status: 409, body: { message: error.message } };
+    const manifest = openRun(dir);
+    const facts = { nonce: readNonce(dir), run: runId(manifest), configHash: manifest.configHash };
+    return isSame(authorization, `Bearer ${storeToken(secret, facts)}`);
+  } catch {
+    return false;
   }
-  if (dirname(path) === `chains/${owner}`) pruneCheckpoints(folder);
-  return { status: 204 };
+}
+
+async function send(request: IncomingMessage, response: ServerResponse, { status, body, file }: Answer): Promise<void> {
+  if (UNREAD.includes(status)) response.setHeader('connection', 'close');
+  // Else who still sends would see the connection break, and not why.
+  else for await (const _ of request.iterator({ destroyOnReturn: false }));
+  if (!file) {
+    response.writeHead(status).end(JSON.stringify(body ?? {}));
+    return;
+  }
+  response.writeHead(status, { 'content-length': file.length });
+  await pipeline(file.content, response);
 }

@@ -1,16 +1,23 @@
 /** A worker of the queue: takes blocks of chains and runs each in a thread, while this thread keeps the lock. */
-import { existsSync } from 'node:fs';
-import type { Job } from 'bullmq';
-import { engineError, SmileError } from '../errors.ts';
+import { once } from 'node:events';
 import type { BlockProgress } from '../run/events.ts';
-import { runChains } from '../run/pool.ts';
-import { openRun, runPaths } from '../store/rundir.ts';
-import { runId } from './coordinator.ts';
-import { mirrored } from './mirror.ts';
-import { type ChainJob, connect, QUEUE, queuePackages } from './redis.ts';
+import { sweepScratch } from '../store/scratch.ts';
+import { shownAddress } from './address.ts';
+import type { SignedJob } from './job.ts';
+import { MIRROR } from './mirror.ts';
+import { printable } from './printable.ts';
+import { connect, QUEUE, queuePackages } from './redis.ts';
+import { requireSecret } from './secret.ts';
+import { takeJob } from './take.ts';
 
 export interface WorkerOptions {
   readonly redis: string;
+  /** What fit and workers share; needed where Redis or a store is not on this machine. */
+  readonly secret?: string | undefined;
+  /** Folders below which run directories may lie. Default: the working directory. */
+  readonly roots?: readonly string[] | undefined;
+  /** Addresses of stores that may be asked, besides those of this machine. */
+  readonly stores?: readonly string[] | undefined;
   /** Blocks at a time. Default 1. */
   readonly concurrency?: number | undefined;
   /** Seconds without a sign of life after which another worker takes a block over. Default 60. */
@@ -23,33 +30,27 @@ export interface WorkerOptions {
 /** A machine that sleeps is no reason to give a block up. */
 const STALLS = 1_000_000;
 
-/** Works until the signal. Throws an `EngineError` where Redis or its packages are not there. */
-export async function work({
-  redis: url,
-  concurrency = 1,
-  lockSeconds = 60,
-  signal,
-  onNote = () => {},
-}: WorkerOptions) {
+/** Works until the signal. Throws a `SpecError` where a secret is missing, an `EngineError` where Redis or its packages are. */
+export async function work(options: WorkerOptions): Promise<void> {
+  const { redis: url, secret, concurrency = 1, lockSeconds = 60, signal } = options;
+  const { roots = [process.cwd()], stores = [] } = options;
+  requireSecret(secret, [url, ...stores]);
+  sweepScratch(MIRROR);
+  const onNote = (message: string) => options.onNote?.(printable(message));
+  onNote(`connecting to ${shownAddress(url)}`);
   const packages = await queuePackages();
   const connection = await connect(packages, url);
   const running = new Map<string, AbortController>();
-  const worker = new packages.Worker<ChainJob>(
+  const worker = new packages.Worker<SignedJob>(
     QUEUE,
     async (job) => {
       const { id = '', data } = job;
-      const stop = new AbortController();
-      running.set(id, stop);
-      const label = `chains ${data.chains.join(', ')} of ${data.dir}`;
-      onNote(`${label}: begins`);
+      const lost = new AbortController();
+      running.set(id, lost);
+      const onProgress = (block: BlockProgress) =>
+        void job.updateProgress({ ...block, at: Date.now() }).catch(() => {});
       try {
-        await runJob(job, AbortSignal.any([stop.signal, signal]));
-        onNote(
-          `${label}: ${signal.aborted ? 'given back' : stop.signal.aborted ? 'lock lost, left where it stands' : 'ends'}`,
-        );
-      } catch (error) {
-        onNote(`${label}: ${(error as Error).message}`);
-        if (!(error instanceof SmileError && error.tag === 'TakenOver')) throw error;
+        await takeJob(data, { secret, roots, stores, signal, lost: lost.signal, onProgress, onNote });
       } finally {
         running.delete(id);
       }
@@ -66,30 +67,8 @@ export async function work({
   worker.on('lockRenewalFailed', (ids) => {
     for (const id of ids) running.get(id)?.abort();
   });
-  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  onNote('waiting for chains');
+  if (!signal.aborted) await once(signal, 'abort');
   await worker.close();
   connection.disconnect();
-}
-
-async function runJob(job: Job<ChainJob>, signal: AbortSignal): Promise<void> {
-  const { dir, chains, checkpointSeconds, store } = job.data;
-  const onProgress = (block: BlockProgress) => void job.updateProgress({ ...block, at: Date.now() }).catch(() => {});
-  const run = async (where: string, stop: AbortSignal) => {
-    refuseOther(where, job.data);
-    await runChains(where, chains, { workers: 1, signal: stop, checkpointSeconds, onProgress });
-  };
-  if (existsSync(runPaths(dir).manifest)) await run(dir, signal);
-  else if (store) await mirrored(store, chains, signal, run);
-  else {
-    throw engineError(
-      `${dir}: expected to see the run directory, got none. Share the disk, or start the run with --store.`,
-    );
-  }
-}
-
-/** Throws an `EngineError` where the directory holds another run than the job is of. */
-function refuseOther(dir: string, { run, configHash }: ChainJob): void {
-  const manifest = openRun(dir);
-  if (runId(manifest) === run && manifest.configHash === configHash) return;
-  throw engineError(`${dir}: expected the run of the job, got another. Nothing was written.`);
 }

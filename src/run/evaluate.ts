@@ -21,7 +21,6 @@ import { type LoadedRun, loadData, loadRun } from './load.ts';
 import { type MemberPrediction, predictMembers, readEnsemble, type Thetas } from './members.ts';
 import { type Monitored, monitor } from './monitor.ts';
 import { type Repair, readRepairs } from './repairs.ts';
-import { lawOf } from './target-law.ts';
 import { judge } from './verdict/judge.ts';
 import type { Verdict } from './verdict/types.ts';
 
@@ -190,9 +189,7 @@ function meanScores(each: readonly Omit<Scores, 'leftOut'>[]): Scores {
 }
 
 /** Collects the members of one ensemble; the scores are in the units that users see. */
-function scoring(run: LoadedRun, y: Float64Array) {
-  const { target } = run.preprocessing;
-  const { spec } = run;
+function scoring({ preprocessing: { target }, spec }: LoadedRun, y: Float64Array) {
   const rows = y.length;
   if ('classes' in target) {
     const classes = target.classes.length;
@@ -215,7 +212,7 @@ function scoring(run: LoadedRun, y: Float64Array) {
       },
     };
   }
-  const accumulator = regressionAccumulator(rows, y, lawOf(run));
+  const accumulator = regressionAccumulator(rows, y);
   return {
     add: ({ mean, sd }: MemberPrediction): void => accumulator.add(mean, sd),
     result(): PointwiseScores {

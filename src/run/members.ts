@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 import { featuresFirst } from '../data/batches.ts';
 import { storeError } from '../errors.ts';
 import { peakBytes } from '../graph/index.ts';
-import type { Law } from '../infer/law.ts';
 import { normaliseClasses } from '../infer/usable.ts';
+import { HALF_LOG_TWO_PI } from '../math/special.ts';
 import { type BayesianNetwork, predictionGraph } from '../models/posterior.ts';
 import { readDraws } from '../store/draws.ts';
 import { readJson } from '../store/files.ts';
@@ -13,7 +13,6 @@ import { readTensors } from '../store/safetensors.ts';
 import { compileFor } from './compute.ts';
 import type { ChainSummary } from './events.ts';
 import type { LoadedRun } from './load.ts';
-import { lawOf } from './target-law.ts';
 
 /** Networks evaluated in one call of the graph, where it is small. */
 const GROUP = 20;
@@ -27,7 +26,7 @@ const ROUNDING = 1e-4;
 
 /** One member's prediction of all rows. */
 export interface MemberPrediction {
-  /** Regression, standardised target: mean and deviation `[n]` of the likelihood's law. */
+  /** Regression, standardised target: mean and σ `[n]`. */
   readonly mean: Float64Array;
   readonly sd: Float64Array;
   /** Classification: log probabilities `[n × K]`. */
@@ -36,24 +35,26 @@ export interface MemberPrediction {
 
 /** log p(y_i | member) of every row `[n]`, in nats; for regression, of the standardised target. */
 export function rowDensities(
-  run: LoadedRun,
+  { preprocessing: { target } }: LoadedRun,
   { mean, sd, logProbability }: MemberPrediction,
   y: Float64Array,
 ): Float64Array {
-  const { target } = run.preprocessing;
   if ('classes' in target) return y.map((label, i) => logProbability[i * target.classes.length + label]);
-  const law = lawOf(run);
-  return y.map((value, i) => law.logDensity(value, mean[i], sd[i]));
+  return y.map((value, i) => -0.5 * ((value - mean[i]) / sd[i]) ** 2 - Math.log(sd[i]) - HALF_LOG_TWO_PI);
 }
 
 /** Parameter vectors of an ensemble, float32 `[count × d]` a piece. */
 export type Thetas = Iterable<Float32Array>;
 
-/** The warm-started members: the deep ensemble, in the order of the chains. */
-export function readMembers({ dir, spec }: LoadedRun): Float64Array[] {
-  return Array.from({ length: spec.chains }, (_, k) => {
-    return readTensors(runPaths(dir).member(k)).tensors.theta.data as Float64Array;
-  });
+/** The warm-started members: the deep ensemble, in the order of the chains. Throws a `StoreError` for a run stopped before it has all. */
+export function readMembers({ dir, spec, manifest }: LoadedRun): Float64Array[] {
+  const chains = Array.from({ length: spec.chains }, (_, k) => k);
+  const missing = chains.filter((k) => !existsSync(runPaths(dir).member(k)));
+  if (missing.length > 0 && manifest.status !== 'done') {
+    const which = missing.length === spec.chains ? 'no chain has begun' : `chains ${missing.join(', ')} have not begun`;
+    throw storeError(`${dir}: expected every chain to have a member to score, but ${which}. Go on with smile resume.`);
+  }
+  return chains.map((k) => readTensors(runPaths(dir).member(k)).tensors.theta.data as Float64Array);
 }
 
 /** All draws of all chains, a stored block at a time. Throws a `StoreError` where a run at rest lacks some. */
@@ -85,7 +86,6 @@ export interface MemberPredictor {
 export async function memberPredictor(run: LoadedRun, x: Float32Array): Promise<MemberPredictor> {
   const { network } = run;
   const { dim: d, inputs } = network;
-  const law = lawOf(run);
   const n = x.length / inputs;
   const { group, rows } = portion(network, n);
   const classes = network.likelihood.name === 'softmax' ? network.likelihood.outputs : 0;
@@ -102,7 +102,7 @@ export async function memberPredictor(run: LoadedRun, x: Float32Array): Promise<
         }));
         for (const { at, block } of chunks) {
           const out = await graph.run({ theta, x: block });
-          for (let m = 0; m < count; m++) copyChunk(members[m], out, m, at, Math.min(rows, n - at), rows, classes, law);
+          for (let m = 0; m < count; m++) copyChunk(members[m], out, m, at, Math.min(rows, n - at), rows, classes);
         }
         yield* members;
       }
@@ -177,7 +177,6 @@ function copyChunk(
   count: number,
   rows: number,
   classes: number,
-  law: Law,
 ): void {
   if (classes > 0) {
     for (let k = 0; k < classes; k++) {
@@ -189,8 +188,7 @@ function copyChunk(
   }
   const shared = out.logSigma.length * rows === out.mean.length;
   for (let i = 0; i < count; i++) {
-    const { mean, sd } = law.moments(out.mean[m * rows + i], Math.exp(out.logSigma[shared ? m : m * rows + i]));
-    member.mean[at + i] = mean;
-    member.sd[at + i] = sd;
+    member.mean[at + i] = out.mean[m * rows + i];
+    member.sd[at + i] = Math.exp(out.logSigma[shared ? m : m * rows + i]);
   }
 }

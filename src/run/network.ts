@@ -30,7 +30,9 @@ export function storedNetwork(dir: string, { networkHash }: Manifest, { model }:
   if (sha256(bytes) !== networkHash) {
     throw storeError(`${path}: expected the network that the run began with, got other bytes. Restore it.`);
   }
-  return readOnnx(bytes, basename(model.network!), readWhole);
+  return readOnnx(bytes, basename(model.network!), (file) => {
+    throw storeError(`expected all numbers in the stored file, got a reference to ${file}. Fit anew.`);
+  });
 }
 
 /** The network of a configuration on preprocessed data; `brought` gives that of the user. */
@@ -51,13 +53,6 @@ export function networkOf(
     throw specError(
       `model.network: expected ${network.inputs} features, as ${network.source} takes, got ${inputs} ` +
         `(${inputNames.join(', ')}). Leave columns out with --exclude, or give others.`,
-    );
-  }
-  const fits = network.outputs === chosen.outputs && chosen.scale !== 'log';
-  if (classes === 0 && network.outputs <= 2 && !fits) {
-    throw specError(
-      `model.likelihood: expected one for ${network.outputs} outputs in units of the target, as ${network.source} has, got ` +
-        `${chosen.name}, which takes ${chosen.outputs}${chosen.scale === 'log' ? ' of its logarithm' : ''}. Leave it out.`,
     );
   }
   const scaled = 'classes' in target ? {} : { target };

@@ -15,7 +15,6 @@ import { progressReporter } from './progress.ts';
 import { type SamplingStanding, saveSampling, timer } from './standing.ts';
 import { stepping } from './stepping.ts';
 import { Tally } from './tally.ts';
-import { asTheNetworkSees } from './target-law.ts';
 
 /** Points of a chain's trace. */
 const TRACE_POINTS = 300;
@@ -39,7 +38,7 @@ export async function sampleBlock(
   const keys = chains.map((chain, c) => attemptKey(spec.seed, chain, attempts[c]));
   const order = s.mode === 'paper' ? 'paper' : 'all';
   const batches = batchStream(
-    asTheNetworkSees(run, data.train),
+    data.train,
     keys.map((key) => stream(key, 'batch')),
     s.batchSize,
     order,

@@ -13,12 +13,19 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { threadId } from 'node:worker_threads';
 import { SmileError, storeError } from '../errors.ts';
 
 /** Marks files that are still being written; readers never look at them. */
 export const TEMPORARY = '.partial';
+
+interface Writing {
+  readonly sync?: boolean;
+  /** Who may read it. */
+  readonly mode?: number;
+}
 
 /**
  * Writes a file whole, making its folder. `check` is asked before the file gets its name and may refuse by throwing. Nothing is left
@@ -29,13 +36,13 @@ export function writeWhole(
   path: string,
   content: string | Uint8Array,
   check: () => void = () => {},
-  { sync = true } = {},
+  { sync = true, mode = 0o666 }: Writing = {},
 ): void {
-  const temporary = `${path}.${process.pid}-${threadId}${TEMPORARY}`;
+  const temporary = temporaryOf(path);
   try {
     mkdirSync(dirname(path), { recursive: true });
     const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
-    const file = openSync(temporary, 'w');
+    const file = openSync(temporary, 'w', mode);
     try {
       for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
       if (sync) fsyncSync(file);
@@ -46,12 +53,44 @@ export function writeWhole(
     renameSync(temporary, path);
     if (sync) syncFolder(dirname(path));
   } catch (cause) {
-    if (existsSync(temporary)) rmSync(temporary);
-    if (cause instanceof SmileError) throw cause;
-    throw storeError(`${path}: expected to write the file, got ${(cause as Error).message}. Check space and rights.`, {
-      cause,
-    });
+    throw unwritten(path, temporary, cause);
   }
+}
+
+/** The same for content that comes in pieces, of which no more than one is held. */
+export async function receiveWhole(
+  path: string,
+  content: AsyncIterable<Uint8Array>,
+  check: () => void = () => {},
+): Promise<void> {
+  const temporary = temporaryOf(path);
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    const file = await open(temporary, 'w');
+    try {
+      for await (const piece of content) await file.writeFile(piece);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    check();
+    renameSync(temporary, path);
+    syncFolder(dirname(path));
+  } catch (cause) {
+    throw unwritten(path, temporary, cause);
+  }
+}
+
+let count = 0;
+const temporaryOf = (path: string): string => `${path}.${process.pid}-${threadId}-${count++}${TEMPORARY}`;
+
+/** Clears what was written of a file, and says why it is not there. */
+function unwritten(path: string, temporary: string, cause: unknown): SmileError {
+  if (existsSync(temporary)) rmSync(temporary);
+  if (cause instanceof SmileError) return cause;
+  return storeError(`${path}: expected to write the file, got ${(cause as Error).message}. Check space and rights.`, {
+    cause,
+  });
 }
 
 /** Removes what writers that were killed left half written in a folder, or below it too, of files whose names begin with `prefix`. */

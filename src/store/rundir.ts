@@ -4,7 +4,6 @@
  *   manifest.json            format, version, status, hashes of configuration and data
  *   config.yaml              the resolved configuration
  *   preprocessing.json       what the training rows taught
- *   likelihood.json          what `likelihood: auto` chose and why, where it tried
  *   data.safetensors         encoded rows of the three splits
  *   network.onnx             the user's network, where there is one
  *   members/K.safetensors    warm start of member K, float64
@@ -17,6 +16,7 @@
  *   progress/K.json          the last progress of the block that begins with chain K
  *   posterior.zarr           what is watched of every draw, in ArviZ's groups (run/posterior-store)
  *   stop                     there while a stop is asked for
+ *   store-nonce              what is special about the store that serves the run to a queue's workers
  */
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -50,7 +50,6 @@ export const runPaths = (dir: string) => ({
   manifest: join(dir, 'manifest.json'),
   config: join(dir, 'config.yaml'),
   preprocessing: join(dir, 'preprocessing.json'),
-  likelihood: join(dir, 'likelihood.json'),
   data: join(dir, 'data.safetensors'),
   network: join(dir, 'network.onnx'),
   result: join(dir, 'result.json'),
@@ -63,6 +62,7 @@ export const runPaths = (dir: string) => ({
   recalibration: join(dir, 'calibration', 'scale.json'),
   posterior: join(dir, 'posterior.zarr'),
   stop: join(dir, 'stop'),
+  nonce: join(dir, 'store-nonce'),
   progressFolder: join(dir, 'progress'),
   progress: (k: number) => join(dir, 'progress', `${k}.json`),
   members: join(dir, 'members'),
@@ -87,10 +87,10 @@ export function createRun(
     if (!existsSync(paths.manifest)) {
       throw storeError(`${dir}: expected an earlier run to replace, got a folder that is none. Choose another --out.`);
     }
-    const { manifest, config, preprocessing, likelihood, data, network, repairs, result } = paths;
-    const { calibration, posterior, stop, progressFolder, members, chains } = paths;
-    const earlier = [calibration, posterior, stop, progressFolder, members, chains];
-    const files = [manifest, config, preprocessing, likelihood, data, network, repairs, result, ...earlier];
+    const { manifest, config, preprocessing, data, network, repairs, result } = paths;
+    const { calibration, posterior, stop, nonce, progressFolder, members, chains } = paths;
+    const earlier = [calibration, posterior, stop, nonce, progressFolder, members, chains];
+    const files = [manifest, config, preprocessing, data, network, repairs, result, ...earlier];
     for (const path of files) rmSync(path, { recursive: true, force: true });
   }
   const now = new Date().toISOString();

@@ -15,7 +15,7 @@ it('packs, installs in an empty folder, runs the demo and the library', { timeou
   writeFileSync(join(folder, 'package.json'), '{ "type": "module", "private": true }');
   execFileSync('npm', ['install', '--prefer-offline', tarball], { cwd: folder, stdio: 'pipe' });
   const installed = readdirSync(join(folder, 'node_modules', 'smile-bayes')).sort();
-  expect(installed).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'package.json', 'schema']);
+  expect(installed).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'docs', 'package.json', 'schema']);
   const smile = (...args: string[]) =>
     execFileSync(join(folder, 'node_modules', '.bin', 'smile'), args, { cwd: folder, encoding: 'utf8' });
   const demo = JSON.parse(smile('demo', '--quick', '--json', '--quiet'));

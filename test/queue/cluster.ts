@@ -17,8 +17,13 @@ export interface Running {
 
 const alive = new Set<ChildProcess>();
 
-function start(command: string, args: readonly string[], cwd = process.cwd()): Running {
-  const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+interface Surroundings {
+  readonly cwd?: string | undefined;
+  readonly env?: Record<string, string>;
+}
+
+function start(command: string, args: readonly string[], { cwd, env = {} }: Surroundings = {}): Running {
+  const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   alive.add(child);
   let text = '';
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (data) => (text += data));
@@ -34,15 +39,18 @@ export async function killAll(): Promise<void> {
 }
 
 const cli = join(process.cwd(), 'dist', 'cli.js');
-export const smile = (args: readonly string[], cwd?: string): Running => start(process.execPath, [cli, ...args], cwd);
+export const smile = (args: readonly string[], cwd?: string, env?: Record<string, string>): Running =>
+  start(process.execPath, [cli, ...args], { cwd, ...(env && { env }) });
 
 /** A Redis that keeps its jobs, on a port of its own. */
 export async function redisServer(
   port: number | undefined = undefined,
   dir = mkdtempSync(join(tmpdir(), 'smile-redis-')),
+  more: readonly string[] = [],
 ) {
   const at = port ?? (await freePort());
-  const server = start('redis-server', ['--port', String(at), '--dir', dir, '--appendonly', 'yes', '--save', '']);
+  const keep = ['--dir', dir, '--appendonly', 'yes', '--save', ''];
+  const server = start('redis-server', ['--port', String(at), ...keep, ...more]);
   const url = `redis://127.0.0.1:${at}`;
   const command = (...words: string[]) =>
     spawnSync('redis-cli', ['-p', String(at), ...words], { encoding: 'utf8' }).stdout;

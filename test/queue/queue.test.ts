@@ -24,7 +24,7 @@ const config: FitConfig = {
   seed: 4,
 };
 
-const worker = (url: string): Running => smile(['worker', '--redis', url, '--lock', LOCK]);
+const worker = (url: string): Running => smile(['worker', '--redis', url, '--lock', LOCK, '--root', folder]);
 const fitOn = (url: string, out: string, ...more: string[]): Running =>
   smile(
     [
