@@ -117,6 +117,7 @@ export async function evaluate(dir: string): Promise<Evaluation> {
       }
     : undefined;
   const convergence = drawn ? convergenceOf(watch.result()) : undefined;
+  const repairs = readRepairs(dir);
   const evaluation: Evaluation = {
     run: dir,
     task: preprocessing.task,
@@ -127,9 +128,9 @@ export async function evaluate(dir: string): Promise<Evaluation> {
     deepEnsemble: plain(deep),
     ...(bayes && { bayesianEnsemble: plain(bayes) }),
     chains,
-    repairs: readRepairs(dir),
+    repairs,
     ...(convergence && { convergence }),
-    verdict: judge(run, { data, deep, bayes, chains, convergence }),
+    verdict: judge(run, { data, deep, bayes, chains, repairs, convergence }),
   };
   writeJson(runPaths(dir).result, evaluation);
   return evaluation;

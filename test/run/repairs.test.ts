@@ -10,11 +10,12 @@ import type { FitEvent } from '../../src/run/events.ts';
 import { fit, prepareRun } from '../../src/run/fit.ts';
 import { loadRun } from '../../src/run/load.ts';
 import { allChains, runChains } from '../../src/run/pool.ts';
-import { beginRepairs, readRepairs, repairable } from '../../src/run/repairs.ts';
+import { beginRepairs, describeRepair, readRepairs, repairable } from '../../src/run/repairs.ts';
 import { resume } from '../../src/run/resume.ts';
 import { type FitConfig, mergeConfigs, resolveSpec } from '../../src/run/spec.ts';
 import { lastPosition } from '../../src/run/standing.ts';
 import { status } from '../../src/run/status.ts';
+import type { Verdict } from '../../src/run/verdict/types.ts';
 import { readDraws } from '../../src/store/draws.ts';
 import { writeJson } from '../../src/store/files.ts';
 import { runPaths, setStatus } from '../../src/store/rundir.ts';
@@ -70,12 +71,13 @@ const driftingAt = (chosen: readonly number[], most: number) => (chain: number, 
 let base: string;
 let stuck: string;
 let repaired: Record<string, string>;
+let verdict: Verdict;
 beforeAll(async () => {
   base = await sampled('base');
   stuck = planted(base, 'stuck', stuckAt([2]));
   const done = join(folder, 'stuck-repaired');
   cpSync(stuck, done, { recursive: true });
-  await resume(done, quick);
+  ({ verdict } = await resume(done, quick));
   repaired = drawsOf(done);
 });
 
@@ -89,6 +91,8 @@ describe('a stuck chain', () => {
     expect(repair.member).not.toBe(2);
     const { theta } = readTensors(runPaths(dir).member(repair.member as number)).tensors;
     expect(readStart(dir, 2, 1)).toEqual(theta.data);
+    const told = verdict.sampling?.findings.filter(({ check }) => check === 'repairs');
+    expect(told).toEqual([expect.objectContaining({ turns: false, message: describeRepair(repair) })]);
     expect(status(dir).chains[2]).toMatchObject({ attempt: 1, phase: 'done' });
     const untouched = Object.keys(repaired).filter((name) => !/chains\/2|c\/2\//.test(name));
     expect(untouched.map((name) => repaired[name])).toEqual(untouched.map((name) => drawsOf(base)[name]));
@@ -118,7 +122,7 @@ describe('a stuck chain', () => {
     const onEvent = (event: FitEvent) => event.type === 'progress' && event.block.phase === phase && stop.abort();
     const { chains, verdict } = await resume(dir, { ...quick, signal: stop.signal, onEvent });
     expect(chains[2]).toMatchObject({ attempt: 1, status: 'stopped' });
-    expect(verdict.trusted).toBe(false);
+    expect(verdict.sampling?.answer).toBe('no');
     await resume(dir, quick);
     expect(drawsOf(dir)).toEqual(repaired);
   });

@@ -4,6 +4,7 @@ import type { PointwiseScores } from '../evaluate.ts';
 import type { ChainSummary } from '../events.ts';
 import type { LoadedRun, SplitData } from '../load.ts';
 import { runPrior } from '../prior.ts';
+import type { Repair } from '../repairs.ts';
 import { constantDensities } from './constant.ts';
 import { type HeldOut, judgePredictions } from './predictions.ts';
 import { tableFacts } from './rows.ts';
@@ -20,11 +21,12 @@ export interface Evidence {
   /** Undefined without draws. */
   readonly bayes: HeldOutScores | undefined;
   readonly chains: readonly ChainSummary[];
+  readonly repairs: readonly Repair[];
   readonly convergence: FunctionSpace | undefined;
 }
 
 /** Validation and test rows are judged together, less those that are copies of training rows. */
-export function judge(run: LoadedRun, { data, deep, bayes, chains, convergence }: Evidence): Verdict {
+export function judge(run: LoadedRun, { data, deep, bayes, chains, repairs, convergence }: Evidence): Verdict {
   const { spec, network, manifest } = run;
   const facts = tableFacts(run, data);
   const predictions = judgePredictions(
@@ -41,6 +43,7 @@ export function judge(run: LoadedRun, { data, deep, bayes, chains, convergence }
       spec,
       priorDeviation: runPrior(spec.model, network.parameters).deviation,
       chains,
+      repairs,
       convergence,
       nonFinite: { start: deep.valid.nonFiniteMembers, draws: bayes?.valid.nonFiniteMembers ?? 0 },
       endedBy: manifest.endedBy,
@@ -77,6 +80,9 @@ function heldOut(
     rows: places.length,
     pointwise: pick((split) => bayes[split].pointwise),
     start: pick((split) => deep[split].pointwise),
+    chose: Uint8Array.from(HELD_OUT.flatMap((split, s) => kept[s].map(() => Number(split === 'valid')))),
+    loss: pick((split) => losses(data[split].y, bayes[split])),
+    startLoss: pick((split) => losses(data[split].y, deep[split])),
     constant: pick((split) => constant[split]),
     unusable: unusableShare(bayes),
     unpredicted: HELD_OUT.reduce((sum, split) => sum + (bayes[split].leftOut?.emptyRows ?? 0), 0),
@@ -109,6 +115,10 @@ function heldOut(
     },
   };
 }
+
+/** Squared errors of the mean, of the standardised target; or 1 where the class is wrong. */
+const losses = (y: Float64Array, { numbers, classes }: PointwiseScores): Float64Array =>
+  numbers ? y.map((v, i) => (v - numbers.mean[i]) ** 2) : y.map((_, i) => 1 - (classes?.correct[i] ?? Number.NaN));
 
 /** Share of pairs of a draw and a row. */
 function unusableShare(bayes: HeldOutScores): number {

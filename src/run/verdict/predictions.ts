@@ -3,6 +3,7 @@ import { binomialCdf } from '../../infer/binomial.ts';
 import { compare, isWorse } from '../../infer/comparison.ts';
 import { confidenceFaults, fifthCoverage, intervalFaults, LEVEL } from '../../infer/miscalibration.ts';
 import { cureFor, MEND } from './cures.ts';
+import { impartial, meanAgainstStart, START } from './mean.ts';
 import { number, percent } from './numbers.ts';
 import { type Answer, answerOf, type Check } from './types.ts';
 
@@ -13,6 +14,11 @@ export interface HeldOut {
   readonly pointwise: Float64Array;
   readonly start?: Float64Array;
   readonly constant?: Float64Array;
+  /** 1 for rows that had a part in the choice of the start: early stopping, and σ. */
+  readonly chose?: Uint8Array;
+  /** Of every row, by the mean or the likeliest class: squared error, or 1 where it is wrong; and the same of the start. */
+  readonly loss?: Float64Array;
+  readonly startLoss?: Float64Array;
   /** Share of the predictions of single draws that are not usable. */
   readonly unusable: number;
   /** Rows that no draw predicts; they are not among the others here. */
@@ -47,6 +53,8 @@ export interface HeldOutNumbers {
 const RELEVANT = 0.1;
 /** The smaller loss that is told without turning the answer. */
 const NOTICED = 0.02;
+/** The loss on rows that chose the start, and so flatter it, beyond which it matters all the same. */
+const BIASED = 1;
 /** Unusable predictions beyond this share are no matter of single draws. */
 const UNUSABLE_SHARE = 0.01;
 /** Parts of the range of training targets by which a mean must leave it, and miss the observation, to be called wild. */
@@ -158,11 +166,16 @@ const CHECKS: readonly Check<HeldOut>[] = [
   },
   {
     name: 'against the start',
-    find: ({ pointwise, start }) =>
-      start
-        ? worse(pointwise, start, 'the deep ensemble it started from', 'lower the step size, or sample longer')
-        : [],
+    find(facts) {
+      const { pointwise, start } = facts;
+      if (!start) return [];
+      const cure = 'lower the step size, or sample longer';
+      const found = worse(impartial(facts, pointwise), impartial(facts, start), START, cure);
+      if (found.length > 0 || !facts.chose) return found;
+      return worse(pointwise, start, START, cure, BIASED);
+    },
   },
+  meanAgainstStart,
   {
     name: 'against a constant',
     find: ({ pointwise, constant }) =>
@@ -259,9 +272,9 @@ const coverageOf = (pit: Float64Array, levels: readonly number[]) =>
     observed: pit.filter((u) => Math.abs(u - 0.5) <= level / 2).length / pit.length,
   }));
 
-function worse(ours: Float64Array, theirs: Float64Array, what: string, cure?: string) {
+function worse(ours: Float64Array, theirs: Float64Array, what: string, cure?: string, noticed = NOTICED) {
   const compared = compare(ours, theirs);
-  if (!isWorse(compared, NOTICED)) return [];
+  if (!isWorse(compared, noticed)) return [];
   const message = `it predicts worse than ${what} (LPPD ${compared.mean.toFixed(3)} ± ${compared.error.toFixed(3)} nats per row)`;
   return [{ turns: isWorse(compared, RELEVANT), message, ...(cure && { cure }) }];
 }

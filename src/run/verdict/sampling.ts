@@ -1,6 +1,8 @@
 /** Has the sampling converged? Checks of the chains themselves: how they moved, and whether they have settled. */
 import type { FunctionSpace } from '../../infer/function-space.ts';
+import { DRIFTING, LARGE_ENERGY_ERROR } from '../ailments.ts';
 import type { ChainSummary } from '../events.ts';
+import { describeRepair, type Repair } from '../repairs.ts';
 import type { FitSpec } from '../spec.ts';
 import type { Check } from './types.ts';
 
@@ -9,6 +11,8 @@ export interface SamplingFacts {
   /** Root mean square of the parameters' prior standard deviations. */
   readonly priorDeviation: number;
   readonly chains: readonly ChainSummary[];
+  /** Chains that were begun again before. */
+  readonly repairs?: readonly Repair[];
   readonly convergence: FunctionSpace | undefined;
   /** Members of the warm start, and draws, that predict something that is not finite. */
   readonly nonFinite: { readonly start: number; readonly draws: number };
@@ -24,8 +28,6 @@ const RESET_SHARE = 0.1;
 const METROPOLIS_SHARE = 0.6;
 /** A chain whose draws stay closer together than this, per parameter of prior deviation one, has not moved. */
 const FROZEN = 1e-4;
-/** Energy of a posterior fluctuates by √(d/2): a tenth of the steps must not err by more than this part of √d. */
-const LARGE_ENERGY_ERROR = 0.1;
 /** Pairs of batches below which the quantiles of measured temperatures are mostly chance. */
 const NOISE_SAMPLES = 100;
 const FEWEST_DRAWS = 50;
@@ -33,8 +35,6 @@ const FEWEST_DRAWS = 50;
 const HOT = 2;
 /** A preconditioner that works leaves less than this part of the spread of temperatures. */
 const UNCORRECTED = 0.9;
-/** R-hat of a chain's two halves above which it has not settled; autocorrelated draws reach 1.4 by chance. */
-const DRIFTING = 1.5;
 
 const which = (chains: readonly ChainSummary[], bad: (chain: ChainSummary) => boolean) =>
   chains.filter(bad).map(({ chain }) => chain);
@@ -48,6 +48,10 @@ const about = (list: readonly number[], what: string, cure?: string, turns = tru
 const drawsOf = (chains: readonly ChainSummary[]) => chains.reduce((sum, { draws }) => sum + draws, 0);
 
 export const SAMPLING: readonly Check<SamplingFacts>[] = [
+  {
+    name: 'repairs',
+    find: ({ repairs = [] }) => repairs.map((repair) => ({ turns: false, message: describeRepair(repair) })),
+  },
   {
     name: 'ended',
     find({ chains, endedBy }) {
