@@ -4,7 +4,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import Papa from 'papaparse';
 import { specError } from '../src/errors.ts';
 import { PRIOR_NAMES, type PriorName } from '../src/models/prior.ts';
-import { type FitConfig, mergeConfigs, PAPER_PRESET, parseYamlConfig } from '../src/run/spec.ts';
+import { type FitConfig, LIKELIHOODS, mergeConfigs, PAPER_PRESET, parseYamlConfig } from '../src/run/spec.ts';
 import { SAMPLER_NAMES, type SamplerName } from '../src/samplers/registry.ts';
 import type { EngineFlags } from './engine-options.ts';
 import { size } from './units.ts';
@@ -80,7 +80,7 @@ export interface FitFlags extends EngineFlags {
   parameters?: string[];
   hidden?: number[];
   activation?: 'relu' | 'tanh' | 'gelu' | 'silu';
-  likelihood?: 'gaussian' | 'gaussian-per-input' | 'softmax';
+  likelihood?: (typeof LIKELIHOODS)[number];
   prior?: PriorName;
   priorScale?: number;
   sampler?: SamplerName;
@@ -158,7 +158,9 @@ export function withModelOptions(command: Command): Command {
     )
     .option('--hidden <widths>', 'hidden layers (default: 16,16,16)', numbers)
     .addOption(new Option('--activation <name>', 'default: relu').choices(['relu', 'tanh', 'gelu', 'silu']))
-    .addOption(new Option('--likelihood <name>').choices(['gaussian', 'gaussian-per-input', 'softmax']))
+    .addOption(
+      new Option('--likelihood <name>', 'default: auto, what explains validation rows best').choices(LIKELIHOODS),
+    )
     .addOption(new Option('--prior <name>', 'default: normal').choices(PRIOR_NAMES))
     .option('--prior-scale <sd>', 'scale of the prior, for those without their own (default: 1)', number)
     .optionsGroup('Sampling:')

@@ -54,6 +54,8 @@ export type TargetCode =
       readonly sd: number;
       readonly notation?: Notation;
       readonly missing?: readonly string[];
+      /** Of the logarithm; there where every row of the table has a positive target. */
+      readonly log?: { readonly mean: number; readonly sd: number };
     }
   | { readonly name: string; readonly index: number; readonly classes: readonly string[] };
 
@@ -195,7 +197,10 @@ function learnTarget(schema: Schema, rows: number[], basis: readonly number[], s
           'Use another --seed, or add rows.',
       );
     }
-    return { name, index, ...moments(basis.map((i) => target.values[i])), ...written(target) };
+    const values = basis.map((i) => target.values[i]);
+    const positive = schema.rows.every((i) => target.values[i] > 0);
+    const log = positive && { log: moments(values.map(Math.log)) };
+    return { name, index, ...moments(values), ...log, ...written(target) };
   }
   const levelsIn = (which: readonly number[]) => new Set(which.map((i) => valueAt(target, i) as string));
   const classes = ordered([...levelsIn(schema.rows)]);

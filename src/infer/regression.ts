@@ -1,10 +1,10 @@
 /**
- * Streaming summary of an ensemble with Gaussian members: N(μ_m(x_i), σ_m(x_i)²) for member m (one draw of one chain)
- * and row i. Memory is O(n) whatever the number M of members. The predictive distribution is the equal mixture
- * p(y | x_i) = 1/M Σ_m N(y; μ_m, σ_m²).
+ * Streaming summary of an ensemble whose members say a mean μ_m(x_i) and a deviation σ_m(x_i) of one law, the normal one by
+ * default, for member m (one draw of one chain) and row i. Memory is O(n) whatever the number M of members. The predictive
+ * distribution is the equal mixture p(y | x_i) = 1/M Σ_m p(y; μ_m, σ_m).
  */
 import { dataError } from '../errors.ts';
-import { HALF_LOG_TWO_PI, normalCdf } from '../math/special.ts';
+import { type Law, NORMAL } from './law.ts';
 import { logSums } from './logsum.ts';
 import { checkLength, checkMembers, checkRows } from './members.ts';
 import { type LeftOut, usableCounts, usableNormal } from './usable.ts';
@@ -70,15 +70,15 @@ export interface RegressionAccumulator<R extends RegressionPrediction = Regressi
 }
 
 /**
- * An accumulator for `n` rows; with observations `y` `[n]` its result carries the scores.
+ * An accumulator for `n` rows; with observations `y` `[n]` its result carries the scores by the members' `law`.
  * @throws ShapeError on a wrong length, DataError on a non-finite observation.
  */
 export function regressionAccumulator(n: number): RegressionAccumulator;
-export function regressionAccumulator(n: number, y: Float64Array): RegressionAccumulator<RegressionScores>;
-export function regressionAccumulator(n: number, y?: Float64Array): RegressionAccumulator;
-export function regressionAccumulator(n: number, y?: Float64Array): RegressionAccumulator {
+export function regressionAccumulator(n: number, y: Float64Array, law?: Law): RegressionAccumulator<RegressionScores>;
+export function regressionAccumulator(n: number, y?: Float64Array, law?: Law): RegressionAccumulator;
+export function regressionAccumulator(n: number, y?: Float64Array, law: Law = NORMAL): RegressionAccumulator {
   checkRows('regressionAccumulator', n);
-  const scores = y && scoreAccumulator(n, y);
+  const scores = y && scoreAccumulator(n, y, law);
   const mean = new Float64Array(n);
   const squares = new Float64Array(n);
   const noise = new Float64Array(n);
@@ -120,7 +120,7 @@ export function regressionAccumulator(n: number, y?: Float64Array): RegressionAc
 }
 
 /** The part that needs observations. Equal-tailed intervals need no quantiles: y is inside ⇔ |u - ½| ≤ level/2. */
-function scoreAccumulator(n: number, y: Float64Array) {
+function scoreAccumulator(n: number, y: Float64Array, law: Law) {
   checkLength('regressionAccumulator', 'y', y, n);
   const bad = y.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0) {
@@ -131,10 +131,9 @@ function scoreAccumulator(n: number, y: Float64Array) {
   let logSum = 0;
   return {
     add(i: number, mu: number, sigma: number): void {
-      const z = (y[i] - mu) / sigma;
-      const logDensity = -0.5 * z * z - Math.log(sigma) - HALF_LOG_TWO_PI;
+      const logDensity = law.logDensity(y[i], mu, sigma);
       density.add(i, logDensity);
-      below[i] += normalCdf(z);
+      below[i] += law.below(y[i], mu, sigma);
       logSum += logDensity;
     },
     result(mean: Float64Array, usable: Uint32Array): Omit<RegressionScores, keyof RegressionPrediction> {

@@ -3,7 +3,6 @@ import { mixtureCrps } from '../infer/crps.ts';
 import { type EnergyDistribution, energyDistribution } from '../infer/energy.ts';
 import { type Difference, pairedDifference } from '../infer/intervals.ts';
 import { mixtureQuantiles } from '../infer/mixture.ts';
-import { normalCdf } from '../math/special.ts';
 import { rootKey, stream } from '../math/threefry.ts';
 import { deepEnsemble } from '../run/deep-ensemble.ts';
 import { type Evaluation, evaluate } from '../run/evaluate.ts';
@@ -13,6 +12,7 @@ import { type MemberPrediction, predictMembers, readEnsemble, rowDensities } fro
 import { type OutOfDistribution, outOfDistribution } from '../run/ood.ts';
 import { describePrior } from '../run/prior.ts';
 import { type RecalibratedRun, recalibrate } from '../run/recalibrate.ts';
+import { lawOf } from '../run/target-law.ts';
 import { readJson } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
 
@@ -159,6 +159,7 @@ function running(members: readonly Float64Array[]): Running[] {
 function regressionOf(run: LoadedRun, chains: readonly (readonly MemberPrediction[])[], y: Float64Array) {
   const { target } = run.preprocessing;
   const { mean: shift, sd: scale } = target as { mean: number; sd: number };
+  const law = lawOf(run);
   const members = chains.flat();
   const original = (v: number) => shift + scale * v;
   const rows: PredictedTest[] = [];
@@ -168,11 +169,11 @@ function regressionOf(run: LoadedRun, chains: readonly (readonly MemberPredictio
   y.forEach((value, i) => {
     const means = members.map(({ mean }) => mean[i]);
     const sds = members.map(({ sd }) => sd[i]);
-    const [lower, upper] = mixtureQuantiles(means, sds, [0.05, 0.95]);
+    const [lower, upper] = mixtureQuantiles(means, sds, [0.05, 0.95], law);
     const mean = average(means);
     rows.push({ mean: original(mean), lower: original(lower), upper: original(upper), observed: original(value) });
-    pit.push(average(means.map((m, k) => normalCdf((value - m) / sds[k]))));
-    crps += (scale * mixtureCrps(means.slice(0, CRPS_MEMBERS), sds.slice(0, CRPS_MEMBERS), value)) / y.length;
+    pit.push(average(means.map((m, k) => law.below(value, m, sds[k]))));
+    crps += (scale * mixtureCrps(means.slice(0, CRPS_MEMBERS), sds.slice(0, CRPS_MEMBERS), value, law)) / y.length;
     const centres = chains.map((chain) => average(chain.map((member) => member.mean[i])));
     variance[0] += average(sds.map((sd) => sd * sd)) / y.length;
     variance[1] +=

@@ -26,7 +26,7 @@ export const compiling = ({ compute: { device, threads, sharing, recompute } }: 
 });
 
 /** Compiles a graph for the run's device. */
-export const compileFor = ({ spec }: LoadedRun, graph: GraphSpec): Promise<CompiledGraph> =>
+export const compileFor = ({ spec }: Pick<LoadedRun, 'spec'>, graph: GraphSpec): Promise<CompiledGraph> =>
   compile(graph, compiling(spec));
 
 export interface BlockDensity {
@@ -36,7 +36,7 @@ export interface BlockDensity {
 
 /** The log density of a block of chains on batches of so many rows. */
 export async function blockDensity(
-  run: LoadedRun,
+  run: Pick<LoadedRun, 'network' | 'spec'>,
   { chains, rows }: { chains: number; rows: number },
   scaling: Scaling,
 ): Promise<BlockDensity> {

@@ -21,6 +21,7 @@ import { type LoadedRun, loadData, loadRun } from './load.ts';
 import { type MemberPrediction, predictMembers, readEnsemble, type Thetas } from './members.ts';
 import { type Monitored, monitor } from './monitor.ts';
 import { type Repair, readRepairs } from './repairs.ts';
+import { lawOf } from './target-law.ts';
 import { judge } from './verdict/judge.ts';
 import type { Verdict } from './verdict/types.ts';
 
@@ -190,7 +191,9 @@ function meanScores(each: readonly Omit<Scores, 'leftOut'>[]): Scores {
 }
 
 /** Collects the members of one ensemble; the scores are in the units that users see. */
-function scoring({ preprocessing: { target }, spec }: LoadedRun, y: Float64Array) {
+function scoring(run: LoadedRun, y: Float64Array) {
+  const { target } = run.preprocessing;
+  const { spec } = run;
   const rows = y.length;
   if ('classes' in target) {
     const classes = target.classes.length;
@@ -213,7 +216,7 @@ function scoring({ preprocessing: { target }, spec }: LoadedRun, y: Float64Array
       },
     };
   }
-  const accumulator = regressionAccumulator(rows, y);
+  const accumulator = regressionAccumulator(rows, y, lawOf(run));
   return {
     add: ({ mean, sd }: MemberPrediction): void => accumulator.add(mean, sd),
     result(): PointwiseScores {

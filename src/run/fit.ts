@@ -10,10 +10,11 @@ import { specError } from '../errors.ts';
 import { type OnnxNetwork, onnxBytes } from '../models/onnx.ts';
 import { FULL_GRADIENT, usualStepSize } from '../samplers/registry.ts';
 import { SMILE_NAMES, type SmileName } from '../samplers/smile.ts';
-import { sha256, sha256OfFile, writeWhole } from '../store/files.ts';
+import { sha256, sha256OfFile, writeJson, writeWhole } from '../store/files.ts';
 import { createRun, runPaths } from '../store/rundir.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
 import { encodeHeldOut, HELD_OUT, type HeldOut, openTable, overlapNote, type Rows } from './held-out.ts';
+import { chooseLikelihood } from './likelihood-pilot.ts';
 import { loadRun, SPLITS, type SplitData, storeInputs } from './load.ts';
 import { networkOf, readNetwork } from './network.ts';
 import { allChains } from './pool.ts';
@@ -21,6 +22,7 @@ import { createPosteriorStore } from './posterior-store.ts';
 import { type FitConfig, type FitSpec, resolveSpec } from './spec.ts';
 import { checkStepping, onDevice } from './stepping.ts';
 import { type SuperviseOptions, supervise } from './supervise.ts';
+import { checkSupport } from './target-law.ts';
 import { settleThreads } from './threads.ts';
 import { SOFTWARE } from './version.ts';
 import { workersOf } from './workers.ts';
@@ -66,9 +68,16 @@ export async function prepareRun(options: FitOptions, here = options.engine === 
   const prepared = prepare(table, own, asked, brought);
   for (const message of [...table.notes, ...prepared.notes]) note(message);
   for (const message of brought ? trainedRows(asked) : []) note(message);
-  const settled = settle(prepared.spec, config, prepared.data.train.y.length);
+  const whole = settle(prepared.spec, config, prepared.data.train.y.length);
+  const choice =
+    whole.model.likelihood === 'auto'
+      ? await chooseLikelihood(whole, prepared.preprocessing, prepared.data)
+      : undefined;
+  if (choice) note(choice.said);
+  const settled = choice ? { ...whole, model: { ...whole.model, likelihood: choice.chosen } } : whole;
 
   const network = networkOf(settled, prepared.preprocessing, () => brought!);
+  checkSupport({ network, preprocessing: prepared.preprocessing }, Object.values(prepared.data));
   const { spec, finding } = await settleThreads(network, settled, workers, here ? undefined : 1);
   if (finding) note(finding);
   const bytes = brought && onnxBytes(brought);
@@ -86,6 +95,7 @@ export async function prepareRun(options: FitOptions, here = options.engine === 
   );
   if (bytes) writeWhole(runPaths(out).network, bytes);
   storeInputs(out, spec, prepared.preprocessing, prepared.data);
+  if (choice) writeJson(runPaths(out).likelihood, choice);
   await createPosteriorStore(loadRun(out), prepared.data);
   note(
     `${network.model.name}, ${network.likelihood.name} likelihood, ${network.dim} parameters, ${spec.chains} chains`,
@@ -138,9 +148,9 @@ function prepare(table: Table, own: HeldOut, asked: FitSpec, brought: OnnxNetwor
   const rowsOf = (part: Int32Array) => Array.from(part, (i) => schema.rows[i]);
   const { preprocessing, notes } = learnPreprocessing(table, schema, Int32Array.from(rowsOf(split.train)), standardise);
   const regression = schema.task === 'regression';
-  const gaussian = brought?.outputs === 2 ? 'gaussian-per-input' : 'gaussian';
-  const likelihood = asked.model.likelihood === 'auto' ? (regression ? gaussian : 'softmax') : asked.model.likelihood;
-  if ((likelihood === 'softmax') === regression) {
+  const likelihood =
+    asked.model.likelihood === 'auto' ? usualLikelihood(asked, regression, brought) : asked.model.likelihood;
+  if (likelihood !== 'auto' && (likelihood === 'softmax') === regression) {
     throw specError(
       `model.likelihood: expected one for ${schema.task}, got ${likelihood}. Leave it out, or set data.task.`,
     );
@@ -191,6 +201,13 @@ function onlyInTraining({ target, rows }: Schema, { train, valid, test }: Split)
   return [
     `too rare for a validation or test row, so that no score speaks of them: ${few(rare.map((code) => `'${target.levels[code]}'`))}`,
   ];
+}
+
+/** What `auto` stands for, where that needs no trial: the paper's code and networks that come trained have one. */
+function usualLikelihood({ sampler }: FitSpec, regression: boolean, brought: OnnxNetwork | undefined) {
+  if (!regression) return 'softmax';
+  if (brought) return brought.outputs === 2 ? 'gaussian-per-input' : 'gaussian';
+  return sampler.mode === 'paper' ? 'gaussian' : 'auto';
 }
 
 /** Fills in what depends on rows and sampler: batch sizes that were left out, and the sampler's step size. */

@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 import { featuresFirst } from '../data/batches.ts';
 import { storeError } from '../errors.ts';
 import { peakBytes } from '../graph/index.ts';
+import type { Law } from '../infer/law.ts';
 import { normaliseClasses } from '../infer/usable.ts';
-import { HALF_LOG_TWO_PI } from '../math/special.ts';
 import { type BayesianNetwork, predictionGraph } from '../models/posterior.ts';
 import { readDraws } from '../store/draws.ts';
 import { readJson } from '../store/files.ts';
@@ -13,6 +13,7 @@ import { readTensors } from '../store/safetensors.ts';
 import { compileFor } from './compute.ts';
 import type { ChainSummary } from './events.ts';
 import type { LoadedRun } from './load.ts';
+import { lawOf } from './target-law.ts';
 
 /** Networks evaluated in one call of the graph, where it is small. */
 const GROUP = 20;
@@ -26,7 +27,7 @@ const ROUNDING = 1e-4;
 
 /** One member's prediction of all rows. */
 export interface MemberPrediction {
-  /** Regression, standardised target: mean and σ `[n]`. */
+  /** Regression, standardised target: mean and deviation `[n]` of the likelihood's law. */
   readonly mean: Float64Array;
   readonly sd: Float64Array;
   /** Classification: log probabilities `[n × K]`. */
@@ -35,12 +36,14 @@ export interface MemberPrediction {
 
 /** log p(y_i | member) of every row `[n]`, in nats; for regression, of the standardised target. */
 export function rowDensities(
-  { preprocessing: { target } }: LoadedRun,
+  run: LoadedRun,
   { mean, sd, logProbability }: MemberPrediction,
   y: Float64Array,
 ): Float64Array {
+  const { target } = run.preprocessing;
   if ('classes' in target) return y.map((label, i) => logProbability[i * target.classes.length + label]);
-  return y.map((value, i) => -0.5 * ((value - mean[i]) / sd[i]) ** 2 - Math.log(sd[i]) - HALF_LOG_TWO_PI);
+  const law = lawOf(run);
+  return y.map((value, i) => law.logDensity(value, mean[i], sd[i]));
 }
 
 /** Parameter vectors of an ensemble, float32 `[count × d]` a piece. */
@@ -86,6 +89,7 @@ export interface MemberPredictor {
 export async function memberPredictor(run: LoadedRun, x: Float32Array): Promise<MemberPredictor> {
   const { network } = run;
   const { dim: d, inputs } = network;
+  const law = lawOf(run);
   const n = x.length / inputs;
   const { group, rows } = portion(network, n);
   const classes = network.likelihood.name === 'softmax' ? network.likelihood.outputs : 0;
@@ -102,7 +106,7 @@ export async function memberPredictor(run: LoadedRun, x: Float32Array): Promise<
         }));
         for (const { at, block } of chunks) {
           const out = await graph.run({ theta, x: block });
-          for (let m = 0; m < count; m++) copyChunk(members[m], out, m, at, Math.min(rows, n - at), rows, classes);
+          for (let m = 0; m < count; m++) copyChunk(members[m], out, m, at, Math.min(rows, n - at), rows, classes, law);
         }
         yield* members;
       }
@@ -177,6 +181,7 @@ function copyChunk(
   count: number,
   rows: number,
   classes: number,
+  law: Law,
 ): void {
   if (classes > 0) {
     for (let k = 0; k < classes; k++) {
@@ -188,7 +193,8 @@ function copyChunk(
   }
   const shared = out.logSigma.length * rows === out.mean.length;
   for (let i = 0; i < count; i++) {
-    member.mean[at + i] = out.mean[m * rows + i];
-    member.sd[at + i] = Math.exp(out.logSigma[shared ? m : m * rows + i]);
+    const { mean, sd } = law.moments(out.mean[m * rows + i], Math.exp(out.logSigma[shared ? m : m * rows + i]));
+    member.mean[at + i] = mean;
+    member.sd[at + i] = sd;
   }
 }

@@ -55,6 +55,13 @@ export function networkOf(
         `(${inputNames.join(', ')}). Leave columns out with --exclude, or give others.`,
     );
   }
+  const fits = network.outputs === chosen.outputs && chosen.scale !== 'log';
+  if (classes === 0 && network.outputs <= 2 && !fits) {
+    throw specError(
+      `model.likelihood: expected one for ${network.outputs} outputs in units of the target, as ${network.source} has, got ` +
+        `${chosen.name}, which takes ${chosen.outputs}${chosen.scale === 'log' ? ' of its logarithm' : ''}. Leave it out.`,
+    );
+  }
   const scaled = 'classes' in target ? {} : { target };
   return bayesianNetwork(onnxModel(network, { parameters, classes, ...scaled }), chosen, inputs);
 }

@@ -8,6 +8,7 @@ import { usableNormal } from '../infer/usable.ts';
 import type { Ensemble } from './ensemble.ts';
 import type { LoadedRun } from './load.ts';
 import { predictMembers } from './members.ts';
+import { lawOf } from './target-law.ts';
 
 /**
  * A prediction of one row: named numbers and, for classes, the most probable class; NaN, or an empty word, where no member predicts the
@@ -91,6 +92,7 @@ async function predictNumbers(
   const n = x.length / run.network.inputs;
   const every = Math.ceil(ensemble.members / QUANTILE_MEMBERS);
   const kept = Array.from({ length: n }, () => ({ means: [] as number[], sds: [] as number[], seen: 0 }));
+  const law = lawOf(run);
   const summary = regressionAccumulator(n);
   for await (const { mean, sd } of predictMembers(run, x, ensemble.thetas())) {
     summary.add(mean, sd);
@@ -103,7 +105,7 @@ async function predictNumbers(
   }
   const { mean, aleatoric, epistemic, usable } = summary.result();
   return kept.map(({ means, sds }, i): PredictedRow => {
-    const levels = means.length > 0 ? mixtureQuantiles(means, sds, quantiles) : quantiles.map(() => Number.NaN);
+    const levels = means.length > 0 ? mixtureQuantiles(means, sds, quantiles, law) : quantiles.map(() => Number.NaN);
     return {
       mean: shift + scale * mean[i],
       aleatoric: scale * aleatoric[i],

@@ -14,6 +14,7 @@ import { runPaths } from '../store/rundir.ts';
 import type { NamedRow } from './conformal.ts';
 import { type LoadedRun, loadData } from './load.ts';
 import { predictMembers, readEnsemble } from './members.ts';
+import { lawOf } from './target-law.ts';
 
 /** Scores of the test rows: LPPD, and the share inside the 90 % interval or the expected calibration error. */
 export interface RecalibrationScores {
@@ -50,7 +51,7 @@ type Found = Pick<RecalibratedRun, 'scale' | 'before' | 'after'>;
 
 async function scaleDeviations(run: LoadedRun, valid: BatchSource, test: BatchSource): Promise<Found> {
   const summary = async (x: Float32Array, y: Float64Array) => {
-    const ensemble = regressionAccumulator(y.length, y);
+    const ensemble = regressionAccumulator(y.length, y, lawOf(run));
     for await (const { mean, sd } of predictMembers(run, x, readEnsemble(run))) ensemble.add(mean, sd);
     return ensemble.result();
   };

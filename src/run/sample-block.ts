@@ -15,6 +15,7 @@ import { progressReporter } from './progress.ts';
 import { type SamplingStanding, saveSampling, timer } from './standing.ts';
 import { stepping } from './stepping.ts';
 import { Tally } from './tally.ts';
+import { asTheNetworkSees } from './target-law.ts';
 
 /** Points of a chain's trace. */
 const TRACE_POINTS = 300;
@@ -38,7 +39,7 @@ export async function sampleBlock(
   const keys = chains.map((chain, c) => attemptKey(spec.seed, chain, attempts[c]));
   const order = s.mode === 'paper' ? 'paper' : 'all';
   const batches = batchStream(
-    data.train,
+    asTheNetworkSees(run, data.train),
     keys.map((key) => stream(key, 'batch')),
     s.batchSize,
     order,

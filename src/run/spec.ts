@@ -5,6 +5,7 @@
 import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { specError } from '../errors.ts';
+import { REGRESSION_LIKELIHOODS } from '../models/likelihood.ts';
 import { SAMPLER_NAMES } from '../samplers/registry.ts';
 import { SMILE_DEFAULTS } from '../samplers/smile.ts';
 import { priorSchema, scaleFault } from './prior.ts';
@@ -12,6 +13,9 @@ import { priorSchema, scaleFault } from './prior.ts';
 const count = () => z.int().positive();
 const positive = () => z.number().positive();
 const fraction = () => z.number().gt(0).lt(1);
+
+/** Choices of `model.likelihood`. */
+export const LIKELIHOODS = ['auto', ...REGRESSION_LIKELIHOODS, 'softmax'] as const;
 
 const data = z
   .strictObject({
@@ -65,9 +69,12 @@ const model = z
       .default('all')
       .describe("Which of the network's tensors are sampled: all, those of the last layer, or these; the rest stay."),
     likelihood: z
-      .enum(['auto', 'gaussian', 'gaussian-per-input', 'softmax'])
+      .enum(LIKELIHOODS)
       .default('auto')
-      .describe('auto: gaussian (one learned σ) for regression, softmax for classification.'),
+      .describe(
+        'What the target is, given the outputs. Regression: gaussian (one learned σ), log-normal (the same of the logarithm), ' +
+          'gaussian-per-input (a σ of each row), student-t (that with heavy tails); auto tries them on validation rows. Classification: softmax.',
+      ),
     prior: priorSchema
       .default('normal')
       .describe(
@@ -228,7 +235,7 @@ export type FitConfig = z.input<typeof fitSchema>;
 /** The paper's UCI protocol: SMILE, section on tabular regression. */
 export const PAPER_PRESET: FitConfig = {
   data: { standardise: 'all' },
-  model: { hidden: [16, 16, 16], activation: 'relu' },
+  model: { hidden: [16, 16, 16], activation: 'relu', likelihood: 'gaussian' },
   warmStart: { learningRate: 0.01, weightDecay: 0.005, batchSize: 64, epochs: 200, patience: 10, schedule: 'constant' },
   sampler: { batchSize: 256, warmup: 50_000, steps: 10_000, thin: 10 },
   chains: 10,

@@ -4,6 +4,7 @@
  *   manifest.json            format, version, status, hashes of configuration and data
  *   config.yaml              the resolved configuration
  *   preprocessing.json       what the training rows taught
+ *   likelihood.json          what `likelihood: auto` chose and why, where it tried
  *   data.safetensors         encoded rows of the three splits
  *   network.onnx             the user's network, where there is one
  *   members/K.safetensors    warm start of member K, float64
@@ -50,6 +51,7 @@ export const runPaths = (dir: string) => ({
   manifest: join(dir, 'manifest.json'),
   config: join(dir, 'config.yaml'),
   preprocessing: join(dir, 'preprocessing.json'),
+  likelihood: join(dir, 'likelihood.json'),
   data: join(dir, 'data.safetensors'),
   network: join(dir, 'network.onnx'),
   result: join(dir, 'result.json'),
@@ -87,10 +89,10 @@ export function createRun(
     if (!existsSync(paths.manifest)) {
       throw storeError(`${dir}: expected an earlier run to replace, got a folder that is none. Choose another --out.`);
     }
-    const { manifest, config, preprocessing, data, network, repairs, result } = paths;
+    const { manifest, config, preprocessing, likelihood, data, network, repairs, result } = paths;
     const { calibration, posterior, stop, nonce, progressFolder, members, chains } = paths;
     const earlier = [calibration, posterior, stop, nonce, progressFolder, members, chains];
-    const files = [manifest, config, preprocessing, data, network, repairs, result, ...earlier];
+    const files = [manifest, config, preprocessing, likelihood, data, network, repairs, result, ...earlier];
     for (const path of files) rmSync(path, { recursive: true, force: true });
   }
   const now = new Date().toISOString();

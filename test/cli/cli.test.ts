@@ -14,7 +14,20 @@ const smile = (...args: string[]): SpawnSyncReturns<string> =>
     encoding: 'utf8',
     env: { ...process.env, NO_COLOR: '1' },
   });
-const quick = ['--warmup', '600', '--steps', '300', '--epochs', '60', '--chains', '4', '--thin', '5'];
+const quick = [
+  '--warmup',
+  '600',
+  '--steps',
+  '300',
+  '--epochs',
+  '60',
+  '--chains',
+  '4',
+  '--thin',
+  '5',
+  '--likelihood',
+  'gaussian',
+];
 
 beforeAll(() => {
   writeFileSync(join(folder, 'demo.csv'), demoCsv(1, 200));
@@ -105,7 +118,20 @@ describe('exit codes and errors', () => {
   });
 
   it('2 says: ran, but do not trust it', () => {
-    const few = ['--warmup', '20', '--steps', '600', '--epochs', '2', '--chains', '3', '--sampler', 'smile-naive'];
+    const few = [
+      '--warmup',
+      '20',
+      '--steps',
+      '600',
+      '--epochs',
+      '2',
+      '--chains',
+      '3',
+      '--sampler',
+      'smile-naive',
+      '--likelihood',
+      'gaussian',
+    ];
     const { status, stdout } = smile('fit', 'demo.csv', '--out', 'large', ...few, '--step-size', '3');
     expect(stdout).toContain('verdict: do not trust the predictions');
     expect(stdout).toMatch(/Do the predictions hold\? +no\n +- it predicts worse than/);

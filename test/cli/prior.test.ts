@@ -13,7 +13,22 @@ const smile = (...args: string[]) =>
     encoding: 'utf8',
     env: { ...process.env, NO_COLOR: '1' },
   });
-const quick = ['--warmup', '200', '--steps', '300', '--epochs', '20', '--chains', '2', '--thin', '5', '--workers', '0'];
+const quick = [
+  '--warmup',
+  '200',
+  '--steps',
+  '300',
+  '--epochs',
+  '20',
+  '--chains',
+  '2',
+  '--thin',
+  '5',
+  '--workers',
+  '0',
+  '--likelihood',
+  'gaussian',
+];
 
 beforeAll(() => {
   writeFileSync(join(folder, 'demo.csv'), demoCsv(1, 200));

@@ -46,6 +46,8 @@ describe('network posterior', () => {
     ['gaussian', 'relu', 1],
     ['gaussian', 'tanh', 1],
     ['gaussian-per-input', 'gelu', 1],
+    ['student-t', 'gelu', 1],
+    ['log-normal', 'tanh', 1],
     ['softmax', 'silu', 3],
   ] as const)('%s with %s: gradient against central differences in float64', async (name, activation, classes) => {
     const chosen = likelihood(name, classes);

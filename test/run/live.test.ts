@@ -20,7 +20,7 @@ const folder = mkdtempSync(join(tmpdir(), 'smile-live-'));
 const data = join(folder, 'demo.csv');
 writeFileSync(data, demoCsv(1, 200));
 const config: FitConfig = {
-  model: { hidden: [8] },
+  model: { hidden: [8], likelihood: 'gaussian' },
   warmStart: { epochs: 10 },
   sampler: { warmup: 1000, steps: 12000, thin: 20, batchSize: 32 },
   chains: 3,

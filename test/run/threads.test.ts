@@ -75,7 +75,20 @@ describe('threads of a worker', () => {
     const smile = (...args: string[]) =>
       spawnSync(process.execPath, ['dist/cli.js', ...args], { encoding: 'utf8', timeout: 60_000 });
     const out = join(folder, 'run');
-    const settings = ['--chains', '1', '--hidden', '8', '--epochs', '5', '--warmup', '200', '--steps', '400'];
+    const settings = [
+      '--chains',
+      '1',
+      '--hidden',
+      '8',
+      '--epochs',
+      '5',
+      '--warmup',
+      '200',
+      '--steps',
+      '400',
+      '--likelihood',
+      'gaussian',
+    ];
     const shared = ['--threads', '2', '--sharing', 'rows'];
     expect([0, 2]).toContain(smile('fit', join(folder, 'demo.csv'), '-o', out, ...settings, ...shared).status);
     const { compared, different } = JSON.parse(smile('verify', out, '--kills', '1', '--json').stdout);
