@@ -1,12 +1,13 @@
-/** `smile inspect MODEL.onnx`: what a network is made of, and what of it can be sampled. */
+/** `smile inspect MODEL.onnx`: what a network is made of, what of it can be sampled, and whether a fit could. */
 import { Command } from 'commander';
 import { sizeOf } from '../src/models/model.ts';
-import type { OnnxNetwork } from '../src/models/onnx.ts';
+import type { OnnxNetwork } from '../src/models/onnx/network.ts';
 import { readNetwork } from '../src/run/network.ts';
+import { type Trial, tryNetwork } from '../src/run/network-trial.ts';
 
 export function inspectCommand(): Command {
   return new Command('inspect')
-    .description('Show what an ONNX network is made of and which of its tensors smile fit can sample.')
+    .description('Show what an ONNX network is made of and which of its tensors smile fit can sample, and try it.')
     .argument('<model>', 'ONNX file, exported from PyTorch, Keras or another framework')
     .option('--json', 'print JSON')
     .addHelpText(
@@ -17,15 +18,28 @@ Examples:
   $ smile inspect trained.onnx --json | jq '.tensors[].name'
   $ smile fit houses.csv --model trained.onnx --parameters last
 
-Every operator that cannot be differentiated is named, with its node; the exit code is then 1.`,
+Every operator that cannot be differentiated is named, with its node. One gradient is taken on made-up rows, as a fit
+would take it; the exit code is 1 where a fit would fail.`,
     )
-    .action((path: string, { json }: { json?: boolean }) => {
+    .action(async (path: string, { json }: { json?: boolean }) => {
       const network = readNetwork(path);
-      console.log(json ? JSON.stringify(summary(network), null, 2) : text(network));
+      const tried = await trial(network);
+      const found = { ...summary(network), trial: tried };
+      console.log(json ? JSON.stringify(found, null, 2) : text(found));
+      if ('fault' in tried) process.exitCode = 1;
     });
 }
 
-function summary({ source, opset, onnx, row, outputs, ending, tensors, last }: OnnxNetwork) {
+/** What a fit would meet, with all learned tensors and with those of the last layer. */
+async function trial(network: OnnxNetwork): Promise<{ all: Trial; last: Trial } | { fault: string }> {
+  try {
+    return { all: await tryNetwork(network, 'all'), last: await tryNetwork(network, 'last') };
+  } catch (cause) {
+    return { fault: (cause as Error).message };
+  }
+}
+
+function summary({ source, opset, onnx, row, outputs, ending, tensors, last, notes }: OnnxNetwork) {
   const operators: Record<string, number> = {};
   for (const { opType } of onnx.graph.node) operators[opType] = (operators[opType] ?? 0) + 1;
   return {
@@ -34,38 +48,61 @@ function summary({ source, opset, onnx, row, outputs, ending, tensors, last }: O
     opset,
     rowShape: row,
     outputs,
-    leftOff: ending,
+    ending: { kind: ending.kind, operators: ending.operators },
+    notes,
     operators,
-    tensors: tensors.map(({ name, shape, learned }) => ({
+    tensors: tensors.map(({ name, shape, learned, reason }) => ({
       name,
       shape,
       numbers: sizeOf(shape),
       learned,
+      ...(reason && { reason }),
       lastLayer: last.includes(name),
     })),
   };
 }
 
-function text(network: OnnxNetwork): string {
-  const { source, producer, opset, rowShape, outputs, leftOff, operators, tensors } = summary(network);
+type Summary = ReturnType<typeof summary> & { readonly trial: Awaited<ReturnType<typeof trial>> };
+
+function text(found: Summary): string {
+  const { source, producer, opset, rowShape, outputs, notes, operators, tensors } = found;
   const total = (some: typeof tensors) => some.reduce((sum, { numbers }) => sum + numbers, 0).toLocaleString('en');
   const all = tensors.filter(({ learned }) => learned);
   const lastOnes = tensors.filter(({ lastLayer }) => lastLayer);
   const width = Math.max(...tensors.map(({ name }) => name.length), 6);
+  const standing = ({ lastLayer, reason }: Summary['tensors'][number]) =>
+    reason ? `  not learned, it seems: ${reason}; sampled only when named` : lastLayer ? '  last layer' : '';
   return [
     `${source}: opset ${opset}${producer && `, made by ${producer}`}`,
-    `rows of [${rowShape.join(', ')}] to ${outputs} output${outputs === 1 ? '' : 's'}` +
-      (leftOff === 'none' ? '' : `; its ${leftOff} at the end is left off, likelihoods take logits`),
+    `rows of [${rowShape.join(', ')}] to ${outputs} output${outputs === 1 ? '' : 's'}${endingText(found)}`,
+    ...notes,
     `operators: ${Object.entries(operators)
       .map(([type, count]) => `${type} × ${count}`)
       .join(', ')}`,
     '',
     `${'tensor'.padEnd(width)}  ${'numbers'.padStart(10)}  shape`,
     ...tensors.map(
-      ({ name, numbers, shape, learned, lastLayer }) =>
-        `${name.padEnd(width)}  ${numbers.toLocaleString('en').padStart(10)}  [${shape.join(', ')}]${lastLayer ? '  last layer' : learned ? '' : '  not learned, it seems: sampled only when named'}`,
+      (tensor) =>
+        `${tensor.name.padEnd(width)}  ${tensor.numbers.toLocaleString('en').padStart(10)}  [${tensor.shape.join(', ')}]${standing(tensor)}`,
     ),
     '',
     `--parameters all: ${total(all)} numbers in ${all.length} tensors; last: ${total(lastOnes)} in ${lastOnes.length}`,
+    trialText(found),
   ].join('\n');
+}
+
+function endingText({ ending: { kind, operators } }: Summary): string {
+  const what = operators.join(' of ');
+  if (kind === 'none') return '';
+  if (kind === 'sigmoids')
+    return `; ${what} at the end, of each output by itself, which is no distribution over classes`;
+  return `; ${what} at the end: left off for classes, which are sampled by their logits, kept for a real target`;
+}
+
+function trialText({ trial }: Summary): string {
+  if ('fault' in trial) return `tried on made-up rows: a fit would fail. ${trial.fault}`;
+  const remarks = [...new Set([...trial.all.remarks, ...trial.last.remarks])];
+  const target = trial.all.classes > 0 ? `${trial.all.classes} classes` : 'a real target';
+  const well = `compiles and has gradients for ${target}`;
+  return `tried on made-up rows: ${remarks.length > 0 ? remarks.join('; ') : well}`;
 }

@@ -29,7 +29,8 @@ export { type ImageOptions, lenet } from './models/lenet.ts';
 export { type Likelihood, likelihood, tokens } from './models/likelihood.ts';
 export { type MlpOptions, mlp } from './models/mlp.ts';
 export { eachChain, type Model, type Parameter, type Role } from './models/model.ts';
-export { type OnnxModelOptions, type OnnxNetwork, onnxModel, readOnnx } from './models/onnx.ts';
+export { type OnnxModelOptions, onnxModel } from './models/onnx/model.ts';
+export { type OnnxNetwork, readOnnx } from './models/onnx/network.ts';
 export {
   type BayesianNetwork,
   bayesianNetwork,

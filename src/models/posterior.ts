@@ -38,9 +38,30 @@ export interface BayesianNetwork {
   readonly inputs: number;
 }
 
-export function bayesianNetwork(model: Model, likelihood: Likelihood, inputs: number): BayesianNetwork {
+export function bayesianNetwork(given: Model, likelihood: Likelihood, inputs: number): BayesianNetwork {
+  const model = withOwnNames(given, likelihood.parameters);
   const parameters = [...model.parameters, ...likelihood.parameters];
   return { model, likelihood, parameters, dim: dimensionOf(parameters), inputs };
+}
+
+/** A model none of whose parameters is called as one of the likelihood's: those that are get a name of their own. */
+function withOwnNames(model: Model, others: readonly Parameter[]): Model {
+  const taken = new Set([...others, ...model.parameters].map(({ name }) => name));
+  const own = new Map<string, string>();
+  for (const { name } of model.parameters) {
+    if (!others.some((other) => other.name === name)) continue;
+    let free = `network.${name}`;
+    while (taken.has(free)) free = `network.${free}`;
+    taken.add(free);
+    own.set(name, free);
+  }
+  if (own.size === 0) return model;
+  const parameters = model.parameters.map((each) => ({ ...each, name: own.get(each.name) ?? each.name }));
+  const forward: Model['forward'] = (named, x) => {
+    const theirs = model.parameters.map(({ name }) => [name, named[own.get(name) ?? name]]);
+    return model.forward(Object.fromEntries(theirs), x);
+  };
+  return { ...model, parameters, forward };
 }
 
 /** Start values of one chain `[d]`. */

@@ -7,11 +7,12 @@ import { readSchema, type Schema } from '../data/schema.ts';
 import { classesOf, type Split, splitRows } from '../data/split.ts';
 import type { Table } from '../data/table.ts';
 import { specError } from '../errors.ts';
-import { type OnnxNetwork, onnxBytes } from '../models/onnx.ts';
+import { type OnnxNetwork, onnxBytes } from '../models/onnx/network.ts';
 import { FULL_GRADIENT, usualStepSize } from '../samplers/registry.ts';
 import { SMILE_NAMES, type SmileName } from '../samplers/smile.ts';
 import { sha256, sha256OfFile, writeJson, writeWhole } from '../store/files.ts';
 import { createRun, runPaths } from '../store/rundir.ts';
+import { trainedRows, withNetwork, withOutputs } from './brought.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
 import { encodeHeldOut, HELD_OUT, type HeldOut, openTable, overlapNote, type Rows } from './held-out.ts';
 import { chooseLikelihood } from './likelihood-pilot.ts';
@@ -76,9 +77,10 @@ export async function prepareRun(options: FitOptions, here = options.engine === 
   if (choice) note(choice.said);
   const settled = choice ? { ...whole, model: { ...whole.model, likelihood: choice.chosen } } : whole;
 
-  const network = networkOf(settled, prepared.preprocessing, () => brought!);
+  const known = brought ? await withOutputs(settled, prepared, brought, note) : settled;
+  const network = networkOf(known, prepared.preprocessing, () => brought!);
   checkSupport({ network, preprocessing: prepared.preprocessing }, Object.values(prepared.data));
-  const { spec, finding } = await settleThreads(network, settled, workers, here ? undefined : 1);
+  const { spec, finding } = await settleThreads(network, known, workers, here ? undefined : 1);
   if (finding) note(finding);
   const bytes = brought && onnxBytes(brought);
   const dataHash = typeof source === 'string' ? await sha256OfFile(source) : sha256(JSON.stringify(source));
@@ -103,24 +105,6 @@ export async function prepareRun(options: FitOptions, here = options.engine === 
   const place = onDevice(spec, network.dim) ? ', steps on the device' : '';
   note(`${spec.sampler.name} (${spec.sampler.mode}), batch ${spec.sampler.batchSize}${place}; results in ${out}`);
   return spec;
-}
-
-/** A network that comes trained may have seen any row of the table. */
-function trainedRows({ model, data }: FitSpec): string[] {
-  const unseen = HELD_OUT.filter((name) => data[`${name}File`] === undefined);
-  if (unseen.length === 0) return [];
-  const parts = unseen.map((name) => (name === 'valid' ? 'validation' : name));
-  return [
-    `${model.network} may have been trained on rows that are ${parts.join(' and ')} rows here: σ, scores, recalibration and ` +
-      `conformal thresholds are then too good. Give rows that it has not seen: ${unseen.map((name) => `--${name} FILE`).join(' ')}`,
-  ];
-}
-
-/** A network that comes trained gets its features as they are, and is not trained further unless asked. */
-function withNetwork(spec: FitSpec, config: FitConfig): FitSpec {
-  if (spec.model.network === undefined) return spec;
-  const epochs = config.warmStart?.epochs ?? 0;
-  return { ...spec, data: { ...spec.data, standardise: 'none' }, warmStart: { ...spec.warmStart, epochs } };
 }
 
 /** Rows given to the library are named in the configuration, so that the run tells where its scores come from. */

@@ -1,26 +1,48 @@
 /** The network of a run: a perceptron of the configuration's widths, or the ONNX file that the user brought. */
-import { readFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { basename, dirname, isAbsolute, join, relative, sep, win32 } from 'node:path';
 import type { Preprocessing } from '../data/preprocess.ts';
 import { specError, storeError } from '../errors.ts';
 import { type LikelihoodName, likelihood } from '../models/likelihood.ts';
 import { mlp } from '../models/mlp.ts';
-import { type OnnxNetwork, onnxModel, readOnnx } from '../models/onnx.ts';
+import { onnxModel } from '../models/onnx/model.ts';
+import { type OnnxNetwork, readOnnx } from '../models/onnx/network.ts';
 import { type BayesianNetwork, bayesianNetwork } from '../models/posterior.ts';
 import { readWhole, sha256 } from '../store/files.ts';
 import { type Manifest, runPaths } from '../store/rundir.ts';
 import type { FitSpec } from './spec.ts';
 
-/** Reads an ONNX file and what lies beside it. Throws a `ShapeError` for what cannot be used, naming it. */
+/**
+ * Reads an ONNX file and what lies beside it. Throws a `ShapeError` for what cannot be used, naming it, and a `SpecError` for a file
+ * that is not there, or numbers that are said to lie outside of its folder.
+ */
 export function readNetwork(path: string): OnnxNetwork {
-  const read = (file: string) => {
-    try {
-      return readFileSync(file);
-    } catch (cause) {
-      throw specError(`${file}: expected a file, got ${(cause as Error).message}. Check the path.`, { cause });
-    }
-  };
-  return readOnnx(read(path), basename(path), (file) => read(join(dirname(path), file)));
+  return readOnnx(readNamed(path), basename(path), (file) => readNamed(beside(path, file)));
+}
+
+function readNamed(file: string): Uint8Array {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    throw specError(`${file}: expected a file, got ${(cause as Error).message}. Check the path.`, { cause });
+  }
+}
+
+/** The path of a file that a model refers to. A model from elsewhere must not have files read that are not its own. */
+function beside(model: string, file: string): string {
+  const outside = (got: string) =>
+    specError(
+      `${model}: expected its numbers in a file beside it, got '${file}', ${got}. ` +
+        'Put the file beside the model, and write the model with its plain name.',
+    );
+  if (isAbsolute(file) || win32.isAbsolute(file) || file.split(/[\\/]/).includes('..')) {
+    throw outside('a path out of its folder');
+  }
+  const path = join(dirname(model), file);
+  if (!existsSync(path)) return path;
+  const inside = relative(realpathSync(dirname(model)), realpathSync(path));
+  if (isAbsolute(inside) || inside.split(sep)[0] === '..') throw outside('a link out of its folder');
+  return path;
 }
 
 /** The network that lies in a run directory. Throws a `StoreError` where it is not the one the run began with. */
@@ -35,26 +57,34 @@ export function storedNetwork(dir: string, { networkHash }: Manifest, { model }:
   });
 }
 
+/** K for classes, 0 for a real target. */
+export const classCount = ({ target }: Preprocessing): number => ('classes' in target ? target.classes.length : 0);
+
+/** Throws a `SpecError` where a brought network does not take the features that there are. */
+export function checkNetwork({ source, inputs }: OnnxNetwork, { inputNames }: Preprocessing): void {
+  if (inputs === inputNames.length) return;
+  throw specError(
+    `model.network: expected ${inputs} features, as ${source} takes, got ${inputNames.length} ` +
+      `(${inputNames.join(', ')}). Leave columns out with --exclude, or give others.`,
+  );
+}
+
 /** The network of a configuration on preprocessed data; `brought` gives that of the user. */
 export function networkOf(
   { model }: FitSpec,
-  { target, inputNames }: Preprocessing,
+  preprocessing: Preprocessing,
   brought: () => OnnxNetwork,
 ): BayesianNetwork {
-  const classes = 'classes' in target ? target.classes.length : 0;
+  const { target, inputNames } = preprocessing;
+  const classes = classCount(preprocessing);
   const chosen = likelihood(model.likelihood as LikelihoodName, Math.max(classes, 1));
   const inputs = inputNames.length;
-  const { hidden, activation, parameters } = model;
+  const { hidden, activation, parameters, outputs } = model;
   if (!model.network) {
     return bayesianNetwork(mlp({ inputs, hidden, outputs: chosen.outputs, activation }), chosen, inputs);
   }
   const network = brought();
-  if (network.inputs !== inputs) {
-    throw specError(
-      `model.network: expected ${network.inputs} features, as ${network.source} takes, got ${inputs} ` +
-        `(${inputNames.join(', ')}). Leave columns out with --exclude, or give others.`,
-    );
-  }
+  checkNetwork(network, preprocessing);
   const fits = network.outputs === chosen.outputs && chosen.scale !== 'log';
   if (classes === 0 && network.outputs <= 2 && !fits) {
     throw specError(
@@ -63,5 +93,5 @@ export function networkOf(
     );
   }
   const scaled = 'classes' in target ? {} : { target };
-  return bayesianNetwork(onnxModel(network, { parameters, classes, ...scaled }), chosen, inputs);
+  return bayesianNetwork(onnxModel(network, { parameters, classes, outputs, ...scaled }), chosen, inputs);
 }

@@ -68,6 +68,10 @@ const model = z
       .union([z.enum(['all', 'last']), z.array(z.string()).min(1)])
       .default('all')
       .describe("Which of the network's tensors are sampled: all, those of the last layer, or these; the rest stay."),
+    outputs: z
+      .enum(['auto', 'logits', 'probabilities'])
+      .default('auto')
+      .describe('What a given classifier puts out; auto: what its graph and its numbers on training rows show.'),
     likelihood: z
       .enum(LIKELIHOODS)
       .default('auto')

@@ -38,7 +38,8 @@ describe('smile inspect', () => {
     const { stdout, status } = smile('inspect', 'cnn.onnx');
     expect(status).toBe(0);
     expect(stdout).toContain('cnn.onnx: opset 17, made by pytorch');
-    expect(stdout).toContain('rows of [1, 8, 8] to 3 outputs; its Softmax at the end is left off');
+    expect(stdout).toContain('rows of [1, 8, 8] to 3 outputs; Softmax at the end: left off for classes');
+    expect(stdout).toContain('tried on made-up rows: compiles and has gradients for 3 classes');
     expect(stdout).toMatch(/last\.weight +96 +\[3, 32\] +last layer/);
     expect(stdout).toContain('--parameters all: 435 numbers in 6 tensors; last: 99 in 2');
     const { tensors } = JSON.parse(smile('inspect', 'cnn.onnx', '--json').stdout);
@@ -66,6 +67,7 @@ describe('smile fit --model', () => {
     expect(status, stderr).not.toBe(1);
     expect(stderr).toContain('mlp-dynamo.onnx (6 of 6 tensors), gaussian likelihood, 242 parameters, 2 chains');
     expect(stderr).not.toContain('warm start');
+    expect(stderr).toContain('may have been trained on rows that are validation and test rows here');
     expect(stdout).toMatch(/psmile \(sound\) +test +200 /);
     // The file's network knows nothing of thousands: the sampled one has begun to learn them.
     const rmse = (line: RegExp) => Number(line.exec(stdout)?.[1]);

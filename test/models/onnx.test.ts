@@ -7,7 +7,8 @@ import { type Op, single } from '../../src/graph/tensor.ts';
 import { normals } from '../../src/math/random.ts';
 import { likelihood } from '../../src/models/likelihood.ts';
 import { unflatten } from '../../src/models/model.ts';
-import { onnxBytes, onnxModel, readOnnx } from '../../src/models/onnx.ts';
+import { onnxModel } from '../../src/models/onnx/model.ts';
+import { onnxBytes, readOnnx } from '../../src/models/onnx/network.ts';
 import { bayesianNetwork, initial, posteriorGraph } from '../../src/models/posterior.ts';
 
 const FOLDER = join(import.meta.dirname, '../fixtures/onnx');
@@ -47,7 +48,7 @@ describe('networks exported by PyTorch', () => {
     const { x, shape, y } = truth('cnn');
     const rows = shape[0];
     const logits = await outputs(file, 3, rows, x);
-    expect(read(file).ending).toBe('Softmax');
+    expect(read(file).ending).toMatchObject({ kind: 'softmax', operators: ['Softmax'] });
     for (let row = 0; row < rows; row++) {
       const each = [0, 1, 2].map((k) => Math.exp(logits[k * rows + row]));
       const sum = each.reduce((total, v) => total + v, 0);

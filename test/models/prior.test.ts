@@ -15,7 +15,7 @@ import { lenet } from '../../src/models/lenet.ts';
 import { likelihood } from '../../src/models/likelihood.ts';
 import { mlp } from '../../src/models/mlp.ts';
 import { dimensionOf, type Parameter, sizeOf, unflatten } from '../../src/models/model.ts';
-import { readOnnx } from '../../src/models/onnx.ts';
+import { readOnnx } from '../../src/models/onnx/network.ts';
 import {
   bayesianNetwork,
   initial,

@@ -30,3 +30,11 @@ export function integers(call: Call, i: number, attribute?: string): number[] | 
 
 /** Axes counted from the front. */
 export const front = (axes: readonly number[], shape: Shape) => axes.map((axis) => checkAxis('axis', axis, shape));
+
+/** The axes that a reduction reduces; undefined where it asks for none. */
+export function reducedAxes(call: Call): readonly number[] | undefined {
+  const { shape } = call.inputs[0]!;
+  const given = integers(call, 1, 'axes') ?? [];
+  if (given.length > 0) return front(given, shape);
+  return call.int('noop_with_empty_axes', 0) ? undefined : shape.map((_, axis) => axis);
+}

@@ -1,32 +1,22 @@
 /** Reads an ONNX model as a graph of ours, so that it can be differentiated. */
 import { shapeError } from '../../errors.ts';
-import { cast } from '../elementwise.ts';
-import { transpose } from '../shape.ts';
-import { constantData, data, type NumberArray, type Shape, sizeOfShape, type Tensor } from '../tensor.ts';
-import type { Call } from './call.ts';
-import { cutsOf } from './moving.ts';
-import { MICROSOFT_OPERATORS, OPERATORS } from './operators.ts';
-import type { OnnxAttribute, OnnxModel, OnnxNode } from './schema.ts';
-import { dtypeOf, numbersOf, unravel, zip } from './values.ts';
+import { data, type Tensor } from '../tensor.ts';
+import type { OnnxModel, OnnxNode, OnnxTensor } from './schema.ts';
+import { describeNode, isKnown, translate } from './translate.ts';
+import { dtypeOf, numbersOf } from './values.ts';
 
 /** The opsets whose operators are read as they were then. */
 export const OPSETS = { oldest: 1, newest: 24 } as const;
 
-/** `node 'name' (Type)` for messages. */
-export const describeNode = (node: OnnxNode): string => `node '${node.name || node.output[0]}' (${node.opType})`;
-
 /** Nodes that cannot be differentiated here, each with its reason. Empty where the whole network can. */
 export function unsupported({ graph }: OnnxModel): string[] {
   const named = graph.node.flatMap((node) => {
-    if (STATIC[node.opType] || known(node)) return [];
+    if (isKnown(node)) return [];
     const control = node.attribute.some(({ g }) => g);
     return [`${describeNode(node)}: ${control ? 'control flow is not supported' : 'no such operator here'}`];
   });
   return [...new Set(named)];
 }
-
-const known = ({ opType, domain = '' }: OnnxNode) =>
-  opType in OPERATORS && (domain === '' || domain === 'ai.onnx' || MICROSOFT_OPERATORS.has(opType));
 
 /** The opset of the standard's operators. Throws for one that is not known. */
 export function opsetOf({ opsetImport }: OnnxModel): number {
@@ -38,304 +28,46 @@ export function opsetOf({ opsetImport }: OnnxModel): number {
   );
 }
 
+/** Reads files that a model refers to. */
+export type External = (file: string) => Uint8Array;
+
 /**
  * Translates the graph with the given tensors in place of its inputs and of any stored tensor of their names, and
  * returns its outputs. Throws a `ShapeError` that names the node that cannot be translated, and why.
  */
-export function importGraph(
-  model: OnnxModel,
-  given: ReadonlyMap<string, Tensor>,
-  external: (file: string) => Uint8Array,
-): Tensor[] {
-  const opset = opsetOf(model);
-  const { graph } = model;
-  const values = new Map(given);
-  for (const stored of graph.initializer) {
-    if (values.has(stored.name)) continue;
-    const where = `tensor '${stored.name}'`;
-    values.set(stored.name, data(numbersOf(where, stored, external), stored.dims, dtypeOf(where, stored.dataType)));
-  }
-  for (const node of graph.node) {
-    const inputs = node.input.map((name) => (name === '' ? undefined : values.get(name)));
-    const missing = node.input.find((name) => name !== '' && !values.has(name));
-    if (missing) throw shapeError(`${describeNode(node)}: expected its input '${missing}' before it, got none.`);
-    const results = translate(node, inputs, opset, external);
-    node.output.forEach((name, i) => {
-      if (name && results[i]) values.set(name, results[i]);
-    });
-  }
-  return graph.output.map(({ name }) => {
+export function importGraph(model: OnnxModel, given: ReadonlyMap<string, Tensor>, external: External): Tensor[] {
+  const values = importValues(model, given, external);
+  return model.graph.output.map(({ name }) => {
     const found = values.get(name);
     if (found) return found;
     throw shapeError(`model: expected its output '${name}' from a node, got none. Export it again.`);
   });
 }
 
-function translate(
-  node: OnnxNode,
-  inputs: readonly (Tensor | undefined)[],
-  opset: number,
-  external: (file: string) => Uint8Array,
-): readonly Tensor[] {
-  const where = describeNode(node);
-  const call = callOf(node, inputs, opset);
-  if (call.int('broadcast', 0)) call.fail('the broadcasting of opsets before 7 is not supported');
-  const constants = inputs.map((x) => x && constantData(x));
-  const allInteger = inputs.every((x, i) => !x || (constants[i] !== undefined && !x.dtype.startsWith('float')));
-  const fixed = STATIC[node.opType];
-  try {
-    if (fixed && (allInteger || fixed.always)) {
-      return [
-        fixed.run(call, constants as NumberArray[], (tensor) => ({
-          values: numbersOf(where, tensor, external),
-          shape: tensor.dims,
-          dtype: dtypeOf(where, tensor.dataType),
-        })),
-      ];
-    }
-    if (!known(node)) {
-      throw shapeError(
-        `${where}: expected an operator that can be differentiated here, got ${node.opType}. See smile inspect.`,
-      );
-    }
-    const result = OPERATORS[node.opType](call);
-    return 'node' in result ? [result] : result;
-  } catch (cause) {
-    const { message } = cause as Error;
-    throw message.startsWith(where) ? cause : shapeError(`${where}: ${message}`, { cause });
-  }
-}
-
-function callOf(
-  node: OnnxNode,
-  inputs: readonly (Tensor | undefined)[],
-  opset: number,
-): Call & { attribute(name: string): OnnxAttribute | undefined } {
-  const attribute = (name: string) => node.attribute.find((a) => a.name === name);
-  return {
-    inputs,
-    opset,
-    outputs: node.output.filter(Boolean).length,
-    attribute,
-    // A number that equals protobuf's default is not on the wire.
-    int: (name, otherwise) => (attribute(name) ? (attribute(name)!.i ?? 0) : otherwise),
-    ints: (name) => attribute(name)?.ints,
-    float: (name, otherwise) => (attribute(name) ? (attribute(name)!.f ?? 0) : otherwise),
-    text: (name, otherwise) => {
-      const bytes = attribute(name)?.s;
-      return bytes ? new TextDecoder().decode(bytes) : otherwise;
-    },
-    fail(reason) {
-      throw shapeError(`${describeNode(node)}: expected a node that can be translated; ${reason}.`);
-    },
+/** The same with every value of the graph by name. `before` may put another node in a node's place, seeing its inputs. */
+export function importValues(
+  model: OnnxModel,
+  given: ReadonlyMap<string, Tensor>,
+  external: External,
+  before: (node: OnnxNode, inputs: readonly (Tensor | undefined)[]) => OnnxNode = (node) => node,
+): Map<string, Tensor> {
+  const opset = opsetOf(model);
+  const { graph } = model;
+  const values = new Map(given);
+  const store = (tensor: OnnxTensor) => {
+    const where = `tensor '${tensor.name}'`;
+    values.set(tensor.name, data(numbersOf(where, tensor, external), tensor.dims, dtypeOf(where, tensor.dataType)));
   };
+  for (const stored of graph.initializer) if (!values.has(stored.name)) store(stored);
+  for (const written of graph.node) {
+    const inputsOf = ({ input }: OnnxNode) => input.map((name) => (name === '' ? undefined : values.get(name)));
+    const missing = written.input.find((name) => name !== '' && !values.has(name));
+    if (missing) throw shapeError(`${describeNode(written)}: expected its input '${missing}' before it, got none.`);
+    const node = before(written, inputsOf(written));
+    const results = translate(node, inputsOf(node), opset, external);
+    node.output.forEach((name, i) => {
+      if (name && results[i]) values.set(name, results[i]);
+    });
+  }
+  return values;
 }
-
-type StaticCall = ReturnType<typeof callOf>;
-type Decode = (tensor: NonNullable<OnnxAttribute['t']>) => {
-  values: NumberArray;
-  shape: Shape;
-  dtype: Tensor['dtype'];
-};
-
-/** What is computed while the graph is built: shapes, and integers made of them. */
-interface Static {
-  /** Also where inputs are not integer constants. */
-  readonly always?: boolean;
-  run(call: StaticCall, constants: readonly NumberArray[], decode: Decode): Tensor;
-}
-
-const whole = (values: NumberArray, shape: Shape, dtype: Tensor['dtype'] = 'int64') => data(values, shape, dtype);
-
-const arithmetic = (f: (a: number, b: number) => number, dtype?: Tensor['dtype']): Static => ({
-  run: ({ inputs: [a, b] }, [x, y]) => {
-    const result = zip(f, { values: x, shape: a!.shape }, { values: y, shape: b!.shape });
-    return whole(result.values, result.shape, dtype ?? a!.dtype);
-  },
-});
-
-/** An operator that moves numbers, run on the places of the numbers. */
-const moving = (type: string): Static => ({
-  run: (call, [values]) => {
-    const x = call.inputs[0]!;
-    const shape = (OPERATORS[type](call) as Tensor).shape;
-    return whole(values, shape, x.dtype);
-  },
-});
-
-const STATIC: Readonly<Record<string, Static>> = {
-  Constant: {
-    always: true,
-    run: (call, _constants, decode) => {
-      const { t, f, i, ints, floats } = Object.assign(
-        {},
-        ...['value', 'value_float', 'value_int', 'value_ints', 'value_floats'].map(
-          (name) => call.attribute(name) ?? {},
-        ),
-      ) as OnnxAttribute;
-      if (t) {
-        const { values, shape, dtype } = decode(t);
-        return data(values, shape, dtype);
-      }
-      if (call.attribute('value_float')) return data([f ?? 0], [], 'float32');
-      if (call.attribute('value_floats')) return data(floats!, [floats!.length], 'float32');
-      if (call.attribute('value_ints')) return whole(ints!, [ints!.length]);
-      return call.attribute('value_int') ? whole([i ?? 0], []) : call.fail('its value is neither a tensor nor numbers');
-    },
-  },
-  Shape: {
-    always: true,
-    run: (call) => {
-      const { shape } = call.inputs[0]!;
-      const part = shape.slice(call.int('start', 0), call.attribute('end') ? call.int('end', 0) : undefined);
-      return whole(part, [part.length]);
-    },
-  },
-  Size: { always: true, run: ({ inputs: [x] }) => whole([sizeOfShape(x!.shape)], []) },
-  ConstantOfShape: {
-    run: (call, [shape], decode) => {
-      const t = call.attribute('value')?.t;
-      const { values, dtype } = t ? decode(t) : { values: [0], dtype: 'float32' as const };
-      const lengths = Array.from(shape);
-      return data(new Array(sizeOfShape(lengths)).fill(values[0]), lengths, dtype);
-    },
-  },
-  Range: {
-    run: (_call, [[start], [limit], [delta]]) => {
-      const count = Math.max(0, Math.ceil((limit - start) / delta));
-      return whole(
-        Array.from({ length: count }, (_, i) => start + i * delta),
-        [count],
-      );
-    },
-  },
-  Cast: {
-    always: true,
-    run: (call, [values]) => {
-      const x = call.inputs[0]!;
-      const to = dtypeOf('Cast', call.int('to', 1));
-      if (values && !x.dtype.startsWith('float')) return data(values, x.shape, to);
-      return values && !to.startsWith('float') ? data(Array.from(values, Math.trunc), x.shape, to) : cast(x, to);
-    },
-  },
-  Gather: {
-    run: (call, [values, indices]) => {
-      const [x, at] = call.inputs.map((t) => t!);
-      const axis = (call.int('axis', 0) + x.shape.length) % x.shape.length;
-      const shape = x.shape.toSpliced(axis, 1, ...at.shape);
-      const picked = Array.from({ length: sizeOfShape(shape) }, (_, flat) => {
-        const index = unravel(flat, shape);
-        const place = index.slice(axis, axis + at.shape.length).reduce((f, v, k) => f * at.shape[k] + v, 0);
-        const chosen = indices[place] < 0 ? indices[place] + x.shape[axis] : indices[place];
-        if (!(chosen >= 0 && chosen < x.shape[axis]))
-          call.fail(`it has ${x.shape[axis]} numbers and asks for number ${chosen}`);
-        return values[index.toSpliced(axis, at.shape.length, chosen).reduce((f, v, k) => f * x.shape[k] + v, 0)];
-      });
-      return whole(picked, shape, x.dtype);
-    },
-  },
-  Concat: {
-    run: (call, constants) => {
-      const [first] = call.inputs;
-      if (first!.shape.length !== 1) return OPERATORS.Concat(call) as Tensor;
-      const values = constants.flatMap((part) => Array.from(part));
-      return whole(values, [values.length], first!.dtype);
-    },
-  },
-  Slice: {
-    run: (call, [values]) => {
-      const x = call.inputs[0]!;
-      if (x.shape.length !== 1) return OPERATORS.Slice(call) as Tensor;
-      const kept: number[] = [];
-      for (const { start, end, step } of cutsOf(call)) {
-        for (let i = start; step > 0 ? i < end : i > end; i += step) kept.push(values[i]);
-      }
-      return whole(kept, [kept.length], x.dtype);
-    },
-  },
-  Reshape: moving('Reshape'),
-  Squeeze: moving('Squeeze'),
-  Unsqueeze: moving('Unsqueeze'),
-  Identity: moving('Identity'),
-  Flatten: moving('Flatten'),
-  Transpose: {
-    run: (call, [values]) => {
-      const x = call.inputs[0]!;
-      const turned = transpose(x, call.ints('perm') ?? x.shape.map((_, i) => x.shape.length - 1 - i));
-      const order = (turned.node.attributes.order as Shape | undefined) ?? [0];
-      const moved = Array.from({ length: values.length }, (_, flat) => {
-        const index = unravel(flat, turned.shape);
-        return values[x.shape.reduce((f, n, axis) => f * n + index[order.indexOf(axis)], 0)];
-      });
-      return whole(moved, turned.shape, x.dtype);
-    },
-  },
-  Add: arithmetic((a, b) => a + b),
-  Sub: arithmetic((a, b) => a - b),
-  Mul: arithmetic((a, b) => a * b),
-  Div: arithmetic((a, b) => Math.trunc(a / b)),
-  Mod: {
-    run: (call, constants, decode) => {
-      if (call.int('fmod', 0)) call.fail('fmod is not supported');
-      return arithmetic((a, b) => ((a % b) + b) % b).run(call, constants, decode);
-    },
-  },
-  Max: arithmetic(Math.max),
-  Min: arithmetic(Math.min),
-  Equal: arithmetic((a, b) => Number(a === b), 'bool'),
-  Greater: arithmetic((a, b) => Number(a > b), 'bool'),
-  GreaterOrEqual: arithmetic((a, b) => Number(a >= b), 'bool'),
-  Less: arithmetic((a, b) => Number(a < b), 'bool'),
-  LessOrEqual: arithmetic((a, b) => Number(a <= b), 'bool'),
-  And: arithmetic((a, b) => Number(a && b), 'bool'),
-  Or: arithmetic((a, b) => Number(a || b), 'bool'),
-  Not: {
-    run: ({ inputs: [x] }, [values]) =>
-      whole(
-        Array.from(values, (v) => Number(!v)),
-        x!.shape,
-        'bool',
-      ),
-  },
-  Neg: {
-    run: ({ inputs: [x] }, [values]) =>
-      whole(
-        Array.from(values, (v) => -v),
-        x!.shape,
-        x!.dtype,
-      ),
-  },
-  ReduceProd: {
-    run: (call, [values]) => {
-      const product = Array.from(values).reduce((p, v) => p * v, 1);
-      return whole([product], call.int('keepdims', 1) ? call.inputs[0]!.shape.map(() => 1) : []);
-    },
-  },
-  Where: {
-    run: ({ inputs: [condition, a, b] }, [c, x, y]) => {
-      const yes = zip(
-        (f, v) => (f ? v : Number.NaN),
-        { values: c, shape: condition!.shape },
-        { values: x, shape: a!.shape },
-      );
-      const no = zip(
-        (f, v) => (f ? Number.NaN : v),
-        { values: c, shape: condition!.shape },
-        { values: y, shape: b!.shape },
-      );
-      const both = zip((p, q) => (Number.isNaN(p) ? q : p), yes, no);
-      return whole(both.values, both.shape, a!.dtype);
-    },
-  },
-  Expand: {
-    run: ({ inputs: [x] }, [values, shape]) => {
-      const ones = Array.from(shape);
-      const wide = zip(
-        (v) => v,
-        { values, shape: x!.shape },
-        { values: new Array(sizeOfShape(ones)).fill(0), shape: ones },
-      );
-      return whole(wide.values, wide.shape, x!.dtype);
-    },
-  },
-};

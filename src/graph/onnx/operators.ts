@@ -6,10 +6,10 @@ import * as el from '../elementwise.ts';
 import { matmul } from '../linear.ts';
 import { batchNorm, groupNorm, layerNorm, rmsNorm } from '../norm.ts';
 import { logSumExp, reduceMax, reduceMean, reduceSum } from '../reduce.ts';
-import { concat, expand, reshape, transpose } from '../shape.ts';
+import { concat, expand, reshape, split, transpose } from '../shape.ts';
 import { logSoftmax, softmax } from '../softmax.ts';
 import { checkAxis, constant, type Shape, sizeOfShape, type Tensor } from '../tensor.ts';
-import { type Call, front, integers, type Translate } from './call.ts';
+import { type Call, integers, reducedAxes, type Translate } from './call.ts';
 import { gathered, padded, reshaped, sliced, splitUp, squeezed, unsqueezed } from './moving.ts';
 import { WINDOWS } from './windows.ts';
 
@@ -30,10 +30,8 @@ const reduction =
   (f: (x: Tensor, axes: readonly number[], keep: boolean) => Tensor): Translate =>
   (call) => {
     const x = call.inputs[0]!;
-    const given = integers(call, 1, 'axes') ?? [];
-    const all = given.length === 0;
-    if (all && call.int('noop_with_empty_axes', 0)) return x;
-    return f(x, all ? x.shape.map((_, i) => i) : front(given, x.shape), call.int('keepdims', 1) === 1);
+    const axes = reducedAxes(call);
+    return axes ? f(x, axes, call.int('keepdims', 1) === 1) : x;
   };
 
 /** A reduction of one axis at a time. */
@@ -240,7 +238,9 @@ export const OPERATORS: Readonly<Record<string, Translate>> = {
   ReduceMean: reduction(reduceMean),
   ReduceMax: byAxis(reduceMax),
   ReduceMin: byAxis((x, axis) => el.neg(reduceMax(el.neg(x), axis))),
+  ReduceProd: byAxis((x, axis) => split(x, axis, new Array(x.shape[axis]).fill(1)).reduce((a, b) => el.mul(a, b))),
   ReduceLogSumExp: byAxis(logSumExp),
+  ReduceLogSum: reduction((x, axes, keep) => el.log(reduceSum(x, axes, keep))),
   ReduceSumSquare: reduction((x, axes, keep) => reduceSum(el.square(x), axes, keep)),
   ReduceL2: reduction((x, axes, keep) => el.sqrt(reduceSum(el.square(x), axes, keep))),
   ReduceL1: reduction((x, axes, keep) => reduceSum(el.abs(x), axes, keep)),
