@@ -12,6 +12,8 @@ export interface Comparison {
 
 /** Standard errors that a difference must exceed to be called one. */
 const SIGNIFICANT = 3;
+/** Standard errors that raise a doubt: chance in one case of fifty. */
+const DOUBTFUL = 2;
 /** If ours were the law of the rows, the product of density ratios would exceed 1000 with probability at most 1/1000 (Markov). */
 const EVIDENCE = Math.log(1000);
 
@@ -33,3 +35,7 @@ export function compare(ours: ArrayLike<number>, theirs: ArrayLike<number>): Com
  */
 export const isWorse = ({ mean, error, evidence }: Comparison, relevant: number): boolean =>
   mean < -relevant && (mean + SIGNIFICANT * error < 0 || evidence > EVIDENCE);
+
+/** Whether ours looks worse by more than `relevant` nats per row, though chance may explain it. */
+export const looksWorse = (compared: Comparison, relevant: number): boolean =>
+  compared.mean < -relevant && compared.mean + DOUBTFUL * compared.error < 0 && !isWorse(compared, relevant);

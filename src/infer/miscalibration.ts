@@ -10,6 +10,8 @@ import { binomialCdf } from './binomial.ts';
 /** Chance that an ensemble which keeps its promises is said to break one: any about all rows, and any about a part of them. */
 export const LEVEL = 0.003;
 const LEVEL_OF_PARTS = 0.001;
+/** Chance that it raises a doubt: that is how likely the shortfall must be, to be of no concern. */
+const DOUBT = 0.02;
 /** Parts that rows are cut into, and rows below which a part is not judged. */
 const PARTS = 5;
 const FEWEST_IN_PART = 10;
@@ -17,6 +19,8 @@ const FEWEST_IN_PART = 10;
 /** Sentences: promises broken, and promises kept with more room than they need, which wastes but does not deceive. */
 export interface Miscalibration {
   readonly overconfident: readonly string[];
+  /** Promises that look broken, though chance may explain it. */
+  readonly doubtful: readonly string[];
   readonly underconfident: readonly string[];
 }
 
@@ -33,6 +37,8 @@ const LIST = new Intl.ListFormat('en');
 
 const fallsShort = ({ promised, kept, rows, tolerance }: Kept, level: number) =>
   kept / rows < promised - tolerance && binomialCdf(kept, rows, promised) < level;
+const isDoubtful = (one: Kept, level: number, promises: number) =>
+  !fallsShort(one, level) && fallsShort(one, DOUBT / promises);
 const exceeds = ({ promised, kept, rows, tolerance }: Kept, level: number) =>
   kept / rows > promised + Math.min(tolerance, (1 - promised) / 2) &&
   binomialCdf(rows - kept, rows, 1 - promised) < level;
@@ -48,16 +54,18 @@ export function intervalFaults(
     rows,
     tolerance: Math.min(0.05, (1 - level) / 2),
   }));
-  const of = (misses: typeof fallsShort, only: string, what: string) => {
-    const found = kept.filter((one) => misses(one, LEVEL / kept.length));
+  const level = LEVEL / kept.length;
+  const of = (misses: (one: Kept) => boolean, only: string, what: string) => {
+    const found = kept.filter(misses);
     const list = (shares: readonly number[]) => LIST.format(shares.map(percent));
     const held = list(found.map((one) => one.kept / rows));
     const levels = list(found.map(({ promised }) => promised));
     return found.length === 0 ? [] : [`its ${levels} intervals hold ${only}${held} of ${rows} rows: ${what}`];
   };
   return {
-    overconfident: of(fallsShort, 'only ', 'too narrow'),
-    underconfident: of(exceeds, '', 'wider than they need be'),
+    overconfident: of((one) => fallsShort(one, level), 'only ', 'too narrow'),
+    doubtful: of((one) => isDoubtful(one, level, kept.length), 'only ', 'perhaps too narrow'),
+    underconfident: of((one) => exceeds(one, level), '', 'wider than they need be'),
   };
 }
 
@@ -66,8 +74,9 @@ export interface FifthCoverage {
   /** Share held in each fifth, from the lowest predictions to the highest. */
   readonly observed: readonly number[];
   readonly rows: readonly number[];
-  /** Fifths (0 … 4) whose intervals are too narrow, and those whose intervals are wider than they need be. */
+  /** Fifths (0 … 4) whose intervals are too narrow, perhaps too narrow, and wider than they need be. */
   readonly narrow: readonly number[];
+  readonly doubtful: readonly number[];
   readonly wide: readonly number[];
 }
 
@@ -86,13 +95,14 @@ export function fifthCoverage(mean: ArrayLike<number>, pit: ArrayLike<number>): 
     rows: part.length,
     tolerance: 1 - NINETY,
   }));
-  const which = (misses: typeof fallsShort) =>
-    kept.flatMap((one, k) => (misses(one, LEVEL_OF_PARTS / kept.length) ? [k] : []));
+  const level = LEVEL_OF_PARTS / kept.length;
+  const which = (misses: (one: Kept) => boolean) => kept.flatMap((one, k) => (misses(one) ? [k] : []));
   return {
     observed: kept.map((one) => one.kept / one.rows),
     rows: kept.map(({ rows }) => rows),
-    narrow: which(fallsShort),
-    wide: which(exceeds),
+    narrow: which((one) => fallsShort(one, level)),
+    doubtful: which((one) => isDoubtful(one, level, kept.length)),
+    wide: which((one) => exceeds(one, level)),
   };
 }
 
@@ -119,8 +129,9 @@ export function confidenceFaults(confidence: ArrayLike<number>, correct: ArrayLi
       tolerance: Math.min(most, Math.max(0.03, 1 - promised)),
     };
   });
-  const of = (misses: typeof fallsShort, what: string) => {
-    const found = groups.filter((group) => misses(group, LEVEL_OF_PARTS / groups.length));
+  const level = LEVEL_OF_PARTS / groups.length;
+  const of = (misses: (group: Kept) => boolean, what: string) => {
+    const found = groups.filter(misses);
     const gap = (group: Kept) => Math.abs(group.promised - group.kept / group.rows);
     return found
       .toSorted((a, b) => gap(b) - gap(a))
@@ -130,5 +141,9 @@ export function confidenceFaults(confidence: ArrayLike<number>, correct: ArrayLi
           `of ${rows} rows predicted with a probability of ${promised.toFixed(2)} on average, ${percent(kept / rows)} are right: ${what}`,
       );
   };
-  return { overconfident: of(fallsShort, 'over-confident'), underconfident: of(exceeds, 'under-confident') };
+  return {
+    overconfident: of((group) => fallsShort(group, level), 'over-confident'),
+    doubtful: of((group) => isDoubtful(group, level, groups.length), 'perhaps over-confident'),
+    underconfident: of((group) => exceeds(group, level), 'under-confident'),
+  };
 }

@@ -1,17 +1,35 @@
 /** What to do about predictions that are too sure, by the shape of what went wrong. */
 import { fifthCoverage } from '../../infer/miscalibration.ts';
-import type { HeldOut } from './predictions.ts';
+import type { HeldOut, HeldOutNumbers } from './predictions.ts';
 
 /** Changes the width of all predictions alike. */
 export const MEND = 'predict --recalibrate or --conformal mends it';
 
 /** The share held in the best and the worst fifth may differ by this before one width for all rows is held to be wrong. */
 const UNEVEN = 0.1;
+/** Rows beyond 4 deviations, of which a normal law has one in 16,000: more than this share are heavy tails. */
+const FAR = 4;
+const FAR_SHARE = 0.005;
+/** Times the mean that the largest of positive training targets must be for them to be called skewed. */
+const SKEWED = 4;
 
-/** The cure of intervals that are too narrow, all or in places. */
+/** The cure of intervals that are too narrow, or of a score that is too low, by the residuals and the likelihood in use. */
 export function cureFor({ regression, likelihood }: HeldOut): string {
-  if (!regression) return MEND;
+  if (!regression || likelihood === undefined) return MEND;
+  if (heavy(regression) && likelihood !== 'student-t') return 'fit with --likelihood student-t';
   const fifths = fifthCoverage(regression.mean, regression.pit)?.observed;
   const uneven = fifths !== undefined && Math.max(...fifths) - Math.min(...fifths) > UNEVEN;
-  return uneven && likelihood === 'gaussian' ? 'fit with --likelihood gaussian-per-input' : MEND;
+  if (!uneven || likelihood !== 'gaussian') return MEND;
+  return skewed(regression)
+    ? 'fit with --likelihood log-normal or gaussian-per-input'
+    : 'fit with --likelihood gaussian-per-input';
+}
+
+function heavy({ y, mean, aleatoric, epistemic }: HeldOutNumbers): boolean {
+  const far = y.filter((v, i) => Math.abs(v - mean[i]) > FAR * Math.hypot(aleatoric[i], epistemic[i])).length;
+  return far > 1 && far > FAR_SHARE * y.length;
+}
+
+function skewed({ trained }: HeldOutNumbers): boolean {
+  return trained !== undefined && trained.lowest > 0 && trained.highest > SKEWED * trained.mean;
 }

@@ -1,6 +1,6 @@
 /** Do the predictions hold? Checks of what was predicted for rows with known targets that were not trained on. */
 import { binomialCdf } from '../../infer/binomial.ts';
-import { compare, isWorse } from '../../infer/comparison.ts';
+import { compare, isWorse, looksWorse } from '../../infer/comparison.ts';
 import { confidenceFaults, fifthCoverage, intervalFaults, LEVEL } from '../../infer/miscalibration.ts';
 import { cureFor, MEND } from './cures.ts';
 import { impartial, meanAgainstStart, START } from './mean.ts';
@@ -132,6 +132,7 @@ const CHECKS: readonly Check<HeldOut>[] = [
       const underconfident = [...judged.underconfident, ...tails.underconfident];
       return [
         ...judged.overconfident.map((message) => ({ turns: true, message, cure: cureFor(facts) })),
+        ...judged.doubtful.map((message) => doubt(message)),
         ...tails.overconfident.map((message) => ({ turns: false, message, cure: cureFor(facts) })),
         ...underconfident.map((message) => ({ turns: false, message, cure: MEND })),
       ];
@@ -148,6 +149,7 @@ const CHECKS: readonly Check<HeldOut>[] = [
       if (fifths.narrow.length > 0) {
         return [{ turns: true, message: `${all}: too narrow in ${ordinals(fifths.narrow)}`, cure: cureFor(facts) }];
       }
+      if (fifths.doubtful.length > 0) return [doubt(`${all}: perhaps too narrow in ${ordinals(fifths.doubtful)}`)];
       return fifths.wide.length > 0
         ? [{ turns: false, message: `${all}: wider than they need be in ${ordinals(fifths.wide)}` }]
         : [];
@@ -157,9 +159,10 @@ const CHECKS: readonly Check<HeldOut>[] = [
     name: 'probabilities',
     find({ classes }) {
       if (!classes) return [];
-      const { overconfident, underconfident } = confidenceFaults(classes.confidence, classes.correct);
+      const { overconfident, doubtful, underconfident } = confidenceFaults(classes.confidence, classes.correct);
       return [
         ...overconfident.map((message) => ({ turns: true, message, cure: MEND })),
+        ...doubtful.map((message) => doubt(message)),
         ...underconfident.map((message) => ({ turns: false, message, cure: MEND })),
       ];
     },
@@ -178,8 +181,10 @@ const CHECKS: readonly Check<HeldOut>[] = [
   meanAgainstStart,
   {
     name: 'against a constant',
-    find: ({ pointwise, constant }) =>
-      constant ? worse(pointwise, constant, 'a constant, the law of the training targets alone') : [],
+    find: (facts) =>
+      facts.constant
+        ? worse(facts.pointwise, facts.constant, 'a constant, the law of the training targets alone', cureFor(facts))
+        : [],
   },
   {
     name: 'error',
@@ -255,6 +260,14 @@ export function judgePredictions(heldOut: HeldOut | undefined): Answer {
   return { answer: 'no', findings: [finding] };
 }
 
+/** Something that chance may explain: nothing to refuse for, and too much to say yes. */
+const doubt = (message: string) => ({
+  turns: false,
+  few: true as const,
+  message: `${message}; chance may explain it`,
+  cure: 'raise --test, or add rows, to tell',
+});
+
 const indices = (values: ArrayLike<number>) => Array.from(values, (_, i) => i);
 const meanOf = (y: ArrayLike<number>, value: (i: number) => number) =>
   indices(y).reduce((sum, i) => sum + value(i), 0) / y.length;
@@ -274,7 +287,9 @@ const coverageOf = (pit: Float64Array, levels: readonly number[]) =>
 
 function worse(ours: Float64Array, theirs: Float64Array, what: string, cure?: string, noticed = NOTICED) {
   const compared = compare(ours, theirs);
-  if (!isWorse(compared, noticed)) return [];
+  if (!isWorse(compared, noticed) && !looksWorse(compared, noticed)) return [];
   const message = `it predicts worse than ${what} (LPPD ${compared.mean.toFixed(3)} ± ${compared.error.toFixed(3)} nats per row)`;
-  return [{ turns: isWorse(compared, RELEVANT), message, ...(cure && { cure }) }];
+  return looksWorse(compared, RELEVANT)
+    ? [doubt(message)]
+    : [{ turns: isWorse(compared, RELEVANT), message, ...(cure && { cure }) }];
 }
