@@ -3,9 +3,9 @@
  * variations of a table share their warm-started members (same seed, same rows), so that scores differ by the sampling alone.
  *
  * Command:  npm run build && npx tsx bench/sampling.ts [--data-dir DIR] [--tables mpg,energy,…] [--vary base,longer,…] [--seeds 1,2]
- *           [--chains 4] [--warmup 2000] [--steps 2000] [--rows 2000] > sampling.jsonl
+ *           [--chains 4] [--warmup 2000] [--steps 2000] [--rows 1000] > sampling.jsonl
  * Data:     DIR/uci and DIR/tables; DIR is SMILE_DATA or ../shared/data. Tables with more than --rows rows are thinned evenly.
- * Cost:     5 to 30 s a fit on two cores. Results: docs/honesty.md.
+ * Cost:     5 to 30 s a fit on two cores. Results: docs/honesty.md and docs/runs.md.
  *
  * Prints a line of JSON per fit and a table of differences, Bayesian ensemble minus deep ensemble, on the test rows.
  */
@@ -64,7 +64,7 @@ const { values } = parseArgs({
     chains: { type: 'string', default: '4' },
     warmup: { type: 'string', default: '2000' },
     steps: { type: 'string', default: '2000' },
-    rows: { type: 'string', default: '2000' },
+    rows: { type: 'string', default: '1000' },
     workers: { type: 'string', default: '1' },
   },
 });
