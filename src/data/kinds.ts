@@ -182,9 +182,10 @@ function finite(table: Table, j: number, text: string, value: number): number {
 }
 
 const EXAMPLES = 4;
+/** Texts between quotes, each on one line. */
 const quoted = (texts: readonly string[]) =>
   few(
-    texts.map((text) => `'${text}'`),
+    texts.map((text) => `'${JSON.stringify(text).slice(1, -1)}'`),
     EXAMPLES,
   );
 
