@@ -231,6 +231,10 @@ describe('preprocessing', () => {
     );
   });
 
+  it('takes the columns of all rows in memory, not of the first alone', () => {
+    expect(tableFromRows([{ a: 1 }, { a: 2, b: 'x' }]).names).toEqual(['a', 'b']);
+  });
+
   it('keeps the classes, in numeric order, and refuses unknown ones', () => {
     const { preprocessing, schema } = learn(
       parseTable(
@@ -259,6 +263,31 @@ describe('split and demo', () => {
       expect([...splitRows(n, { seed: 2, valid: 0.1, test: 0.2 }).test]).not.toEqual([...test]);
     }
     expect(() => splitRows(3, { seed: 1, valid: 0.5, test: 0.5 })).toThrow('expected rows left for training');
+  });
+
+  it('shares out every class in proportion, in sizes that stay, rare ones to training first', () => {
+    const classes = Array.from({ length: 203 }, (_, i) => (i < 150 ? 0 : i < 200 ? 1 : i < 202 ? 2 : 3));
+    for (const seed of [1, 2, 3]) {
+      const { train, valid, test } = splitRows(203, { seed, valid: 0.1, test: 0.2, classes });
+      expect([train.length, valid.length, test.length]).toEqual([142, 20, 41]);
+      expect(new Set([...train, ...valid, ...test]).size).toBe(203);
+      const count = (part: Int32Array, k: number) => part.filter((i) => classes[i] === k).length;
+      for (const [part, share] of [
+        [train, 0.7],
+        [valid, 0.1],
+        [test, 0.2],
+      ] as const) {
+        for (const [k, rows] of [150, 50].entries()) expect(Math.abs(count(part, k) - share * rows)).toBeLessThan(2);
+      }
+      expect(count(train, 2)).toBeGreaterThan(0);
+      expect(count(train, 3)).toBe(1);
+    }
+    const all = { seed: 1, valid: 0.1, test: 0.2, classes };
+    expect([...splitRows(203, all).test]).toEqual([...splitRows(203, all).test]);
+    expect([...splitRows(203, all).test]).not.toEqual([...splitRows(203, { ...all, seed: 2 }).test]);
+    expect(() => splitRows(10, { seed: 1, valid: 0.1, test: 0.2, classes: [...Array(10).keys()] })).toThrow(
+      'expected a row of each of 10 classes left for training',
+    );
   });
 
   it('the demo data are the same for a seed and leave the gap empty', () => {
