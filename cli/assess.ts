@@ -1,5 +1,6 @@
 /** `smile assess FILE`: the same honesty for predictions made elsewhere. */
 import { Command, InvalidArgumentError } from 'commander';
+import { wholeFrom } from './numbers.ts';
 import { progressLine } from './progress.ts';
 import { writePage } from './report.ts';
 import { verdictLines } from './table.ts';
@@ -27,7 +28,7 @@ export function assessCommand(): Command {
     .option('-o, --out <file>', 'HTML report; Markdown goes beside it', 'assessment.html')
     .option('--conformal <level>', 'level of the conformal intervals or sets', share, 0.9)
     .option('--calibration <part>', 'part of the rows that calibrates, the others test', share, 0.5)
-    .option('--seed <n>', 'seed of that cut', Number, 0)
+    .option('--seed <n>', 'seed of that cut', wholeFrom(0), 0)
     .option('--ood <file>', 'predictions of the same members for rows from elsewhere, without y')
     .option('--json', 'print the scores as JSON')
     .option('--quiet', 'no progress')

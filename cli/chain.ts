@@ -1,18 +1,14 @@
 /** `smile chain RUN --index I`: one chain of a prepared run, for job arrays. */
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { specError } from '../src/errors.ts';
 import { runBlock } from '../src/run/block.ts';
 import { loadRun } from '../src/run/load.ts';
 import { isFinished, unfinishedChains } from '../src/run/settle.ts';
+import { standingOf } from '../src/run/standing.ts';
 import { setStatus } from '../src/store/rundir.ts';
 import { interruption } from './interrupt.ts';
+import { seconds, wholeFrom } from './numbers.ts';
 import { progressScreen } from './progress.ts';
-
-const index = (text: string): number => {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('Expected a whole number from 0.');
-  return value;
-};
 
 interface ChainFlags {
   index: number;
@@ -24,8 +20,8 @@ export function chainCommand(): Command {
   return new Command('chain')
     .description('Run one chain of a run, from its checkpoint if it has one: for job arrays of many machines.')
     .argument('<run>', 'run directory, made by `smile fit --prepare`')
-    .requiredOption('--index <i>', 'chain, from 0', index)
-    .option('--checkpoint-every <seconds>', 'seconds between checkpoints (default: 15)', Number)
+    .requiredOption('--index <i>', 'chain, from 0', wholeFrom(0))
+    .option('--checkpoint-every <seconds>', 'seconds between checkpoints (default: 15)', seconds)
     .option('--quiet', 'no progress')
     .addHelpText(
       'after',
@@ -39,8 +35,12 @@ Examples:
   $ smile resume run`,
     )
     .action(async (run: string, { index: chain, checkpointEvery, quiet }: ChainFlags) => {
-      const { chains } = loadRun(run).spec;
+      const prepared = loadRun(run);
+      const { chains } = prepared.spec;
       if (chain >= chains) throw specError(`--index: expected one of 0 to ${chains - 1}, got ${chain}. Correct it.`);
+      standingOf(prepared, chain, (damage) =>
+        console.error(`chain ${chain}: ${damage} The checkpoint before it is used.`),
+      );
       const signal = interruption();
       const screen = progressScreen(quiet ?? false);
       await runBlock(run, {

@@ -5,12 +5,13 @@ import { Command } from 'commander';
 import { demoCsv } from '../src/data/demo.ts';
 import { writeWhole } from '../src/store/files.ts';
 import { runFit } from './fit.ts';
+import { wholeFrom } from './numbers.ts';
 
 export function demoCommand(): Command {
   return new Command('demo')
     .description('Fit generated data whose noise grows along x and that leave a gap: a first result in half a minute.')
     .option('-o, --out <dir>', 'folder for the data and the run', 'smile-runs/demo')
-    .option('--seed <n>', 'seed of data and fit', Number, 0)
+    .option('--seed <n>', 'seed of data and fit', wholeFrom(0), 0)
     .option('--quick', 'a tenth of the steps, to see that everything works')
     .option('--json', 'print the result as JSON')
     .option('--quiet', 'no progress and notes')

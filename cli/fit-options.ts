@@ -7,13 +7,8 @@ import { PRIOR_NAMES, type PriorName } from '../src/models/prior.ts';
 import { type FitConfig, LIKELIHOODS, mergeConfigs, PAPER_PRESET, parseYamlConfig } from '../src/run/spec.ts';
 import { SAMPLER_NAMES, type SamplerName } from '../src/samplers/registry.ts';
 import type { EngineFlags } from './engine-options.ts';
+import { number, wholeFrom } from './numbers.ts';
 import { size } from './units.ts';
-
-export const number = (text: string): number => {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('Expected a number.');
-  return value;
-};
 
 /** A number, or auto. */
 const numberOrAuto = (text: string): number | 'auto' => {
@@ -112,7 +107,7 @@ export function withModelOptions(command: Command): Command {
   return command
     .addOption(new Option('-c, --config <file>', 'YAML file that says what the flags say; flags win'))
     .addOption(new Option('--preset <name>', "the paper's UCI settings").choices(['paper']))
-    .option('--workers <n>', 'worker threads (default: the number of cores, or 1 on a GPU)', number)
+    .option('--workers <n>', 'worker threads (default: the number of cores, or 1 on a GPU)', wholeFrom(0))
     .option('--json', 'print the result as JSON')
     .optionsGroup('Data:')
     .option('-t, --target <column>', 'name, or else index, of the target (default: the last column)', column)

@@ -7,8 +7,9 @@ import type { FitEvent } from '../src/run/events.ts';
 import { type FitOptions, fit, prepareRun } from '../src/run/fit.ts';
 import type { FitConfig } from '../src/run/spec.ts';
 import { type EngineFlags, withEngine, withEngineOptions } from './engine-options.ts';
-import { chosen, configOf, type FitFlags, number, withModelOptions } from './fit-options.ts';
+import { chosen, configOf, type FitFlags, withModelOptions } from './fit-options.ts';
 import { interruption } from './interrupt.ts';
+import { seconds } from './numbers.ts';
 import { progressScreen } from './progress.ts';
 import { showEvaluation } from './table.ts';
 
@@ -22,7 +23,7 @@ export function fitCommand(): Command {
     .option(
       '--checkpoint-every <seconds>',
       'seconds between checkpoints, from which `smile resume` goes on (default: 15)',
-      number,
+      seconds,
     )
     .option('--quiet', 'no progress and notes');
   return withModelOptions(withEngineOptions(command))

@@ -27,6 +27,7 @@ export function planCommand(): Command {
         ['warm-up and sampling', duration(found.seconds)],
         ['a draw', bytes(found.bytesPerDraw)],
         ['all draws on disk', `${bytes(found.disk)} (${found.draws} draws)`],
+        ['checkpoints on disk', `about ${bytes(found.checkpoints)}`],
         ['memory of a worker', `about ${bytes(found.memory)}, the data and the runtime aside`],
       ];
       for (const [name, value] of lines) console.log(`${name.padEnd(22)}${value}`);

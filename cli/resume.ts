@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { resume } from '../src/run/resume.ts';
 import { type EngineFlags, withEngine, withEngineOptions } from './engine-options.ts';
 import { noteTo, withProgress } from './fit.ts';
+import { seconds, wholeFrom } from './numbers.ts';
 
 const more = (text: string): number => {
   const value = Number(text.replace(/^\+/, ''));
@@ -26,8 +27,8 @@ export function resumeCommand(): Command {
     .argument('<run>', 'run directory of a fit')
     .option('--draws <+n>', 'more draws of every chain than the run has', more)
     .option('--chains <+n>', 'more chains than the run has', more)
-    .option('--workers <n>', 'worker threads (default: the number of cores, or 1 on a GPU)', Number)
-    .option('--checkpoint-every <seconds>', 'seconds between checkpoints (default: 15)', Number)
+    .option('--workers <n>', 'worker threads (default: the number of cores, or 1 on a GPU)', wholeFrom(0))
+    .option('--checkpoint-every <seconds>', 'seconds between checkpoints (default: 15)', seconds)
     .option('--json', 'print the result as JSON')
     .option('--quiet', 'no progress and notes');
   return withEngineOptions(command)

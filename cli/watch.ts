@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import { heartbeats } from '../src/run/heartbeat.ts';
 import { openRun } from '../src/store/rundir.ts';
-import { number } from './fit-options.ts';
 import { outputLost } from './interrupt.ts';
+import { number } from './numbers.ts';
 import { progressScreen } from './progress.ts';
 import { duration } from './units.ts';
 

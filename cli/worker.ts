@@ -3,8 +3,8 @@ import { Command } from 'commander';
 import { readSecret } from '../src/queue/secret.ts';
 import { work } from '../src/queue/worker.ts';
 import { redisUrl, SECRET_HELP } from './engine-options.ts';
-import { number } from './fit-options.ts';
 import { interruption } from './interrupt.ts';
+import { number } from './numbers.ts';
 
 interface WorkerFlags {
   redis?: string;

@@ -43,6 +43,8 @@ export interface Info {
   readonly moved: Float64Array;
   /** Gradient evaluations that the step spent on each chain. */
   readonly gradients: number;
+  /** Those that chain c would have spent alone, whatever the others of its block needed; absent where they are `gradients`. */
+  readonly ownGradients?: Float64Array;
 }
 
 /**
@@ -141,8 +143,11 @@ export interface ResidentChain<B = void> {
   learn(w: number, v: number): Promise<number>;
   /** Turns u with the old m, then makes m = 1/√(share · S² + rest) the new one. */
   renew(turn: Combination, share: number, rest: number): Promise<Products>;
-  /** V ← (1−w)V + w(g − g at the mark)²/2: an exact sample of the noise variance, where θ is still the mark's. */
-  meter(w: number): Promise<void>;
+  /**
+   * V ← (1−w)V + w · share · (g − g at the mark)²/2: an exact sample of the noise variance, where θ is still the mark's; `share` is 1
+   * for independent batches.
+   */
+  meter(w: number, share: number): Promise<void>;
   /** θ `[d]`. */
   position(): Promise<Float64Array>;
   /** Every vector by its name: `write` makes of them a chain that goes on to the bit. */

@@ -70,6 +70,31 @@ export function batchStream(
   };
 }
 
+/**
+ * How two batches of a stream are related: of half the squared difference between sums over their rows, so much is in expectation the
+ * variance of the sum over one batch that lies within an epoch. Rows of one epoch are drawn without replacement: a sum over a of N rows
+ * has variance a(1 − a/N)S², two sums over a and a' of its rows covariance −aa'/N · S². 0 for full batches, which have no noise.
+ */
+export function pairShare(rows: number, size: number): (earlier: number, later: number) => number {
+  /** Rows of step t's batch in each epoch that it touches. */
+  const counts = (t: number): readonly (readonly [epoch: number, rows: number])[] => {
+    const [from, to] = [t * size, (t + 1) * size];
+    const first = Math.floor(from / rows);
+    return Array.from({ length: Math.ceil(to / rows) - first }, (_, i) => {
+      const epoch = first + i;
+      return [epoch, Math.min(to, (epoch + 1) * rows) - Math.max(from, epoch * rows)] as const;
+    });
+  };
+  const variance = (n: number) => n * (1 - n / rows);
+  return (earlier, later) => {
+    const [a, b] = [counts(earlier), counts(later)];
+    const own = [...a, ...b].reduce((sum, [, n]) => sum + variance(n), 0);
+    const shared = a.flatMap(([epoch, n]) => b.map(([other, m]) => (epoch === other ? (n * m) / rows : 0)));
+    const expected = 0.5 * own + shared.reduce((sum, term) => sum + term, 0);
+    return size < rows ? variance(size) / expected : 0;
+  };
+}
+
 /** The transpose of rows `[N × p]`: columns `[p × N]`, from which a batch is gathered in half the time. */
 export function featuresFirst(x: Float32Array, inputs: number, columns = new Float32Array(x.length)): Float32Array {
   const rows = x.length / inputs;

@@ -188,13 +188,14 @@ function cut(segment: Tensor, parameters: readonly Parameter[]): [string, Tensor
 /** The slope of the log prior N(0, scale²). */
 const priorSlope = (value: Tensor, scale: number) => mul(value, constant(-1 / scale ** 2, value));
 
-/** V ← V + w(½(g − g at the mark)² − V). */
+/** V ← V + w(half · (g − g at the mark)² − V). */
 export function meterGraph(segments: readonly Segment[]): ReportingGraph {
   const graph = building(segments);
-  const [g, marked, w] = [graph.all('slope'), graph.all('marked slope'), graph.scalar('w')];
+  const [g, marked] = [graph.all('slope'), graph.all('marked slope')];
+  const [w, half] = [graph.scalar('w'), graph.scalar('half')];
   const noise = graph.all('noise').map((v, i) => {
     const difference = sub(g[i], marked[i]);
-    return add(v, mul(w, sub(mul(square(difference), constant(0.5, v)), v)));
+    return add(v, mul(w, sub(mul(square(difference), half), v)));
   });
   graph.keep('noise', noise);
   return graph.reporting();

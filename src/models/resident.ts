@@ -158,8 +158,8 @@ function networkChain(
       });
       return { square, along, length };
     },
-    async meter(w) {
-      await run(meter, { w: scalar(w) });
+    async meter(w, share) {
+      await run(meter, { w: scalar(w), half: scalar(0.5 * share) });
     },
     async position() {
       const low = await vectors.read('low');

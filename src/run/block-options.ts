@@ -2,13 +2,13 @@
 import { fold, rootKey } from '../math/threefry.ts';
 import type { Claim } from '../store/claim.ts';
 import type { Key } from '../types.ts';
-import type { BlockProgress } from './events.ts';
+import type { BlockProgress, Phase } from './events.ts';
 
 export interface BlockOptions {
   /** Indices of the chains in the run. Neighbours share graphs, not randomness. */
   readonly chains: readonly number[];
-  /** Asked between steps; true ends the block with what it has. */
-  readonly stopped: () => boolean;
+  /** Asked before each epoch and step, with those that are done; true ends the block with what it has. */
+  readonly stopped: (phase: Phase, done: number) => boolean;
   readonly onProgress: (progress: BlockProgress) => void;
   /** Seconds between checkpoints; they change nothing but where a killed run goes on. Default 15. */
   readonly checkpointSeconds?: number | undefined;

@@ -6,10 +6,11 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Claim, claimChain } from '../store/claim.ts';
 import { sweep } from '../store/files.ts';
+import { readMember } from '../store/member.ts';
 import { runPaths } from '../store/rundir.ts';
-import { readTensors } from '../store/safetensors.ts';
 import { attemptOf, readStart } from './attempt.ts';
 import type { BlockOptions, ClaimedBlock } from './block-options.ts';
+import type { Phase } from './events.ts';
 import { heartbeat } from './heartbeat.ts';
 import { type LoadedRun, loadData, loadRun, type SplitData } from './load.ts';
 import { ensurePosteriorStore, WATCHED } from './posterior-store.ts';
@@ -26,7 +27,7 @@ export async function runBlock(dir: string, asked: BlockOptions): Promise<void> 
   const run = loadRun(dir);
   const data = loadData(run);
   const stopRequested = stopWatch(dir);
-  const options = { ...asked, stopped: () => asked.stopped() || stopRequested() };
+  const options = { ...asked, stopped: (phase: Phase, done: number) => asked.stopped(phase, done) || stopRequested() };
   await ensurePosteriorStore(run, data);
   const claims = new Map(asked.chains.map((chain) => [chain, takeOver(dir, chain)]));
   for (const chains of byStanding(run, asked.chains).values()) {
@@ -38,9 +39,10 @@ export async function runBlock(dir: string, asked: BlockOptions): Promise<void> 
 function takeOver(dir: string, chain: number): Claim {
   const { chain: folder, members, posterior } = runPaths(dir);
   const claim = claimChain(folder(chain));
-  sweep(folder(chain));
-  sweep(members, { prefix: `${chain}.` });
-  for (const path of WATCHED) sweep(join(posterior, path, 'c', String(chain)), { below: true });
+  const { check } = claim;
+  sweep(folder(chain), { check });
+  sweep(members, { prefix: `${chain}.`, check });
+  for (const path of WATCHED) sweep(join(posterior, path, 'c', String(chain)), { below: true, check });
   return claim;
 }
 
@@ -66,13 +68,13 @@ function starts({ dir, network: { dim } }: LoadedRun, chains: readonly number[],
   return start;
 }
 
-/** The block's warm-started members where all of them are stored already: a run that samples from another's start. */
+/** The block's members where all of them are stored, and trained to their end: a run that samples from another's start. */
 function storedMembers({ dir, network }: LoadedRun, chains: readonly number[]): Float64Array | undefined {
   const paths = chains.map((chain) => runPaths(dir).member(chain));
   if (!paths.every((path) => existsSync(path))) return undefined;
+  const members = paths.map((path) => readMember(path, network.dim));
+  if (members.some(({ unfinished }) => unfinished)) return undefined;
   const start = new Float64Array(chains.length * network.dim);
-  paths.forEach((path, c) => {
-    start.set(readTensors(path).tensors.theta.data as Float64Array, c * network.dim);
-  });
+  for (const [c, { theta }] of members.entries()) start.set(theta, c * network.dim);
   return start;
 }

@@ -14,7 +14,7 @@ import {
   scaledScores,
   setScore,
 } from '../infer/conformal.ts';
-import { readJson, writeJson } from '../store/files.ts';
+import { keepJson, readJson } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
 import type { LoadedRun } from './load.ts';
 
@@ -107,7 +107,7 @@ export async function calibrate(
     testCoverage: fresh.filter((value, i) => value <= limit(i, testGroups)).length / data.test.y.length,
     ...(groups && groupColumn !== undefined && { groupColumn, groups }),
   };
-  writeJson(path, calibration);
+  keepJson(path, calibration);
   return calibration;
 }
 

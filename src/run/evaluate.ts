@@ -13,7 +13,7 @@ import { regressionAccumulator } from '../infer/regression.ts';
 import type { LeftOut } from '../infer/usable.ts';
 import { meanOf } from '../math/autocorrelation.ts';
 import { rootKey, stream } from '../math/threefry.ts';
-import { readJson, writeJson } from '../store/files.ts';
+import { keepJson, readJson } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
 import { deepEnsemble } from './deep-ensemble.ts';
 import type { ChainSummary } from './events.ts';
@@ -133,7 +133,7 @@ export async function evaluate(dir: string): Promise<Evaluation> {
     ...(convergence && { convergence }),
     verdict: judge(run, { data, deep, bayes, chains, repairs, convergence }),
   };
-  writeJson(runPaths(dir).result, evaluation);
+  keepJson(runPaths(dir).result, evaluation);
   return evaluation;
 }
 
@@ -229,7 +229,7 @@ function scoring(run: LoadedRun, y: Float64Array) {
   };
 }
 
-const readSummaries = ({ dir, spec }: LoadedRun): ChainSummary[] =>
+export const readSummaries = ({ dir, spec }: LoadedRun): ChainSummary[] =>
   Array.from({ length: spec.chains }, (_, k) => readJson(runPaths(dir).summary(k)) as ChainSummary);
 
 const stripped = ({ pointwise: _p, usable: _u, numbers: _n, classes: _c, ...scores }: PointwiseScores): Scores =>

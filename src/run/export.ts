@@ -1,5 +1,4 @@
 /** A run for other tools: predictions as Parquet, draws as safetensors or npz. What is watched lies in the run as zarr already. */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { sizeOf } from '../models/model.ts';
@@ -7,7 +6,7 @@ import { writeWhole } from '../store/files.ts';
 import { encodeNpz } from '../store/npz.ts';
 import { type StoredTensor, writeTensors } from '../store/safetensors.ts';
 import { predictingEnsemble } from './ensemble.ts';
-import { evaluate } from './evaluate.ts';
+import { readSummaries } from './evaluate.ts';
 import { type LoadedRun, loadData, loadRun } from './load.ts';
 import { readEnsemble } from './members.ts';
 import { predictEncoded } from './predict-rows.ts';
@@ -25,7 +24,6 @@ export async function exportRun(
   format: DrawFormat = 'safetensors',
 ): Promise<string[]> {
   const run = loadRun(dir);
-  mkdirSync(out, { recursive: true });
   const written: string[] = [];
   if (kinds.includes('predictions')) written.push(await exportPredictions(run, join(out, 'predictions.parquet')));
   if (kinds.includes('draws')) written.push(await exportDraws(run, out, format));
@@ -75,7 +73,7 @@ async function exportDraws(run: LoadedRun, out: string, format: DrawFormat): Pro
     draws.set(piece, at);
     at += piece.length;
   }
-  const { chains } = await evaluate(run.dir);
+  const chains = readSummaries(run);
   const chain = {
     shape: [members],
     data: Int32Array.from(chains.flatMap((c) => new Array<number>(c.draws).fill(c.chain))),

@@ -1,5 +1,4 @@
 /** The main job: data in, calibrated ensemble out. */
-import { stringify } from 'yaml';
 import type { BatchSource } from '../data/batches.ts';
 import { few } from '../data/names.ts';
 import { encode, learnPreprocessing } from '../data/preprocess.ts';
@@ -16,7 +15,7 @@ import { trainedRows, withNetwork, withOutputs } from './brought.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
 import { encodeHeldOut, HELD_OUT, type HeldOut, openTable, overlapNote, type Rows } from './held-out.ts';
 import { chooseLikelihood } from './likelihood-pilot.ts';
-import { loadRun, SPLITS, type SplitData, storeInputs } from './load.ts';
+import { loadRun, runInputs, SPLITS, type SplitData } from './load.ts';
 import { networkOf, readNetwork } from './network.ts';
 import { allChains } from './pool.ts';
 import { createPosteriorStore } from './posterior-store.ts';
@@ -84,11 +83,12 @@ export async function prepareRun(options: FitOptions, here = options.engine === 
   if (finding) note(finding);
   const bytes = brought && onnxBytes(brought);
   const dataHash = typeof source === 'string' ? await sha256OfFile(source) : sha256(JSON.stringify(source));
+  const inputs = runInputs(spec, prepared.preprocessing, prepared.data);
   createRun(
     out,
     {
       software: SOFTWARE,
-      configHash: sha256(stringify(spec)),
+      ...inputs.hashes,
       dataHash,
       ...(bytes && { networkHash: sha256(bytes) }),
       source: table.source,
@@ -96,7 +96,7 @@ export async function prepareRun(options: FitOptions, here = options.engine === 
     force,
   );
   if (bytes) writeWhole(runPaths(out).network, bytes);
-  storeInputs(out, spec, prepared.preprocessing, prepared.data);
+  inputs.store(out);
   if (choice) writeJson(runPaths(out).likelihood, choice);
   await createPosteriorStore(loadRun(out), prepared.data);
   note(

@@ -7,7 +7,7 @@ import type { LoadedRun, SplitData } from './load.ts';
 import { memberPredictor } from './members.ts';
 import { layerSizes, seenOf } from './monitor.ts';
 import {
-  DRAWS_PER_BLOCK,
+  drawsPerBlock,
   dropWatched,
   type Ledger,
   readLedger,
@@ -20,15 +20,23 @@ import {
   writeWatched,
 } from './posterior-store.ts';
 
-/** Draws of a chain between two evaluations; divides the draws of a block. */
+/** Draws of a chain between two evaluations, at most: a block ends with one. */
 const EVALUATE_EVERY = 25;
 
 interface Watched {
   readonly values: Readonly<Record<WatchedName, Float64Array>>;
   /** log Σ p(y | x, draw) of each watched row over the draws of earlier blocks; and with the draws evaluated since. */
-  before: Float64Array;
+  before: WatchedSums;
   logSum: LogSums;
+  /** Draws that `logSum` is over. */
+  draws: number;
   ledger: Ledger;
+}
+
+/** log Σ p(y | x, draw) of each watched row, over so many draws: those that are finite at every row. */
+export interface WatchedSums {
+  readonly logSum: Float64Array;
+  readonly watched: number;
 }
 
 /** A chain whose draws are watched: what its writer holds, and the log sums of its earlier blocks where it goes on. */
@@ -36,18 +44,18 @@ export interface WatchedChain {
   readonly chain: number;
   readonly claim: Claim;
   readonly writer: Pick<DrawWriter, 'data' | 'stats'>;
-  readonly logSum?: Float64Array | undefined;
+  readonly sums?: WatchedSums | undefined;
 }
 
 export interface LiveMonitor {
-  /** LPPD of each chain's draws so far on the watched validation rows, in nats per row; NaN before the first. */
+  /** LPPD of each chain's finite draws so far on the watched validation rows, in nats per row; NaN before the first. */
   readonly lppd: Float64Array;
   /** Takes the draw that was just added to every writer. */
   add(): Promise<void>;
   /** Writes what is held. */
   flush(): Promise<void>;
   /** Chain c's log sums `[rows]` over the draws of earlier blocks. */
-  logSum(c: number): Float64Array;
+  sums(c: number): WatchedSums;
   release(): Promise<void>;
 }
 
@@ -63,18 +71,22 @@ export async function liveMonitor(
   const rows = watchedRows(data);
   const y = data.valid.y.subarray(0, rows);
   const predictor = await memberPredictor(run, data.valid.x.subarray(0, rows * inputs));
-  const watched = chains.map(({ chain, logSum }): Watched => {
-    const before = logSum ?? new Float64Array(rows).fill(Number.NEGATIVE_INFINITY);
-    const values = arrays.map(({ path, width }) => [path, new Float64Array(DRAWS_PER_BLOCK * width)] as const);
+  const size = drawsPerBlock(run.network);
+  const watched = chains.map(({ chain, sums }): Watched => {
+    const before = sums ?? { logSum: new Float64Array(rows).fill(Number.NEGATIVE_INFINITY), watched: 0 };
+    const values = arrays.map(({ path, width }) => [path, new Float64Array(size * width)] as const);
     return {
       values: Object.fromEntries(values) as Watched['values'],
       before,
-      logSum: continued(before),
+      logSum: continued(before.logSum),
+      draws: before.watched,
       ledger: blocks > 0 ? readLedger(run.dir, chain, blocks) : {},
     };
   });
-  for (const { chain } of chains) dropWatched(run.dir, chain, blocks);
-  const lppd = new Float64Array(chains.length).fill(Number.NaN);
+  for (const { chain, claim } of chains) dropWatched(run.dir, chain, blocks, claim.check);
+  const lppd = Float64Array.from(watched, ({ before, draws }) =>
+    draws > 0 ? meanOf(before.logSum) - Math.log(draws) : Number.NaN,
+  );
   let evaluated = 0;
 
   const evaluate = async () => {
@@ -86,10 +98,14 @@ export async function liveMonitor(
       const i = evaluated + (member++ % count);
       const { values, logSum } = watched[c];
       const { densities, logLikelihood, probes } = seenOf(run, prediction, y);
-      densities.forEach((density, r) => {
-        logSum.add(r, density);
-      });
-      lppd[c] = meanOf(valuesOf(logSum, rows)) - Math.log(blocks * DRAWS_PER_BLOCK + i + 1);
+      // A draw that is not finite explains nothing, and would leave no number of those before it.
+      if (densities.every((density) => density < Number.POSITIVE_INFINITY)) {
+        watched[c].draws++;
+        densities.forEach((density, r) => {
+          logSum.add(r, density);
+        });
+        lppd[c] = meanOf(valuesOf(logSum, rows)) - Math.log(watched[c].draws);
+      }
       values['posterior/log_likelihood'][i] = logLikelihood;
       values['posterior/running_lppd'][i] = lppd[c];
       values['posterior/prediction'].set(probes, i * probes.length);
@@ -120,12 +136,12 @@ export async function liveMonitor(
     lppd,
     async add() {
       held++;
-      if (held % EVALUATE_EVERY === 0) await evaluate();
-      if (held < DRAWS_PER_BLOCK) return;
+      if (held % EVALUATE_EVERY === 0 || held === size) await evaluate();
+      if (held < size) return;
       await write();
       for (const chain of watched) {
-        chain.before = valuesOf(chain.logSum, rows);
-        chain.logSum = continued(chain.before);
+        chain.before = { logSum: valuesOf(chain.logSum, rows), watched: chain.draws };
+        chain.logSum = continued(chain.before.logSum);
       }
       blocks++;
       held = 0;
@@ -135,7 +151,7 @@ export async function liveMonitor(
       await evaluate();
       await write();
     },
-    logSum: (c) => watched[c].before,
+    sums: (c) => watched[c].before,
     release: predictor.release,
   };
 }

@@ -1,13 +1,14 @@
 /** Opens what a run directory holds: configuration, preprocessing, encoded data and the network they define. */
-import { parse, stringify } from 'yaml';
+import { stringify } from 'yaml';
 import type { BatchSource } from '../data/batches.ts';
 import type { Preprocessing } from '../data/preprocess.ts';
+import { storeError } from '../errors.ts';
 import type { BayesianNetwork } from '../models/posterior.ts';
-import { readJson, readWhole, writeJson, writeWhole } from '../store/files.ts';
+import { jsonText, readJson, readWhole, sha256, writeJson, writeWhole } from '../store/files.ts';
 import { type Manifest, openRun, runPaths } from '../store/rundir.ts';
-import { readTensors, type StoredTensor, writeTensors } from '../store/safetensors.ts';
+import { readTensors, type StoredTensor, tensorsChecksum, writeTensors } from '../store/safetensors.ts';
 import { networkOf, storedNetwork } from './network.ts';
-import { type FitSpec, resolveSpec } from './spec.ts';
+import { type FitSpec, parseYamlConfig, resolveSpec } from './spec.ts';
 
 export const SPLITS = ['train', 'valid', 'test'] as const;
 export type SplitName = (typeof SPLITS)[number];
@@ -23,21 +24,28 @@ export interface LoadedRun {
   readonly network: BayesianNetwork;
 }
 
-/** Opens a run for reading. Throws a `StoreError` for anything missing, damaged or of another version. */
+/** Opens a run for reading. Throws a `StoreError` for anything missing, damaged, edited or of another version. */
 export function loadRun(dir: string): LoadedRun {
-  const manifest = openRun(dir);
+  const found = openRun(dir);
   const paths = runPaths(dir);
-  const spec = resolveSpec(parse(new TextDecoder().decode(readWhole(paths.config))), paths.config);
+  const text = readWhole(paths.config);
+  const configHash = sha256(text);
+  // A kill may fall between the manifest and the configuration of a run that is being made longer.
+  if (configHash !== found.configHash && configHash !== found.nextConfigHash) throw edited(paths.config);
+  const manifest = { ...found, configHash };
+  const spec = resolveSpec(parseYamlConfig(new TextDecoder().decode(text), paths.config), paths.config);
+  if (sha256(readWhole(paths.preprocessing)) !== manifest.preprocessingHash) throw edited(paths.preprocessing);
   const preprocessing = readJson(paths.preprocessing) as Preprocessing;
   const network = networkOf(spec, preprocessing, () => storedNetwork(dir, manifest, spec));
   return { dir, manifest, spec, preprocessing, network };
 }
 
-/** Writes what `loadRun` and `loadData` read. */
-export function storeInputs(dir: string, spec: FitSpec, preprocessing: Preprocessing, data: SplitData): void {
-  const paths = runPaths(dir);
-  writeWhole(paths.config, stringify(spec));
-  writeJson(paths.preprocessing, preprocessing);
+const edited = (path: string) =>
+  storeError(`${path}: expected the one that the run began with, got another. Restore it, or fit anew.`);
+
+/** What `loadRun` and `loadData` read, and the checksums by which they know it. */
+export function runInputs(spec: FitSpec, preprocessing: Preprocessing, data: SplitData) {
+  const [config, learned] = [stringify(spec), jsonText(preprocessing)];
   const tensors: Record<string, StoredTensor> = {};
   for (const name of SPLITS) {
     const { x, y, inputs, rows } = data[name];
@@ -45,12 +53,35 @@ export function storeInputs(dir: string, spec: FitSpec, preprocessing: Preproces
     tensors[`y.${name}`] = { shape: [y.length], data: y };
     if (rows) tensors[`row.${name}`] = { shape: [y.length], data: rows };
   }
-  writeTensors(paths.data, { tensors, metadata: {} });
+  const file = { tensors, metadata: {} };
+  return {
+    hashes: {
+      configHash: sha256(config),
+      preprocessingHash: sha256(learned),
+      encodedHash: tensorsChecksum(file),
+    },
+    store(dir: string): void {
+      const paths = runPaths(dir);
+      writeWhole(paths.config, config);
+      writeWhole(paths.preprocessing, learned);
+      writeTensors(paths.data, file);
+    },
+  };
 }
 
-/** The encoded rows of a run. */
-export function loadData({ dir, network }: LoadedRun): SplitData {
-  const { tensors } = readTensors(runPaths(dir).data);
+/** Writes manifest and configuration of a run that differs from another in its configuration, and has not begun. */
+export function storeVariation({ manifest }: LoadedRun, dir: string, spec: FitSpec): void {
+  const config = stringify(spec);
+  const fresh = { endedBy: undefined, timed: undefined, until: undefined, nextConfigHash: undefined };
+  writeWhole(runPaths(dir).config, config);
+  writeJson(runPaths(dir).manifest, { ...manifest, ...fresh, configHash: sha256(config), status: 'running' });
+}
+
+/** The encoded rows of a run. Throws a `StoreError` where they are missing, damaged or not those that the run began with. */
+export function loadData({ dir, manifest, network }: LoadedRun): SplitData {
+  const path = runPaths(dir).data;
+  const { tensors, metadata } = readTensors(path);
+  if (metadata.sha256 !== manifest.encodedHash) throw edited(path);
   const { inputs } = network;
   const { targets } = network.likelihood;
   const entries = SPLITS.map((name) => {

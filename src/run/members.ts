@@ -8,8 +8,8 @@ import { normaliseClasses } from '../infer/usable.ts';
 import { type BayesianNetwork, predictionGraph } from '../models/posterior.ts';
 import { readDraws } from '../store/draws.ts';
 import { readJson } from '../store/files.ts';
+import { readMember } from '../store/member.ts';
 import { runPaths } from '../store/rundir.ts';
-import { readTensors } from '../store/safetensors.ts';
 import { compileFor } from './compute.ts';
 import type { ChainSummary } from './events.ts';
 import type { LoadedRun } from './load.ts';
@@ -50,14 +50,14 @@ export function rowDensities(
 export type Thetas = Iterable<Float32Array>;
 
 /** The warm-started members: the deep ensemble, in the order of the chains. Throws a `StoreError` for a run stopped before it has all. */
-export function readMembers({ dir, spec, manifest }: LoadedRun): Float64Array[] {
+export function readMembers({ dir, spec, network, manifest }: LoadedRun): Float64Array[] {
   const chains = Array.from({ length: spec.chains }, (_, k) => k);
   const missing = chains.filter((k) => !existsSync(runPaths(dir).member(k)));
   if (missing.length > 0 && manifest.status !== 'done') {
     const which = missing.length === spec.chains ? 'no chain has begun' : `chains ${missing.join(', ')} have not begun`;
     throw storeError(`${dir}: expected every chain to have a member to score, but ${which}. Go on with smile resume.`);
   }
-  return chains.map((k) => readTensors(runPaths(dir).member(k)).tensors.theta.data as Float64Array);
+  return chains.map((k) => readMember(runPaths(dir).member(k), network.dim).theta);
 }
 
 /** All draws of all chains, a stored block at a time. Throws a `StoreError` where a run at rest lacks some. */

@@ -2,12 +2,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { readMember, writeMember } from '../store/member.ts';
 import { runPaths } from '../store/rundir.ts';
 import { runBlock } from './block.ts';
 import type { Phase } from './events.ts';
 import { type FitOptions, prepareRun } from './fit.ts';
 import { loadRun } from './load.ts';
 import { allChains } from './pool.ts';
+import { drawsPerBlock } from './posterior-store.ts';
 import { workersOf } from './workers.ts';
 
 export interface Plan {
@@ -23,7 +25,9 @@ export interface Plan {
   readonly draws: number;
   /** Bytes of all draws on disk. */
   readonly disk: number;
-  /** Bytes of one block's sampler, about. */
+  /** Bytes of the checkpoints on disk, two of each chain, about. */
+  readonly checkpoints: number;
+  /** Bytes of one block's sampler, and of the draws that its writers hold and hand to a checkpoint, about. */
   readonly memory: number;
   /** Seconds of the warm start: as it was where it ended within the probe, else as if no member would stop early. */
   readonly warmStartSeconds: number;
@@ -33,8 +37,9 @@ export interface Plan {
 
 /** Milliseconds of the two probes. */
 const PROBES = { warmStart: 700, sampling: 1300 };
-/** Arrays of the size of the parameters that a sampler and its room hold, about. */
+/** Arrays of the size of the parameters that a sampler and its room hold, and that a checkpoint does, about. */
 const ARRAYS = 16;
+const VECTORS = 8;
 
 /** Probes one block on this machine as it is now. Throws what `fit` throws. */
 export async function plan(options: Omit<FitOptions, 'out'>): Promise<Plan> {
@@ -48,9 +53,14 @@ export async function plan(options: Omit<FitOptions, 'out'>): Promise<Plan> {
     const chainsPerBlock = Math.ceil(chains / Math.max(1, workers));
     const block = allChains(chainsPerBlock);
     const warmStartSeconds = await probeWarmStart(out, block, warmStart.epochs);
-    // The members are stored as far as they came; without checkpoints sampling begins.
+    // The members are stored as far as they came; as if that were their end, and without checkpoints, sampling begins.
+    for (const chain of block) {
+      const path = runPaths(out).member(chain);
+      writeMember(path, { ...readMember(path, d), unfinished: false }, () => {});
+    }
     rmSync(runPaths(out).chains, { recursive: true });
     const millisecondsPerStep = await probeSampling(out, block);
+    const blockBytes = 4 * d * drawsPerBlock({ dim: d });
     const draws = chains * Math.ceil(sampler.steps / sampler.thin);
     const bytesPerDraw = (storage.draws === 'float16' ? 2 : 4) * d;
     return {
@@ -62,7 +72,8 @@ export async function plan(options: Omit<FitOptions, 'out'>): Promise<Plan> {
       bytesPerDraw,
       draws,
       disk: bytesPerDraw * draws,
-      memory: 8 * d * chainsPerBlock * ARRAYS,
+      checkpoints: 2 * chains * (8 * d * VECTORS + blockBytes),
+      memory: chainsPerBlock * (8 * d * ARRAYS + 2 * blockBytes),
       warmStartSeconds,
       seconds: ((sampler.warmup + sampler.steps) * millisecondsPerStep) / 1000,
     };

@@ -6,13 +6,18 @@ import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { readJson, readWhole, sha256, writeJson } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
-import { readArray, writeMetadata, writeRegion, type ZarrArray } from '../store/zarr.ts';
+import { arrayShape, readArray, writeMetadata, writeRegion, type ZarrArray } from '../store/zarr.ts';
 import type { Info } from '../types.ts';
 import type { LoadedRun, SplitData } from './load.ts';
 import { PROBES } from './monitor.ts';
 
+/** A block of draws has so many at most, and so many bytes at most, as float32: writers hold one, and checkpoints carry it. */
+const DRAWS_PER_BLOCK = 250;
+const BLOCK_BYTES = 16 * 2 ** 20;
+
 /** Draws of a chain that are written together, to files of draws as to `posterior.zarr`. */
-export const DRAWS_PER_BLOCK = 250;
+export const drawsPerBlock = ({ dim }: { readonly dim: number }): number =>
+  Math.max(1, Math.min(DRAWS_PER_BLOCK, Math.floor(BLOCK_BYTES / (4 * dim))));
 /** Validation rows whose log likelihood is watched draw by draw. */
 const WATCHED_ROWS = 256;
 
@@ -70,7 +75,7 @@ export function watchedArrays({ spec, network }: LoadedRun, data: SplitData): Wa
     path,
     width: further?.[1] ?? 1,
     shape: [spec.chains, draws, ...(further ? [further[1]] : [])],
-    chunk: [1, DRAWS_PER_BLOCK, ...(further ? [further[1]] : [])],
+    chunk: [1, drawsPerBlock(network), ...(further ? [further[1]] : [])],
     dimensions: ['chain', 'draw', ...(further ? [further[0]] : [])],
     type,
     attributes,
@@ -86,9 +91,13 @@ export function watchedArrays({ spec, network }: LoadedRun, data: SplitData): Wa
   ];
 }
 
-/** Writes the metadata where it is missing. */
+/** Writes the metadata where it is missing, or is that of a shorter run. */
 export async function ensurePosteriorStore(run: LoadedRun, data: SplitData): Promise<void> {
-  if (!existsSync(join(runPaths(run.dir).posterior, OBSERVED, 'c', '0'))) await createPosteriorStore(run, data);
+  const { posterior } = runPaths(run.dir);
+  const last = watchedArrays(run, data).at(-1)!;
+  const shape = await arrayShape(posterior, last.path);
+  const whole = existsSync(join(posterior, OBSERVED, 'c', '0')) && shape?.join() === last.shape.join();
+  if (!whole) await createPosteriorStore(run, data);
 }
 
 /** Writes the metadata, and last the validation rows as observed; for a run made longer, anew. */
@@ -114,30 +123,33 @@ export async function createPosteriorStore(run: LoadedRun, data: SplitData): Pro
 /** Writes a block of draws, `values` `[count × width]`; the rest of it reads as NaN. Returns the checksum of the chunk. */
 export async function writeWatched(
   dir: string,
-  { path, shape, width, type }: WatchedArray,
+  { path, shape, chunk: [, size], width, type }: WatchedArray,
   chain: number,
   block: number,
   values: Float64Array,
   check: () => void,
 ): Promise<Ledger> {
-  const first = block * DRAWS_PER_BLOCK;
-  const draws = Math.min(DRAWS_PER_BLOCK, shape[1] - first);
+  const first = block * size;
+  const draws = Math.min(size, shape[1] - first);
   const filled = type === 'float32' ? new Float32Array(draws * width) : new Float64Array(draws * width);
   filled.fill(Number.NaN);
   filled.set(values);
   const further = shape.length > 2 ? [width] : [];
   const start = [chain, first, ...further.map(() => 0)];
   await writeRegion(runPaths(dir).posterior, path, start, [1, draws, ...further], filled, check);
-  const chunk = join('posterior.zarr', path, 'c', String(chain), String(block), ...further.map(() => '0'));
-  return { [chunk]: sha256(readWhole(join(dir, chunk))) };
+  const written = join('posterior.zarr', path, 'c', String(chain), String(block), ...further.map(() => '0'));
+  return { [written]: sha256(readWhole(join(dir, written))) };
 }
 
-/** Removes what a chain has written of later blocks. */
-export function dropWatched(dir: string, chain: number, blocks: number): void {
+/** Removes what a chain has written of later blocks; `check` is asked before each goes. */
+export function dropWatched(dir: string, chain: number, blocks: number, check: () => void): void {
   for (const path of WATCHED) {
     const folder = join(runPaths(dir).posterior, path, 'c', String(chain));
     const names = existsSync(folder) ? readdirSync(folder) : [];
-    for (const name of names) if (Number.parseInt(name, 10) >= blocks) rmSync(join(folder, name), { recursive: true });
+    for (const name of names.filter((block) => Number.parseInt(block, 10) >= blocks)) {
+      check();
+      rmSync(join(folder, name), { recursive: true, force: true });
+    }
   }
 }
 

@@ -9,7 +9,7 @@ import { classificationAccumulator } from '../infer/classification.ts';
 import { regressionAccumulator } from '../infer/regression.ts';
 import { temperature, tempered, varianceScale } from '../infer/scaling.ts';
 import { meanOf } from '../math/autocorrelation.ts';
-import { readJson, writeJson } from '../store/files.ts';
+import { keepJson, readJson } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
 import type { NamedRow } from './conformal.ts';
 import { type LoadedRun, loadData } from './load.ts';
@@ -43,7 +43,7 @@ export async function recalibrate(run: LoadedRun): Promise<RecalibratedRun> {
       ? await scaleDeviations(run, valid, test)
       : await scaleLogits(run, valid, test);
   const result = { ...found, calibrationRows: valid.y.length, testRows: test.y.length };
-  writeJson(path, result);
+  keepJson(path, result);
   return result;
 }
 

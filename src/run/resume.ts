@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs';
 import { stringify } from 'yaml';
 import { specError, storeError } from '../errors.ts';
-import { readWhole, sha256, sweep, writeWhole } from '../store/files.ts';
+import { sha256, sweep, writeWhole } from '../store/files.ts';
 import { openRun, runPaths, updateManifest } from '../store/rundir.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
 import { type LoadedRun, loadData, loadRun } from './load.ts';
@@ -26,8 +26,9 @@ export interface ResumeOptions extends SuperviseOptions {
 export async function resume(dir: string, options: ResumeOptions = {}): Promise<Evaluation> {
   const { draws = 0, chains = 0, onEvent = () => {} } = options;
   const note = (message: string) => onEvent({ type: 'note', message });
-  checkUntouched(dir);
+  checkSoftware(dir);
   sweep(dir);
+  settleConfig(loadRun(dir));
   sweep(runPaths(dir).posterior, { prefix: 'zarr.json', below: true });
   if (draws > 0 || chains > 0) lengthen(loadRun(dir), draws, chains);
   const run = loadRun(dir);
@@ -45,18 +46,18 @@ export async function resume(dir: string, options: ResumeOptions = {}): Promise<
   return evaluate(dir);
 }
 
-/** A configuration edited by hand, or another version of the software, would mix two runs. */
-function checkUntouched(dir: string): void {
-  const { configHash, software } = openRun(dir);
-  if (software !== SOFTWARE) {
-    throw storeError(
-      `${runPaths(dir).manifest}: expected a run of ${SOFTWARE}, got one of ${software}. Go on with that version, or fit anew.`,
-    );
-  }
-  if (sha256(readWhole(runPaths(dir).config)) === configHash) return;
+/** Another version of the software would mix two runs. */
+function checkSoftware(dir: string): void {
+  const { software } = openRun(dir);
+  if (software === SOFTWARE) return;
   throw storeError(
-    `${runPaths(dir).config}: expected the configuration that the run began with, got another. Restore it, or fit anew.`,
+    `${runPaths(dir).manifest}: expected a run of ${SOFTWARE}, got one of ${software}. Go on with that version, or fit anew.`,
   );
+}
+
+/** The manifest forgets of which of two configurations it might have been, where a kill fell while the run was made longer. */
+function settleConfig({ dir, manifest: { configHash, nextConfigHash } }: LoadedRun): void {
+  if (nextConfigHash) updateManifest(dir, { configHash, nextConfigHash: undefined });
 }
 
 /** Samplers whose steps depend on how many there will be. */
@@ -75,6 +76,9 @@ function lengthen({ dir, spec }: LoadedRun, draws: number, chains: number): void
     sampler: { ...sampler, steps: sampler.steps + draws * sampler.thin },
   };
   const text = stringify(longer);
+  const configHash = sha256(text);
+  // Wherever a kill falls, the manifest knows the configuration that is there.
+  updateManifest(dir, { nextConfigHash: configHash });
   writeWhole(runPaths(dir).config, text);
-  updateManifest(dir, { configHash: sha256(text) });
+  updateManifest(dir, { configHash, nextConfigHash: undefined });
 }

@@ -4,13 +4,14 @@ import { readDraws } from '../store/draws.ts';
 import { runPaths } from '../store/rundir.ts';
 import { liveMonitor } from './live-monitor.ts';
 import type { LoadedRun, SplitData } from './load.ts';
-import { DRAWS_PER_BLOCK, SAMPLE_STATS } from './posterior-store.ts';
+import { drawsPerBlock, SAMPLE_STATS } from './posterior-store.ts';
 
 export async function rewatch(run: LoadedRun, data: SplitData, chain: number): Promise<void> {
   const d = run.network.dim;
   const s = SAMPLE_STATS.length;
   const folder = runPaths(run.dir).chain(chain);
-  const held = { data: new Float32Array(DRAWS_PER_BLOCK * d), stats: new Float64Array(DRAWS_PER_BLOCK * s) };
+  const size = drawsPerBlock(run.network);
+  const held = { data: new Float32Array(size * d), stats: new Float64Array(size * s) };
   const watched = { chain, claim: claimChain(folder), writer: held };
   const watch = await liveMonitor(run, data, [watched], { blocks: 0, held: 0 });
   for (const block of readDraws(folder, d)) {

@@ -4,14 +4,12 @@
  */
 import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { stringify } from 'yaml';
 import { specError } from '../errors.ts';
 import { FULL_GRADIENT } from '../samplers/registry.ts';
-import { writeWhole } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
 import { evaluate } from './evaluate.ts';
 import type { BlockProgress } from './events.ts';
-import { type LoadedRun, loadData, loadRun } from './load.ts';
+import { type LoadedRun, loadData, loadRun, storeVariation } from './load.ts';
 import { predictMembers, readEnsemble } from './members.ts';
 import { allChains, runChains } from './pool.ts';
 import type { FitSpec } from './spec.ts';
@@ -86,9 +84,9 @@ function prepareVariation(run: LoadedRun, folder: string, spec: FitSpec): void {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const [from, to] = [runPaths(run.dir), runPaths(folder)];
-  for (const key of ['manifest', 'preprocessing', 'data', 'network', 'members'] as const)
+  for (const key of ['preprocessing', 'data', 'network', 'members'] as const)
     if (existsSync(from[key])) cpSync(from[key], to[key], { recursive: true });
-  writeWhole(to.config, stringify(spec));
+  storeVariation(run, folder, spec);
 }
 
 interface ChainPredictions {

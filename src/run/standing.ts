@@ -2,39 +2,20 @@
 import { shapeError } from '../errors.ts';
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from '../store/checkpoint.ts';
 import type { Claim } from '../store/claim.ts';
-import type { WriterStanding } from '../store/draws.ts';
 import { runPaths } from '../store/rundir.ts';
 import type { StoredTensor } from '../store/safetensors.ts';
 import type { TrainState } from '../train/warm-start.ts';
-import type { State, TensorData } from '../types.ts';
+import type { State } from '../types.ts';
 import { attemptOf } from './attempt.ts';
+import {
+  type ChainStanding,
+  MEMBER_FIELDS,
+  type MemberFields,
+  type SamplingStanding,
+  standingIn,
+} from './checkpointed.ts';
 import type { LoadedRun } from './load.ts';
-import type { TallyStanding } from './tally.ts';
-
-interface SamplingFacts {
-  /** The attempt of the chain that it is of. */
-  readonly attempt: number;
-  /** The next step. */
-  readonly t: number;
-  readonly draws: number;
-  readonly gradients: number;
-  readonly seconds: number;
-  readonly warmup: TallyStanding;
-  readonly sampling: TallyStanding;
-  readonly trace: { step: number[]; stepSize: number[]; logDensity: number[] };
-}
-
-/** A chain before step t. */
-export interface SamplingStanding {
-  readonly facts: SamplingFacts;
-  readonly writer: WriterStanding;
-  /** What its monitor has summed up of earlier blocks. */
-  readonly logSum: Float64Array;
-  /** Its first draw `[d]`, if there was one. */
-  readonly first: Float64Array | undefined;
-  /** Its part of the sampler's state; float32 where it lives on a device. */
-  readonly state: Readonly<Record<string, TensorData>>;
-}
+import { drawsPerBlock, SAMPLE_STATS } from './posterior-store.ts';
 
 /** Where the chains of a block stand; neither for a block at its very start. */
 export interface Standings {
@@ -43,9 +24,6 @@ export interface Standings {
 }
 
 const vector = (data: Float64Array | Float32Array): StoredTensor => ({ shape: [data.length], data });
-
-/** Per member numbers and vectors of a training, each `[C]` or `[C × d]`. */
-const MEMBER_FIELDS = ['theta', 'm', 'v', 'best', 'loss', 'bestEpoch', 'epochs'] as const;
 
 export function saveTraining(
   { dir, network }: LoadedRun,
@@ -94,17 +72,26 @@ export function partOf(state: State, c: number, chains: number): State {
   return Object.fromEntries(parts);
 }
 
-/** The last whole checkpoint of the attempt that counts; what is left of an earlier one is none. */
-function checkpointOf({ dir }: LoadedRun, chain: number, onDamage?: (message: string) => void): Checkpoint | undefined {
-  const checkpoint = readCheckpoint(runPaths(dir).chain(chain), onDamage);
-  return (checkpoint?.facts.attempt ?? 0) === attemptOf(dir, chain) ? checkpoint : undefined;
+/**
+ * Where a chain's attempt that counts stands; undefined before its first checkpoint. `onDamage` hears of checkpoints that cannot be used.
+ */
+export function chainStanding(
+  { dir, network }: LoadedRun,
+  chain: number,
+  onDamage?: (message: string) => void,
+): ChainStanding | undefined {
+  const sizes = { dim: network.dim, blockSize: drawsPerBlock(network), stats: SAMPLE_STATS.length };
+  const parse = (found: Checkpoint, path: string) => standingIn(found, path, sizes);
+  const found = readCheckpoint(runPaths(dir).chain(chain), parse, onDamage);
+  const attempt = found?.phase === 'sampling' ? found.sampling.facts.attempt : 0;
+  return attempt === attemptOf(dir, chain) ? found : undefined;
 }
 
 /** Where one chain stands, in a word: chains of the same word may go on together. */
 export function standingOf(run: LoadedRun, chain: number, onDamage?: (message: string) => void): string {
-  const facts = checkpointOf(run, chain, onDamage)?.facts;
-  if (facts) return `${facts.phase} ${facts.epoch ?? facts.t}`;
-  return attemptOf(run.dir, chain) > 0 ? 'start again' : 'start';
+  const found = chainStanding(run, chain, onDamage);
+  if (!found) return attemptOf(run.dir, chain) > 0 ? 'start again' : 'start';
+  return found.phase === 'training' ? `training ${found.epoch}` : `sampling ${found.sampling.facts.t}`;
 }
 
 /** The chains by where they stand, in the order of the first of each. */
@@ -123,32 +110,12 @@ export function byStanding(
 
 /** Reads where the chains of a block stand; they must stand at the same place. */
 export function readStandings(run: LoadedRun, chains: readonly number[]): Standings {
-  const found = chains.map((chain) => checkpointOf(run, chain));
-  const held = found.flatMap((checkpoint) => checkpoint ?? []);
-  if (held.length < chains.length) return {};
-  const of = (c: number, name: string) => held[c].tensors[name].data as Float64Array;
-  if (held[0].facts.phase === 'training') {
-    const joined = MEMBER_FIELDS.map((name) => [name, concatenated(chains.map((_, c) => of(c, name)))] as const);
-    const fields = Object.fromEntries(joined) as Pick<TrainState, (typeof MEMBER_FIELDS)[number]>;
-    return { training: { epoch: held[0].facts.epoch as number, ...fields } };
-  }
-  return {
-    sampling: held.map(({ tensors, facts }, c) => ({
-      facts: facts as unknown as SamplingFacts,
-      writer: {
-        blocks: facts.blocks as number,
-        data: tensors['writer.data'].data as Float32Array,
-        stats: of(c, 'writer.stats'),
-      },
-      logSum: of(c, 'logSum'),
-      first: tensors.first?.data as Float64Array | undefined,
-      state: Object.fromEntries(
-        Object.entries(tensors).flatMap(([name, { data }]) =>
-          name.startsWith('state.') ? [[name.slice('state.'.length), data as TensorData]] : [],
-        ),
-      ),
-    })),
-  };
+  const found = chains.flatMap((chain) => chainStanding(run, chain) ?? []);
+  if (found.length < chains.length) return {};
+  const members = found.flatMap((at) => (at.phase === 'training' ? at : []));
+  if (members.length === 0) return { sampling: found.flatMap((at) => (at.phase === 'sampling' ? at.sampling : [])) };
+  const joined = MEMBER_FIELDS.map((name) => [name, concatenated(members.map(({ member }) => member[name]))] as const);
+  return { training: { epoch: members[0].epoch, ...(Object.fromEntries(joined) as unknown as MemberFields) } };
 }
 
 /** Where a chain that has taken all its steps has come to, θ `[d]`; undefined where its last checkpoint is lost. */

@@ -4,16 +4,18 @@ import { specError } from '../errors.ts';
 import { type NetworkBatch, SEPARATE } from '../models/posterior.ts';
 import { residentNetwork } from '../models/resident.ts';
 import { stepAsync } from '../samplers/drive.ts';
+import type { NoiseShare } from '../samplers/noise-meter.ts';
 import { SAMPLERS, usualStepSize } from '../samplers/registry.ts';
 import { residentSmile, SMILE_NAMES, type SmileName } from '../samplers/smile.ts';
 import type { Info, Key, State, TensorData } from '../types.ts';
+import type { SamplingStanding } from './checkpointed.ts';
 import { blockDensity, compiling } from './compute.ts';
 import type { NoiseSummary } from './events.ts';
 import type { LoadedRun } from './load.ts';
 import { noiseOf } from './noise-summary.ts';
 import { describePrior, isotropicScale, runPrior } from './prior.ts';
 import type { FitSpec } from './spec.ts';
-import { partOf, type SamplingStanding, standingState } from './standing.ts';
+import { partOf, standingState } from './standing.ts';
 
 export interface Stepping {
   /** The sampler's numbers of each chain `[C]`, and its vectors where they are here. */
@@ -37,6 +39,8 @@ export interface SteppingBlock {
   readonly rows: number;
   /** Factor of the batch's log likelihood, N/|b|. */
   readonly factor: number;
+  /** How the batches of two steps are related. */
+  readonly noiseShare: NoiseShare;
 }
 
 /** Whether the run's chains stay on the device. */
@@ -79,11 +83,11 @@ export const stepping = (
 
 type MakeStepping = typeof stepping;
 
-const hostStepping: MakeStepping = async (run, { keys, rows, factor }, start, standing) => {
+const hostStepping: MakeStepping = async (run, { keys, rows, factor, noiseShare }, start, standing) => {
   const chains = keys.length;
   const scaling = { prior: runPrior(run.spec.model, run.network.parameters), factor };
   const { density, release } = await blockDensity(run, { chains, rows }, scaling);
-  const sampler = SAMPLERS[run.spec.sampler.name](optionsOf(run.spec));
+  const sampler = SAMPLERS[run.spec.sampler.name]({ ...optionsOf(run.spec), noiseShare });
   const state = standingState(
     { init: () => sampler.init(start, keys), endWarmup: (fresh) => sampler.endWarmup(fresh) },
     standing,
@@ -101,10 +105,10 @@ const hostStepping: MakeStepping = async (run, { keys, rows, factor }, start, st
   };
 };
 
-const deviceStepping: MakeStepping = async ({ network, spec }, { keys, rows, factor }, start, standing) => {
+const deviceStepping: MakeStepping = async ({ network, spec }, { keys, rows, factor, noiseShare }, start, standing) => {
   const { dim } = network;
   const scaling = { factor, priorScale: isotropicScale(spec.model)! };
-  const sampler = residentSmile(spec.sampler.name as SmileName, optionsOf(spec));
+  const sampler = residentSmile(spec.sampler.name as SmileName, { ...optionsOf(spec), noiseShare });
   const { preconditioned } = sampler;
   const where = residence(compiling(spec));
   const graphs = await residentNetwork(network, where, { rows, scaling, preconditioned });

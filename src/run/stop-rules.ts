@@ -1,6 +1,9 @@
-/** When a run has had enough: a budget of gradients or time, or a running LPPD that no longer rises. Never R-hat alone. */
+/**
+ * When a run has had enough: a budget of gradients, or a running LPPD that no longer rises; never R-hat alone. Rules are asked at steps
+ * that the configuration and the seed decide, when every chain has come to just there, so that they answer alike whatever the timing and
+ * the workers. (A budget of time cannot: see `supervise`.)
+ */
 import { median } from '../infer/function-space.ts';
-import type { BlockProgress } from './events.ts';
 import type { LoadedRun } from './load.ts';
 import { readWatched } from './posterior-store.ts';
 import type { FitSpec } from './spec.ts';
@@ -37,42 +40,60 @@ export function hasPlateau(
   return !gains.some(Number.isNaN) && median(gains) <= tolerance;
 }
 
-/**
- * Takes progress as it comes and says why the run should end, if it should. `chains` are those that run, `histories` those of all
- * chains so far.
- */
-export function stopRule(
-  { gradients, seconds, plateau, minDraws }: StopSpec,
-  chains: readonly number[],
-  histories: LppdPoint[][],
-): (block: BlockProgress) => string | undefined {
-  const began = performance.now();
-  const spent = new Map(chains.map((chain) => [chain, 0]));
-  return (block) => {
-    block.chains.forEach((chain, c) => {
-      spent.set(chain, block.gradients);
-      const lppd = block.lppd[c];
-      const history = histories[chain];
-      if (lppd !== null && block.draws > (history.at(-1)?.draws ?? 0)) history.push({ draws: block.draws, lppd });
-    });
-    if (gradients !== undefined && [...spent.values()].every((count) => count >= gradients)) {
-      return `${gradients} gradients of every chain`;
-    }
-    const elapsed = (performance.now() - began) / 1000;
-    if (seconds !== undefined && elapsed >= seconds) return `${seconds} seconds`;
-    if (plateau !== undefined && hasPlateau(histories, { tolerance: plateau, minDraws })) {
-      const draws = Math.min(...histories.map((history) => history.at(-1)?.draws ?? 0));
-      return `LPPD plateau after ${draws} draws of every chain: the second half changed it by at most ${plateau} nats per row`;
-    }
-    return undefined;
-  };
+/** What is known where every chain stands before step `t`. */
+export interface Progressed {
+  readonly t: number;
+  /** Gradients that each chain has spent. */
+  readonly gradients: readonly number[];
+  readonly histories: readonly (readonly LppdPoint[])[];
 }
 
-/** What a run has seen so far of every chain's running LPPD. */
-export async function lppdHistories({ dir, spec }: LoadedRun): Promise<LppdPoint[][]> {
+/** Why the run should end there, if it should. */
+export function reasonToEnd(
+  { gradients: budget, plateau, minDraws }: StopSpec,
+  { gradients, histories }: Omit<Progressed, 't'>,
+): string | undefined {
+  if (budget !== undefined && gradients.every((spent) => spent >= budget)) return `${budget} gradients of every chain`;
+  if (plateau === undefined || !hasPlateau(histories, { tolerance: plateau, minDraws })) return undefined;
+  const draws = Math.min(...histories.map((history) => history.at(-1)?.draws ?? 0));
+  return `LPPD plateau after ${draws} draws of every chain: the second half changed it by at most ${plateau} nats per row`;
+}
+
+/** Steps after which a chain's gradients per step are known well enough to aim. */
+const FIRST_LOOK = 8;
+/** A plateau is asked for again after so many times the draws. */
+const DRAWS_GROW = 1.2;
+
+/** The step before which the rules are to be asked next; Infinity where none needs to be asked any more. */
+export function nextQuestion(
+  { gradients: budget, plateau, minDraws }: StopSpec,
+  { warmup, thin }: Pick<FitSpec['sampler'], 'warmup' | 'thin'>,
+  last?: Pick<Progressed, 't' | 'gradients'>,
+): number {
+  const questions = [Number.POSITIVE_INFINITY];
+  if (budget !== undefined) questions.push(last ? stepOfBudget(budget, last) : FIRST_LOOK);
+  if (plateau !== undefined) {
+    let draws = minDraws;
+    const stepOf = () => warmup + (draws - 1) * thin + 1;
+    while (last && stepOf() <= last.t) draws = Math.ceil(draws * DRAWS_GROW);
+    questions.push(stepOf());
+  }
+  return Math.min(...questions);
+}
+
+/** Where the chain that has spent the least comes to the budget, at its rate so far. */
+function stepOfBudget(budget: number, { t, gradients }: Pick<Progressed, 't' | 'gradients'>): number {
+  const least = Math.min(...gradients);
+  return t + Math.max(1, Math.ceil(((budget - least) * t) / least));
+}
+
+/** What a run has seen of every chain's running LPPD before step t. */
+export async function lppdHistories({ dir, spec }: LoadedRun, t = Number.POSITIVE_INFINITY): Promise<LppdPoint[][]> {
+  const { warmup, thin } = spec.sampler;
   const { data, shape } = await readWatched(dir, 'posterior/running_lppd');
+  const most = Math.min(shape[1], Math.max(0, Math.ceil((t - warmup) / thin)));
   return Array.from({ length: spec.chains }, (_, chain) =>
-    [...data.subarray(chain * shape[1], (chain + 1) * shape[1])]
+    [...data.subarray(chain * shape[1], chain * shape[1] + most)]
       .map((lppd, i) => ({ draws: i + 1, lppd }))
       .filter(({ lppd }) => Number.isFinite(lppd)),
   );

@@ -1,12 +1,14 @@
 /** Has an engine run chains, tells what they do, and ends them when a rule of the run says so. */
 import { existsSync } from 'node:fs';
-import { runPaths, setStatus } from '../store/rundir.ts';
-import type { FitEvent } from './events.ts';
+import { SmileError } from '../errors.ts';
+import { readJson } from '../store/files.ts';
+import { type Manifest, runPaths, setStatus, updateManifest } from '../store/rundir.ts';
+import type { ChainSummary, FitEvent } from './events.ts';
 import { type LoadedRun, loadRun } from './load.ts';
 import { allChains, type Engine, runChains } from './pool.ts';
 import { beginRepairs } from './repairs.ts';
-import { unfinishedChains } from './settle.ts';
-import { lppdHistories, stopRule } from './stop-rules.ts';
+import { goalOf, isFinished, unfinishedChains } from './settle.ts';
+import { lppdHistories, nextQuestion, type Progressed, reasonToEnd } from './stop-rules.ts';
 import { workersOf } from './workers.ts';
 
 export interface SuperviseOptions {
@@ -21,50 +23,101 @@ export interface SuperviseOptions {
   readonly onEvent?: ((event: FitEvent) => void) | undefined;
 }
 
-/** Runs the chains to their end, and begins again those that ail, within the share of work that the configuration leaves for it. */
+/**
+ * Runs the chains to their end, and begins again those that ail, within the share of work that the configuration leaves for it. A run
+ * whose engine throws is stopped, unless another process has taken it over.
+ */
 export async function supervise(run: LoadedRun, chains: readonly number[], options: SuperviseOptions): Promise<void> {
-  const { dir } = run;
-  const { signal, onEvent = () => {} } = options;
+  const { dir, spec, manifest } = run;
+  const { onEvent = () => {} } = options;
   const note = (message: string) => onEvent({ type: 'note', message });
-  let reason = await runToEnd(run, chains, options);
-  while (!reason && !signal?.aborted && !existsSync(runPaths(dir).stop)) {
-    const again = await beginRepairs(loadRun(dir), note);
-    if (again.length === 0) break;
-    reason = await runToEnd(loadRun(dir), again, options);
+  const clock = stopClock(isBeyond(manifest) ? undefined : spec.stop.seconds, options.signal);
+  const told = { ...options, signal: clock.signal };
+  const asked = () => clock.signal.aborted || existsSync(runPaths(dir).stop);
+  let reason: string | undefined;
+  try {
+    reason = await runToEnd(run, chains, told);
+    while (!reason && !asked()) {
+      const again = await beginRepairs(loadRun(dir), note);
+      if (again.length === 0) break;
+      reason = await runToEnd(loadRun(dir), again, told);
+    }
+  } catch (error) {
+    if (!(error instanceof SmileError && error.tag === 'TakenOver')) leaveStopped(dir);
+    throw error;
+  } finally {
+    clock.release();
   }
+  const timed = clock.ended();
+  const endedBy = reason ?? (timed ? `${spec.stop.seconds} seconds` : undefined);
+  if (endedBy) note(`enough: ${endedBy}`);
   const done = unfinishedChains(loadRun(dir)).length === 0;
-  setStatus(dir, done ? 'done' : 'stopped', done ? undefined : reason);
+  if (done) setStatus(dir, 'done');
+  else updateManifest(dir, { status: 'stopped', endedBy, ...(timed && { timed }) });
 }
 
+/** A run that a rule has ended before is asked to go beyond it, so that its rules rest. */
+const isBeyond = ({ endedBy, until }: Manifest): boolean => endedBy !== undefined || until === 'end';
+
 /**
- * Has the engine run chains until they are done or stopped; returns the rule that ended them, if one did. A run that a rule has ended
- * before is asked to go beyond it, so that its rules rest.
+ * Has the engine run chains until they are done or stopped, from one question of the rules to the next; returns the rule that ended
+ * them, if one did.
  */
 async function runToEnd(
-  run: LoadedRun,
+  { dir, spec, manifest }: LoadedRun,
   chains: readonly number[],
   options: SuperviseOptions,
 ): Promise<string | undefined> {
+  for (let last: Progressed | undefined; ; ) {
+    const stored = last ? undefined : manifest.until;
+    const next = typeof stored === 'number' ? stored : nextQuestion(spec.stop, spec.sampler, last);
+    const until = isBeyond(manifest) ? 'end' : Number.isFinite(next) ? next : undefined;
+    updateManifest(dir, { status: 'running', endedBy: undefined, timed: undefined, until });
+    const aimed = loadRun(dir);
+    await runOnce(aimed, chains, options);
+    const halfway = chains.some((chain) => !isFinished(aimed, chain));
+    if (halfway || unfinishedChains(aimed).length === 0) return undefined;
+    last = await progressed(aimed);
+    const reason = reasonToEnd(spec.stop, last);
+    if (reason) return reason;
+  }
+}
+
+async function runOnce(run: LoadedRun, chains: readonly number[], options: SuperviseOptions): Promise<void> {
   const { workers, signal, checkpointSeconds, engine = runChains, onEvent = () => {} } = options;
-  const { dir, spec, manifest } = run;
-  const count = workersOf(spec, workers);
-  const histories = spec.stop.plateau === undefined ? allChains(spec.chains).map(() => []) : await lppdHistories(run);
-  const rule = manifest.endedBy ? () => undefined : stopRule(spec.stop, chains, histories);
-  const enough = new AbortController();
-  let reason: string | undefined;
-  setStatus(dir, 'running');
-  await engine(dir, chains, {
-    workers: count,
-    signal: signal ? AbortSignal.any([signal, enough.signal]) : enough.signal,
+  const left = chains.filter((chain) => !isFinished(run, chain));
+  if (left.length === 0) return;
+  await engine(run.dir, left, {
+    workers: workersOf(run.spec, workers),
+    signal,
     checkpointSeconds,
-    onProgress: (block) => {
-      onEvent({ type: 'progress', block });
-      if (reason) return;
-      reason = rule(block);
-      if (!reason) return;
-      onEvent({ type: 'note', message: `enough: ${reason}` });
-      enough.abort();
-    },
+    onProgress: (block) => onEvent({ type: 'progress', block }),
   });
-  return reason;
+}
+
+/** What the rules are asked about, now that every chain has come to its goal. */
+async function progressed(run: LoadedRun): Promise<Progressed> {
+  const t = goalOf(run);
+  const gradients = allChains(run.spec.chains).map(
+    (chain) => (readJson(runPaths(run.dir).summary(chain)) as ChainSummary).gradients,
+  );
+  return { t, gradients, histories: run.spec.stop.plateau === undefined ? [] : await lppdHistories(run, t) };
+}
+
+/** Aborts after so many seconds, or when `asked` does. */
+function stopClock(seconds: number | undefined, asked: AbortSignal | undefined) {
+  const enough = new AbortController();
+  const timer = seconds === undefined ? undefined : setTimeout(() => enough.abort(), 1000 * seconds);
+  return {
+    signal: asked ? AbortSignal.any([asked, enough.signal]) : enough.signal,
+    ended: () => enough.signal.aborted,
+    release: () => clearTimeout(timer),
+  };
+}
+
+/** The error that comes up says more than one that this would add. */
+function leaveStopped(dir: string): void {
+  try {
+    setStatus(dir, 'stopped');
+  } catch {}
 }

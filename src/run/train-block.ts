@@ -2,8 +2,8 @@
 import { batchStream } from '../data/batches.ts';
 import { stream } from '../math/threefry.ts';
 import { type BayesianNetwork, initial } from '../models/posterior.ts';
+import { writeMember } from '../store/member.ts';
 import { runPaths } from '../store/rundir.ts';
-import { writeTensors } from '../store/safetensors.ts';
 import { untrained, warmStart } from '../train/warm-start.ts';
 import { CHECKPOINT_SECONDS, type ClaimedBlock, chainKey } from './block-options.ts';
 import { blockDensity } from './compute.ts';
@@ -37,39 +37,42 @@ export async function trainBlock(
   const validation = await validationLoss(run, data.valid, chains.length);
   const { noise, decay } = parameterMasks(network, w.weightDecay);
   const state = standing ?? untrained(starts(network, keys), chains.length);
-  if (w.epochs === 0) {
-    await settleSigma(state.best, network, validation.loss);
-    state.loss.set(await validation.loss(state.best));
-  }
-  const report = progressReporter(chains, onProgress);
-  const due = timer(checkpointSeconds);
   let interrupted = false;
-  await warmStart(state, {
-    logLikelihood: posterior.density,
-    rows: data.train.y.length,
-    batchAt: batches.at,
-    batchSize: w.batchSize,
-    validationLoss: validation.loss,
-    learningRate: w.learningRate,
-    decay,
-    // The paper trains with σ = 1 and samples log σ from there.
-    fixed: spec.sampler.mode === 'paper' ? noise : new Float64Array(d),
-    schedule: w.schedule,
-    epochs: w.epochs,
-    patience: w.patience,
-    onEpoch: (epoch, { loss }) => {
-      report('warm start', epoch + 1, w.epochs, () => ({ value: loss }));
-      interrupted = stopped();
-      if (interrupted || due()) saveTraining(run, chains, claims, state);
-      return interrupted;
-    },
-  });
-  await posterior.release();
-  await validation.release();
+  try {
+    if (w.epochs === 0) {
+      await settleSigma(state.best, network, validation.loss);
+      state.loss.set(await validation.loss(state.best));
+    }
+    const report = progressReporter(chains, onProgress);
+    const due = timer(checkpointSeconds);
+    await warmStart(state, {
+      logLikelihood: posterior.density,
+      rows: data.train.y.length,
+      batchAt: batches.at,
+      batchSize: w.batchSize,
+      validationLoss: validation.loss,
+      learningRate: w.learningRate,
+      decay,
+      // The paper trains with σ = 1 and samples log σ from there.
+      fixed: spec.sampler.mode === 'paper' ? noise : new Float64Array(d),
+      schedule: w.schedule,
+      epochs: w.epochs,
+      patience: w.patience,
+      onEpoch: (epoch, { loss }) => {
+        report('warm start', epoch + 1, w.epochs, () => ({ value: loss }));
+        interrupted = stopped('warm start', epoch + 1);
+        if (interrupted || due()) saveTraining(run, chains, claims, state);
+        return interrupted;
+      },
+    });
+  } finally {
+    await posterior.release();
+    await validation.release();
+  }
   chains.forEach((chain, c) => {
-    const tensors = { theta: { shape: [d], data: state.best.slice(c * d, (c + 1) * d) } };
-    const metadata = { loss: String(state.loss[c]), epochs: String(state.epochs[c]) };
-    writeTensors(runPaths(dir).member(chain), { tensors, metadata }, claims[c].check);
+    const theta = state.best.slice(c * d, (c + 1) * d);
+    const member = { theta, loss: state.loss[c], epochs: state.epochs[c], unfinished: interrupted };
+    writeMember(runPaths(dir).member(chain), member, claims[c].check);
   });
   return interrupted ? undefined : state.best;
 }

@@ -50,11 +50,12 @@ export function energyRule(options: RuleOptions): Controller {
       const mean = state.energyMean[c];
       const deviation = state.energyDeviation[c];
       const ready = state.energyCount[c] >= patience;
-      const reset = ready && size > gammaQuantile(mean, deviation, z.reset);
+      const quantile = (at: number) => gammaQuantile(mean, deviation, at, statistics.softening(mean));
+      const reset = ready && size > quantile(z.reset);
       statistics.absorb(state, c, size);
       if (adapting) {
-        const high = ready ? gammaQuantile(mean, deviation, z.shrink) : Number.POSITIVE_INFINITY;
-        const low = ready ? gammaQuantile(mean, deviation, z.grow) : Number.NEGATIVE_INFINITY;
+        const high = ready ? quantile(z.shrink) : Number.POSITIVE_INFINITY;
+        const low = ready ? quantile(z.grow) : Number.NEGATIVE_INFINITY;
         tuner.adapt(state, c, d, energyChange, high, low);
       }
       return reset;

@@ -1,17 +1,15 @@
 /**
  * Quantiles of |ΔE| from its running mean μ and deviation σ: a Gamma law fitted by moments, its quantile by the
- * Wilson–Hilferty cube. Shape k = μ²/(σ²+s), scale (σ²+s)/μ with s = 1e-6 (SMILE, Algorithm 1).
+ * Wilson–Hilferty cube. Shape k = μ²/(σ²+s), scale (σ²+s)/μ with a softening s (SMILE, Algorithm 1).
  */
 import { normalQuantile } from '../math/special.ts';
-
-const SOFTENING = 1e-6;
 
 /**
  * The quantile function of the fitted law, as a function of z = Φ⁻¹(q). It may be negative for small shapes
  * (k ≲ 0.57 at q = 1/30), where no |ΔE| lies below it, and NaN at μ = 0.
  */
-export function gammaQuantile(mean: number, deviation: number, z: number): number {
-  const variance = deviation * deviation + SOFTENING;
+export function gammaQuantile(mean: number, deviation: number, z: number, softening: number): number {
+  const variance = deviation * deviation + softening;
   return wilsonHilferty((mean * mean) / variance, variance / mean, z);
 }
 

@@ -5,7 +5,11 @@ export interface EnergyStatistics {
   init(chains: number): State;
   /** Absorbs A = |ΔE| of chain c into `energyMean`, `energyDeviation` and `energyCount`. */
   absorb(state: State, c: number, size: number): void;
+  /** What is added to σ² where quantiles are taken, given μ. */
+  softening(mean: number): number;
 }
+
+const SOFTENING = 1e-6;
 
 /** EMA rate β of the paper's configurations. */
 export const ENERGY_RATE = 0.01;
@@ -36,6 +40,8 @@ export const exactStatistics: EnergyStatistics = {
     energyMean[c] += w * shift;
     energyDeviation[c] = Math.min(Math.sqrt(variance), WIDEST * energyMean[c]);
   },
+  // Against the energies' own scale: a fixed one would swamp small energies, and the guard reject them all.
+  softening: (mean) => SOFTENING * mean * mean,
 };
 
 /**
@@ -54,4 +60,5 @@ export const paperStatistics: EnergyStatistics = {
     state.energyMean[c] = mean;
     state.energyDeviation[c] = clamp(Math.sqrt(variance / correction), 1e-6, 1e7);
   },
+  softening: () => SOFTENING,
 };

@@ -87,7 +87,7 @@ export class Workspace {
   readonly mapped: Float64Array;
   readonly spare: Float64Array;
   readonly spareValue: Float64Array;
-  readonly info: Info & { gradients: number };
+  readonly info: Info & { gradients: number; ownGradients?: Float64Array };
 
   constructor(state: MicrocanonicalState) {
     const chains = state.logDensity.length;

@@ -58,9 +58,9 @@ export function plainResident<B>(density: LogDensity<B>, preconditioned: boolean
       for (let i = 0; i < d; i++) now.multiplier[i] = 1 / Math.sqrt(share * now.square[i] + rest);
       return products();
     },
-    async meter(w) {
+    async meter(w, share) {
       const { gradient, noise } = now;
-      for (let i = 0; i < d; i++) noise[i] += w * (0.5 * (gradient[i] - marked.gradient[i]) ** 2 - noise[i]);
+      for (let i = 0; i < d; i++) noise[i] += w * (0.5 * share * (gradient[i] - marked.gradient[i]) ** 2 - noise[i]);
     },
     position: async () => now.theta.slice(),
     read: async () => Object.fromEntries(FIELDS.map((field) => [field, now[field].slice()])),

@@ -10,6 +10,7 @@ import { direction } from '../math/random.ts';
 import type { Combination, Info, Key, Products, ResidentChain, State } from '../types.ts';
 import { chainKey, emptyInfo } from './chain.ts';
 import { INNER_KICK, OUTER_KICK, turn } from './isokinetic.ts';
+import { independentBatches } from './noise-meter.ts';
 import { identity } from './preconditioner.ts';
 import { AT_START, type SoundParts } from './sound.ts';
 
@@ -28,7 +29,7 @@ export interface ResidentSampler {
 
 /** Throws a `SpecError` for parts that need more than scalars: a refreshment, or a preconditioner of another kind. */
 export function residentMicrocanonical(parts: SoundParts): ResidentSampler {
-  const { name, preconditioner, controller, energyEvery } = parts;
+  const { name, preconditioner, controller, energyEvery, noiseShare = independentBatches } = parts;
   const { rates } = preconditioner;
   if (!rates || parts.decoherence < Number.POSITIVE_INFINITY) {
     throw specError(
@@ -60,7 +61,7 @@ export function residentMicrocanonical(parts: SoundParts): ResidentSampler {
     start: (state, c, chain, theta) => chain.start(theta, drawn(state, c, chain.dim, AT_START)),
 
     async step(state, block, batchOf, t) {
-      const info = emptyInfo(block.length);
+      const info = { ...emptyInfo(block.length), ownGradients: new Float64Array(block.length) };
       info.stepSize.set(state.stepSize);
       const adapting = state.adapting[0] === 1;
       const measured = t % energyEvery === 0;
@@ -77,9 +78,9 @@ export function residentMicrocanonical(parts: SoundParts): ResidentSampler {
         };
         chain.mark();
         if (fresh) {
-          const known = state.cached[c] === 1 && adapting;
+          const share = state.cached[c] && adapting ? noiseShare(state.cached[c] - 1, t) : 0;
           const { square } = await move(0);
-          if (known && Number.isFinite(square)) await chain.meter(1 / ++state.noiseSamples[c]);
+          if (share > 0 && Number.isFinite(square)) await chain.meter(1 / ++state.noiseSamples[c], share);
         }
         const before = state.logDensity[c];
         let kinetic = pending.kick(state, c, d, OUTER_KICK * h);
@@ -102,10 +103,11 @@ export function residentMicrocanonical(parts: SoundParts): ResidentSampler {
           state.logDensity[c] = cachedValue;
           pending.renewed(state, c, await chain.restore(drawn(state, c, d, t)));
         } else {
-          state.cached[c] = 1;
+          state.cached[c] = t + 1;
           info.moved[c] = Math.sqrt(distance);
         }
-        info.gradients = Math.max(info.gradients, fresh ? 3 : 2);
+        info.ownGradients[c] = fresh ? 3 : 2;
+        info.gradients = Math.max(info.gradients, info.ownGradients[c]);
       }
       info.logDensity.set(state.logDensity);
       return info;

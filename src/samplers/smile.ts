@@ -7,6 +7,7 @@ import type { Sampler } from '../types.ts';
 import { type Controller, energyRule, uncontrolled } from './controller.ts';
 import { exactStatistics, paperStatistics, SETTLED } from './energy-statistics.ts';
 import { adaptiveNoise, fullNoise, lowRankNoise } from './full-noise.ts';
+import type { NoiseShare } from './noise-meter.ts';
 import { paperDiagonal, paperMicrocanonical } from './paper.ts';
 import {
   DIAGONAL_DEFAULTS,
@@ -50,6 +51,8 @@ export interface SmileOptions {
   /** Sound mode: whether step size and preconditioner freeze at the end of warm-up. */
   readonly freeze: boolean;
   readonly diagonal: DiagonalOptions;
+  /** Sound mode: how the batches of two steps are related, for the noise meter (`pairShare` of `data/batches`). Default: independent. */
+  readonly noiseShare?: NoiseShare;
 }
 
 export const SMILE_DEFAULTS: SmileOptions = {
@@ -120,6 +123,7 @@ function soundParts(name: SmileName, o: SmileOptions): SoundParts {
     preconditioner,
     freeze: o.freeze,
     controller: soundController(o, tuned, preconditioner),
+    noiseShare: o.noiseShare,
   };
 }
 
@@ -150,13 +154,17 @@ const AUTO_ENERGY_TARGET = 5e-4;
  * pSMILE with nothing to set: the full (or low-rank) noise covariance from exact noise samples, step size from the
  * plateau rule, decoherence length from the extent seen; all frozen after warm-up. About 2.25 gradients a step.
  */
-export function autoSampler({ energyEvery = 4 }: Partial<Pick<SmileOptions, 'energyEvery'>> = {}): Sampler {
+export function autoSampler({
+  energyEvery = 4,
+  noiseShare,
+}: Partial<Pick<SmileOptions, 'energyEvery' | 'noiseShare'>> = {}): Sampler {
   const preconditioner = adaptiveNoise();
   return soundMicrocanonical({
     name: 'psmile-auto',
     stepSize: AUTO_START,
     decoherence: Number.POSITIVE_INFINITY,
     energyEvery,
+    noiseShare,
     preconditioner,
     controller: energyRule({
       resetQuantile: 1,

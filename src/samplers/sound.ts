@@ -19,7 +19,7 @@ import {
   type Workspace,
   workspaces,
 } from './microcanonical.ts';
-import { noiseMeter } from './noise-meter.ts';
+import { independentBatches, type NoiseShare, noiseMeter } from './noise-meter.ts';
 
 export interface SoundParts extends MicrocanonicalParts {
   /**
@@ -28,10 +28,12 @@ export interface SoundParts extends MicrocanonicalParts {
   readonly energyEvery: number;
   /** Whether step size, L and preconditioner freeze at the end of warm-up. Default true: the target is exact only then. */
   readonly freeze?: boolean;
+  /** How the batches of two steps are related. Default: independent. */
+  readonly noiseShare?: NoiseShare | undefined;
 }
 
 export interface SoundState extends MicrocanonicalState {
-  /** `[C]`: 1 where gradient and log density of the present position are cached. */
+  /** `[C]`: 1 + the step whose batch gave the cached gradient and log density of the present position; 0 where none is cached. */
   cached: Float64Array;
 }
 
@@ -67,7 +69,8 @@ export function soundMicrocanonical(parts: SoundParts): Sampler<SoundState> {
       room.remember(state);
       const adapting = state.adapting[0] === 1;
       const measured = t % energyEvery === 0 || (adapting && wantsNoise && t % NOISE_EVERY === 0);
-      if (measured || state.cached.includes(0)) yield* freshGradients(parts, state, room, density, batch, measured);
+      info.ownGradients = state.cached.map((cached) => (measured || cached === 0 ? 3 : 2));
+      if (measured || state.cached.includes(0)) yield* freshGradients(parts, state, room, density, batch, measured, t);
       const before = room.spareValue;
       before.set(state.logDensity);
 
@@ -88,7 +91,7 @@ export function soundMicrocanonical(parts: SoundParts): Sampler<SoundState> {
           controller.diverged(state, c, adapting);
         }
         if (info.reset[c]) restore(state, room, c, t);
-        else state.cached[c] = 1;
+        else state.cached[c] = t + 1;
       }
       return room.finish(state);
     },
@@ -104,20 +107,22 @@ export function soundMicrocanonical(parts: SoundParts): Sampler<SoundState> {
  * During warm-up, a chain that had another batch's gradient at the same θ learns its noise from the difference.
  */
 function* freshGradients<B>(
-  { preconditioner }: SoundParts,
+  { preconditioner, noiseShare = independentBatches }: SoundParts,
   state: SoundState,
   room: Workspace,
   density: LogDensity<B>,
   batch: B,
   everywhere: boolean,
+  t: number,
 ): Generator<Promise<void>, void, void> {
   const { chains, d, spare, spareValue, mapped } = room;
   yield* evaluate(density, state.theta, batch, spareValue, spare);
   room.info.gradients += 1;
   for (let c = 0; c < chains; c++) {
     if (!everywhere && state.cached[c]) continue;
-    if (state.cached[c] && state.adapting[0] === 1 && allFinite(spare, c * d, d)) {
-      noiseMeter.absorb(state, c, d, spare, state.gradient, mapped);
+    const share = state.cached[c] ? noiseShare(state.cached[c] - 1, t) : 0;
+    if (share > 0 && state.adapting[0] === 1 && allFinite(spare, c * d, d)) {
+      noiseMeter.absorb(state, c, d, [spare, state.gradient], mapped, share);
       preconditioner.learnNoise?.(state, c, d, mapped);
     }
     copyRange(spare, state.gradient, c * d, d);

@@ -4,6 +4,7 @@
  */
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { SmileError } from '../errors.ts';
 import type { Claim } from './claim.ts';
 import { readTensors, type StoredTensor, writeTensors } from './safetensors.ts';
 
@@ -34,22 +35,33 @@ export function writeCheckpoint(folder: string, { tensors, facts }: Checkpoint, 
   const next = Number(ofEpoch) === epoch ? Number(count) + 1 : 0;
   const path = join(folder, `checkpoint-${number(epoch)}-${number(next)}.safetensors`);
   writeTensors(path, { tensors, metadata: { facts: JSON.stringify(facts) } }, check);
-  pruneCheckpoints(folder);
+  pruneCheckpoints(folder, check);
 }
 
-/** Removes all but the last two. */
-export function pruneCheckpoints(folder: string): void {
-  for (const old of checkpointPaths(folder).slice(KEPT)) rmSync(old, { force: true });
+/** Removes all but the last two; `check` is asked before each goes. */
+export function pruneCheckpoints(folder: string, check: () => void = () => {}): void {
+  for (const old of checkpointPaths(folder).slice(KEPT)) {
+    check();
+    rmSync(old, { force: true });
+  }
 }
 
-/** The last whole one; undefined where there is none. `onDamage` hears of files that had to be passed over. */
-export function readCheckpoint(folder: string, onDamage: (message: string) => void = () => {}): Checkpoint | undefined {
+/**
+ * The last whole one, as `parse` understands it; undefined where there is none. `parse` throws for one that cannot be used. `onDamage`
+ * hears of files that had to be passed over.
+ */
+export function readCheckpoint<T>(
+  folder: string,
+  parse: (checkpoint: Checkpoint, path: string) => T,
+  onDamage: (message: string) => void = () => {},
+): T | undefined {
   for (const path of checkpointPaths(folder)) {
     try {
       const { tensors, metadata } = readTensors(path);
-      return { tensors, facts: JSON.parse(metadata.facts) };
+      return parse({ tensors, facts: JSON.parse(metadata.facts) }, path);
     } catch (error) {
-      onDamage((error as Error).message);
+      const { message } = error as Error;
+      onDamage(error instanceof SmileError ? message : `${path}: expected a checkpoint, got ${message}.`);
     }
   }
   return undefined;

@@ -11,7 +11,10 @@ const NAME = /^claim-(\d{6})$/;
 export interface Claim {
   /** Counts the claims of the chain, from 1. */
   readonly epoch: number;
-  /** Throws a `TakenOver` error where a later claim was made. Asked before every file of the chain gets its name. */
+  /**
+   * Throws a `TakenOver` error where a later claim was made, a `StoreError` where the chain is not there any more. Asked before every file
+   * of the chain gets its name or goes.
+   */
   readonly check: () => void;
 }
 
@@ -42,6 +45,11 @@ export function claimChain(folder: string): Claim {
 export function checkEpoch(folder: string, epoch: number): void {
   const latest = latestEpoch(folder);
   if (latest === epoch) return;
+  if (latest < epoch) {
+    throw storeError(
+      `${folder}: expected the chain where it was claimed, got none. Was the run moved or removed? smile resume goes on where it is now.`,
+    );
+  }
   throw takenOver(
     `${folder}: expected to be its only writer (epoch ${epoch}), got a later claim (epoch ${latest}). Another process goes on with it.`,
   );

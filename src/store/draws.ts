@@ -42,14 +42,14 @@ export interface WriterStanding extends DrawBlock {
 }
 
 /**
- * Writes the draws of the chain in `folder`, from where another writer stood; later blocks go. `check` is asked before each block gets
- * its name.
+ * Writes the draws of the chain in `folder`, from where another writer stood; later blocks go. `check` is asked before each block goes or
+ * gets its name.
  */
 export function drawWriter(
   folder: string,
   { dim, stats: names, blockSize, type }: DrawLayout,
   from?: WriterStanding,
-  check?: () => void,
+  check: () => void = () => {},
 ): DrawWriter {
   const data = new Float32Array(blockSize * dim);
   const stats = new Float64Array(blockSize * names.length);
@@ -58,7 +58,10 @@ export function drawWriter(
   const rounded = type === 'float16' ? f16round : (value: number) => value;
   let held = (from?.data.length ?? 0) / dim;
   let block = from?.blocks ?? 0;
-  for (const name of blockNames(folder).slice(block)) rmSync(join(folder, name));
+  for (const name of blockNames(folder).slice(block)) {
+    check();
+    rmSync(join(folder, name), { force: true });
+  }
   const heldDraws = () => ({ data: data.slice(0, held * dim), stats: stats.slice(0, held * names.length) });
   const flush = () => {
     if (held === 0) return;

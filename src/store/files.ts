@@ -1,14 +1,17 @@
 /** Files that are there whole or not at all: written under a temporary name, synced, renamed. */
 import { createHash } from 'node:crypto';
 import {
+  accessSync,
   closeSync,
+  constants,
   createReadStream,
   existsSync,
+  fstatSync,
   fsyncSync,
   mkdirSync,
   openSync,
   readdirSync,
-  readFileSync,
+  readSync,
   renameSync,
   rmSync,
   writeSync,
@@ -28,23 +31,26 @@ interface Writing {
 }
 
 /**
- * Writes a file whole, making its folder. `check` is asked before the file gets its name and may refuse by throwing. Nothing is left
- * behind when it fails. `sync: false` is for what can be made again: a power cut, though no kill, may leave it torn. Throws a
+ * Writes a file whole, making its folder; content of several parts is written one after the other. `check` is asked before anything is
+ * made, and again before the file gets its name, and may refuse by throwing. Nothing is left behind when it fails. `sync: false` is for what can be made again: a power cut, though no kill, may leave it torn. Throws a
  * `StoreError`, or what `check` throws.
  */
 export function writeWhole(
   path: string,
-  content: string | Uint8Array,
+  content: string | Uint8Array | readonly Uint8Array[],
   check: () => void = () => {},
   { sync = true, mode = 0o666 }: Writing = {},
 ): void {
   const temporary = temporaryOf(path);
+  const whole = typeof content === 'string' ? new TextEncoder().encode(content) : content;
   try {
+    check();
     mkdirSync(dirname(path), { recursive: true });
-    const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
     const file = openSync(temporary, 'w', mode);
     try {
-      for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
+      for (const bytes of whole instanceof Uint8Array ? [whole] : whole) {
+        for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at, Math.min(bytes.length - at, PIECE));
+      }
       if (sync) fsyncSync(file);
     } finally {
       closeSync(file);
@@ -85,19 +91,34 @@ let count = 0;
 const temporaryOf = (path: string): string => `${path}.${process.pid}-${threadId}-${count++}${TEMPORARY}`;
 
 /** Clears what was written of a file, and says why it is not there. */
-function unwritten(path: string, temporary: string, cause: unknown): SmileError {
+function unwritten(path: string, temporary: string, thrown: unknown): SmileError {
   if (existsSync(temporary)) rmSync(temporary);
-  if (cause instanceof SmileError) return cause;
-  return storeError(`${path}: expected to write the file, got ${(cause as Error).message}. Check space and rights.`, {
-    cause,
-  });
+  if (thrown instanceof SmileError) return thrown;
+  const cause = refusal(dirname(path)) ?? (thrown as Error);
+  return storeError(`${path}: expected to write the file, got ${cause.message}. Check space and rights.`, { cause });
 }
 
-/** Removes what writers that were killed left half written in a folder, or below it too, of files whose names begin with `prefix`. */
-export function sweep(folder: string, { prefix = '', below = false } = {}): void {
+/** Why nothing can be written to a folder, or to the one above where it would be made; undefined where it can. */
+function refusal(folder: string): Error | undefined {
+  if (!existsSync(folder) && dirname(folder) !== folder) return refusal(dirname(folder));
+  try {
+    accessSync(folder, constants.W_OK);
+    return undefined;
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+/**
+ * Removes what writers that were killed left half written in a folder, or below it too, of files whose names begin with `prefix`. `check`
+ * is asked before each goes, and may refuse by throwing.
+ */
+export function sweep(folder: string, { prefix = '', below = false, check = () => {} } = {}): void {
   if (!existsSync(folder)) return;
   for (const name of readdirSync(folder, { recursive: below, encoding: 'utf8' })) {
-    if (basename(name).startsWith(prefix) && name.endsWith(TEMPORARY)) rmSync(join(folder, name), { force: true });
+    if (!basename(name).startsWith(prefix) || !name.endsWith(TEMPORARY)) continue;
+    check();
+    rmSync(join(folder, name), { force: true });
   }
 }
 
@@ -110,10 +131,22 @@ function syncFolder(path: string): void {
   }
 }
 
+/** Bytes read or written by one call: the system takes no more than 2 GiB at a time. */
+const PIECE = 2 ** 30;
+
 /** The bytes of a file. Throws a `StoreError` when it is not there. */
 export function readWhole(path: string): Uint8Array {
   try {
-    return readFileSync(path);
+    const file = openSync(path, 'r');
+    try {
+      const bytes = Buffer.allocUnsafeSlow(fstatSync(file).size);
+      let at = 0;
+      for (let read = -1; at < bytes.length && read !== 0; at += read)
+        read = readSync(file, bytes, at, Math.min(bytes.length - at, PIECE), at);
+      return bytes.subarray(0, at);
+    } finally {
+      closeSync(file);
+    }
   } catch (cause) {
     const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
     throw storeError(`${path}: expected a file, got ${missing ? 'none' : (cause as Error).message}. Check the path.`, {
@@ -127,22 +160,43 @@ export function readJson(path: string): unknown {
   const text = new TextDecoder().decode(readWhole(path));
   const damaged = (got: string, cause?: unknown) =>
     storeError(`${path}: expected JSON, got ${got}. The file is damaged: restore it or run the fit again.`, { cause });
-  let content: { sha256?: string };
+  let content: unknown;
   try {
     content = JSON.parse(text);
   } catch (cause) {
     throw damaged('text that is not', cause);
   }
-  const { sha256: stated, ...value } = content;
+  if (content === null || typeof content !== 'object') throw damaged(`${content}, which no checksum covers`);
+  const { sha256: stated, ...value } = content as { sha256?: string };
   if (stated !== sha256(JSON.stringify(value))) throw damaged('numbers that do not match their checksum');
   return value;
 }
 
 /** Writes an object as JSON, with the checksum of its content as the last field. */
 export function writeJson(path: string, value: object, check?: () => void, options?: { sync?: boolean }): void {
-  const content = { ...value, sha256: sha256(JSON.stringify(value)) };
-  writeWhole(path, `${JSON.stringify(content, null, 2)}\n`, check, options);
+  writeWhole(path, jsonText(value), check, options);
 }
+
+/** Codes of a disk, or a folder, that is for reading only. */
+const READ_ONLY = ['EROFS', 'EACCES', 'EPERM'];
+
+/**
+ * Writes JSON that can be made again. Where the disk is read-only it is not kept, and a process warning says so: reading a run must not
+ * need the right to write it.
+ */
+export function keepJson(path: string, value: object): void {
+  try {
+    writeJson(path, value);
+  } catch (error) {
+    const { code } = (error as { cause?: NodeJS.ErrnoException }).cause ?? {};
+    if (!READ_ONLY.includes(code ?? '')) throw error;
+    process.emitWarning(`${path}: not kept, the folder is for reading only (${code})`, 'SmileNote');
+  }
+}
+
+/** What `writeJson` writes. */
+export const jsonText = (value: object): string =>
+  `${JSON.stringify({ ...value, sha256: sha256(JSON.stringify(value)) }, null, 2)}\n`;
 
 export const sha256 = (bytes: string | Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 

@@ -21,31 +21,41 @@
  */
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { storeError } from '../errors.ts';
 import { readJson, writeJson } from './files.ts';
 
 const FORMAT = 'smile-run';
 const VERSION = 1;
 
-export type RunStatus = 'running' | 'stopped' | 'done';
-
-export interface Manifest {
-  readonly format: typeof FORMAT;
-  readonly version: typeof VERSION;
-  readonly software: string;
-  readonly status: RunStatus;
+const manifestSchema = z.object({
+  format: z.literal(FORMAT),
+  version: z.literal(VERSION),
+  software: z.string(),
+  status: z.enum(['running', 'stopped', 'done']),
   /** The rule that ended the run before its last step, in words. */
-  readonly endedBy?: string | undefined;
-  readonly created: string;
-  readonly updated: string;
-  /** sha256 of the resolved configuration and of the data file. */
-  readonly configHash: string;
-  readonly dataHash: string;
+  endedBy: z.string().optional(),
+  /** Time ended it: where, the seed does not say. */
+  timed: z.literal(true).optional(),
+  /** The step before which the rules of the run are asked next; `end` where it was asked to go beyond them. Absent without rules. */
+  until: z.union([z.int().positive(), z.literal('end')]).optional(),
+  created: z.string(),
+  updated: z.string(),
+  /** sha256 of `config.yaml`, and of the one that is about to replace it, where a run is being made longer. */
+  configHash: z.string(),
+  nextConfigHash: z.string().optional(),
+  /** sha256 of the data file as the user gave it. */
+  dataHash: z.string(),
+  /** sha256 of `preprocessing.json`, and the checksum of `data.safetensors`. */
+  preprocessingHash: z.string().optional(),
+  encodedHash: z.string().optional(),
   /** sha256 of the network, where the user brought one. */
-  readonly networkHash?: string | undefined;
+  networkHash: z.string().optional(),
   /** The data file as it was named. */
-  readonly source: string;
-}
+  source: z.string(),
+});
+export type Manifest = Readonly<z.output<typeof manifestSchema>>;
+export type RunStatus = Manifest['status'];
 
 export const runPaths = (dir: string) => ({
   manifest: join(dir, 'manifest.json'),
@@ -79,7 +89,7 @@ export const runPaths = (dir: string) => ({
 /** Starts a run in an empty or new folder. With `force`, the files of an earlier run there are removed first. */
 export function createRun(
   dir: string,
-  facts: Pick<Manifest, 'software' | 'configHash' | 'dataHash' | 'networkHash' | 'source'>,
+  facts: Omit<Manifest, 'format' | 'version' | 'status' | 'created' | 'updated'>,
   force = false,
 ): Manifest {
   const paths = runPaths(dir);
@@ -96,14 +106,8 @@ export function createRun(
     for (const path of files) rmSync(path, { recursive: true, force: true });
   }
   const now = new Date().toISOString();
-  const manifest: Manifest = {
-    format: FORMAT,
-    version: VERSION,
-    status: 'running',
-    created: now,
-    updated: now,
-    ...facts,
-  };
+  const about = { format: FORMAT, version: VERSION, status: 'running', created: now, updated: now } as const;
+  const manifest: Manifest = { ...facts, ...about };
   writeJson(paths.manifest, manifest);
   return manifest;
 }
@@ -113,20 +117,23 @@ export function openRun(dir: string): Manifest {
   const path = runPaths(dir).manifest;
   if (!existsSync(path))
     throw storeError(`${dir}: expected a run directory, got no manifest.json in it. Check the path.`);
-  const manifest = readJson(path) as Manifest;
-  if (manifest?.format !== FORMAT)
+  const found = readJson(path) as Partial<Manifest>;
+  if (found.format !== FORMAT)
     throw storeError(`${path}: expected a manifest of format ${FORMAT}, got another. Check the path.`);
-  if (manifest.version !== VERSION) {
+  if (found.version !== VERSION) {
     throw storeError(
-      `${path}: expected run version ${VERSION}, got ${manifest.version}. Use the version of smile that wrote it.`,
+      `${path}: expected run version ${VERSION}, got ${found.version}. Use the version of smile that wrote it.`,
     );
   }
-  return manifest;
+  const { data, error } = manifestSchema.safeParse(found);
+  if (data) return data;
+  const [{ path: field, message }] = error.issues;
+  throw storeError(`${path}: expected a manifest, got another ${field.join('.')}: ${message}. Restore it.`);
 }
 
 export const updateManifest = (
   dir: string,
-  change: Partial<Pick<Manifest, 'status' | 'endedBy' | 'configHash'>>,
+  change: Partial<Pick<Manifest, 'status' | 'endedBy' | 'timed' | 'until' | 'configHash' | 'nextConfigHash'>>,
 ): void => writeJson(runPaths(dir).manifest, { ...openRun(dir), ...change, updated: new Date().toISOString() });
 
 export const setStatus = (dir: string, status: RunStatus, endedBy?: string): void =>

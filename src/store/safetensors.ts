@@ -1,9 +1,11 @@
 /**
  * Named tensors in one file, in the safetensors format: eight bytes of header length, a JSON header padded to eight
- * bytes, then the data, little-endian. The header's metadata carry a checksum of the data.
+ * bytes, then the data, little-endian. The header begins with a checksum of the whole file, taken with zeros in its place.
  */
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
 import { storeError } from '../errors.ts';
-import { readWhole, sha256, writeWhole } from './files.ts';
+import { readWhole, writeWhole } from './files.ts';
 import { fromHalf, toHalf } from './half.ts';
 
 const TYPES = { F32: Float32Array, F64: Float64Array, I32: Int32Array, U32: Uint32Array } as const;
@@ -18,25 +20,30 @@ export interface StoredTensor {
 }
 export interface TensorFile {
   readonly tensors: Readonly<Record<string, StoredTensor>>;
+  /** Read files have their checksum in it, as `sha256`. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-interface Entry {
-  dtype: TypeName;
-  shape: number[];
-  data_offsets: [number, number];
-}
+const entrySchema = z.strictObject({
+  dtype: z.enum(['F16', 'F32', 'F64', 'I32', 'U32']),
+  shape: z.array(z.int().nonnegative()),
+  data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
+});
+const headerSchema = z.object({ __metadata__: z.record(z.string(), z.string()) }).catchall(entrySchema);
+
+/** Bytes before the header, and what the header begins with; the checksum follows. */
+const SIZE = 8;
+const OPENING = Buffer.from('{"__metadata__":{"sha256":"');
+const BLANK = Buffer.alloc(64, '0');
+const CHECKSUM = SIZE + OPENING.length;
 
 const typeOf = (data: StoredData): TypeName =>
   (Object.keys(TYPES) as (keyof typeof TYPES)[]).find((name) => data instanceof TYPES[name]) as TypeName;
 const widthOf = ({ data, half }: StoredTensor): number => (half ? 2 : data.BYTES_PER_ELEMENT);
 
-/**
- * The bytes of a file with these tensors; wider types come first, so that all data are aligned. Throws a `StoreError` naming `where` for
- * a number that half precision cannot hold.
- */
-export function encodeTensors({ tensors, metadata }: TensorFile, where = 'tensors'): Uint8Array {
-  const entries: Record<string, Entry> = {};
+/** What a file of these tensors consists of, one part after the other, without a copy of what is large. */
+function partsOf({ tensors, metadata }: TensorFile, where: string): Uint8Array[] {
+  const entries: Record<string, z.input<typeof entrySchema>> = {};
   const parts: Uint8Array[] = [];
   let at = 0;
   const widest = Object.entries(tensors).sort(([, a], [, b]) => widthOf(b) - widthOf(a));
@@ -49,42 +56,80 @@ export function encodeTensors({ tensors, metadata }: TensorFile, where = 'tensor
     parts.push(bytes);
     at += bytes.length;
   }
-  const body = Buffer.concat(parts);
-  const header = JSON.stringify({ __metadata__: { ...metadata, sha256: sha256(body) }, ...entries });
+  const { sha256: _, ...own } = metadata;
+  const header = JSON.stringify({ __metadata__: { sha256: BLANK.toString(), ...own }, ...entries });
   const size = Buffer.byteLength(header);
   const padded = header + ' '.repeat((8 - (size % 8)) % 8);
-  const length = Buffer.alloc(8);
+  const length = Buffer.alloc(SIZE);
   length.writeBigUInt64LE(BigInt(Buffer.byteLength(padded)));
-  return Buffer.concat([length, Buffer.from(padded), body]);
+  const head = Buffer.concat([length, Buffer.from(padded)]);
+  head.write(checksumOf([head, ...parts]), CHECKSUM);
+  return [head, ...parts];
 }
 
-/** The tensors of a file's bytes. Throws a `StoreError` naming `where` for a torn or changed file. */
+function checksumOf(parts: readonly Uint8Array[]): string {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest('hex');
+}
+
+/**
+ * The bytes of a file with these tensors; wider types come first, so that all data are aligned. Throws a `StoreError` naming `where` for
+ * a number that half precision cannot hold.
+ */
+export const encodeTensors = (file: TensorFile, where = 'tensors'): Uint8Array => Buffer.concat(partsOf(file, where));
+
+/** The tensors of a file's bytes. Throws a `StoreError` naming `where` for a torn or changed file, whatever byte of it. */
 export function decodeTensors(bytes: Uint8Array, where: string): TensorFile {
   const damaged = (got: string) =>
     storeError(`${where}: expected a whole tensor file, got ${got}. Restore it or run again.`);
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (view.length < 8) throw damaged(`${view.length} bytes`);
+  if (view.length < SIZE) throw damaged(`${view.length} bytes`);
   const size = Number(view.readBigUInt64LE());
-  if (8 + size > view.length) throw damaged('a cut-off header');
-  let header: Record<string, Entry> & { __metadata__: Record<string, string> };
+  if (SIZE + size > view.length) throw damaged('a cut-off header');
+  if (!view.subarray(SIZE, CHECKSUM).equals(OPENING)) throw damaged('a header without a checksum of the file');
+  const end = CHECKSUM + BLANK.length;
+  const checksum = view.subarray(CHECKSUM, end).toString('latin1');
+  if (checksumOf([view.subarray(0, CHECKSUM), BLANK, view.subarray(end)]) !== checksum)
+    throw damaged('data that do not match their checksum');
+  const { __metadata__: metadata, ...entries } = headerOf(view.subarray(SIZE, SIZE + size), damaged);
+  const body = view.subarray(SIZE + size);
+  const tensors = Object.entries(entries).map(
+    ([
+      name,
+      {
+        dtype,
+        shape,
+        data_offsets: [from, to],
+      },
+    ]) => {
+      const count = shape.reduce((product, n) => product * n, 1);
+      const width = dtype === 'F16' ? 2 : TYPES[dtype].BYTES_PER_ELEMENT;
+      if (to > body.length || to - from !== count * width) throw damaged(`${to - from} bytes of '${name}' [${shape}]`);
+      const copy = new Uint8Array(body.subarray(from, to));
+      return [name, { shape, data: dtype === 'F16' ? fromHalf(copy) : new TYPES[dtype](copy.buffer) }] as const;
+    },
+  );
+  return { tensors: Object.fromEntries(tensors), metadata };
+}
+
+function headerOf(bytes: Buffer, damaged: (got: string) => Error) {
+  let value: unknown;
   try {
-    header = JSON.parse(view.subarray(8, 8 + size).toString());
+    value = JSON.parse(bytes.toString());
   } catch {
     throw damaged('a header that is not JSON');
   }
-  const { __metadata__: metadata = {}, ...entries } = header as typeof header;
-  const body = view.subarray(8 + size);
-  if (metadata.sha256 !== sha256(body)) throw damaged('data that do not match their checksum');
-  const tensors = Object.fromEntries(
-    Object.entries(entries as Record<string, Entry>).map(([name, { dtype, shape, data_offsets }]) => {
-      const copy = Uint8Array.from(body.subarray(...data_offsets));
-      return [name, { shape, data: dtype === 'F16' ? fromHalf(copy) : new TYPES[dtype](copy.buffer) }];
-    }),
-  );
-  return { tensors, metadata };
+  const { success, data } = headerSchema.safeParse(value);
+  if (!success) throw damaged('a header that is not one of tensors');
+  return data as { __metadata__: Record<string, string> } & Record<string, z.output<typeof entrySchema>>;
 }
+
+/** The checksum that a file of these tensors has in its metadata. */
+export const tensorsChecksum = (file: TensorFile): string =>
+  Buffer.from(partsOf(file, 'tensors')[0]).toString('latin1', CHECKSUM, CHECKSUM + BLANK.length);
 
 /** `check` may refuse, as of `writeWhole`. */
 export const writeTensors = (path: string, file: TensorFile, check?: () => void): void =>
-  writeWhole(path, encodeTensors(file, path), check);
+  writeWhole(path, partsOf(file, path), check);
 export const readTensors = (path: string): TensorFile => decodeTensors(readWhole(path), path);

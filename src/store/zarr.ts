@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as zarr from 'zarrita';
+import { storeError } from '../errors.ts';
 import { writeWhole } from './files.ts';
 
 export interface ZarrArray {
@@ -70,12 +71,28 @@ export async function writeRegion(
   });
 }
 
-/** The numbers of a whole array, row-major, and its shape. */
+/** The numbers of a whole array, row-major, and its shape. Throws a `StoreError` where it is missing or damaged. */
 export async function readArray(
   dir: string,
   path: string,
 ): Promise<{ data: Float32Array | Float64Array; shape: number[] }> {
-  const array = await zarr.open.v3(zarr.root(wholeStore(dir)).resolve(path), { kind: 'array' });
-  const { data, shape } = await zarr.get(array as zarr.Array<'float32' | 'float64', ReturnType<typeof wholeStore>>);
-  return { data, shape };
+  try {
+    const array = await zarr.open.v3(zarr.root(wholeStore(dir)).resolve(path), { kind: 'array' });
+    const { data, shape } = await zarr.get(array as zarr.Array<'float32' | 'float64', ReturnType<typeof wholeStore>>);
+    return { data, shape };
+  } catch (cause) {
+    throw storeError(
+      `${join(dir, path)}: expected a zarr array, got ${(cause as Error).message}. Run smile resume, which makes it again.`,
+      { cause },
+    );
+  }
+}
+
+/** The shape of an array; undefined where it is missing or damaged. */
+export async function arrayShape(dir: string, path: string): Promise<readonly number[] | undefined> {
+  const opened = zarr.open.v3(zarr.root(wholeStore(dir)).resolve(path), { kind: 'array' });
+  return opened.then(
+    ({ shape }) => shape,
+    () => undefined,
+  );
 }

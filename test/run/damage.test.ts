@@ -18,9 +18,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { demoCsv } from '../../src/data/demo.ts';
 import { evaluate } from '../../src/run/evaluate.ts';
+import { exportRun } from '../../src/run/export.ts';
 import { fit } from '../../src/run/fit.ts';
+import { loadRun } from '../../src/run/load.ts';
+import { predict } from '../../src/run/predict.ts';
 import { resume } from '../../src/run/resume.ts';
 import type { FitConfig } from '../../src/run/spec.ts';
+import { readJson, sha256, writeJson } from '../../src/store/files.ts';
+import { openRun, runPaths, updateManifest } from '../../src/store/rundir.ts';
+import { readTensors, writeTensors } from '../../src/store/safetensors.ts';
 import { drawFiles, drawsOf } from '../draws.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-damage-'));
@@ -123,6 +129,67 @@ describe('a damaged run', { timeout: 120_000 }, () => {
     await expect(evaluate(out)).rejects.toThrow('chains/1: expected 330 draws, got 250. Run smile resume');
   });
 
+  it.each<[string, (path: string) => void]>([
+    ['config.yaml', (path) => writeFileSync(path, readFileSync(path, 'utf8').replace('thin: 10', 'thin: 11'))],
+    ['config.yaml', (path) => writeFileSync(path, 'a: [1')],
+    ['config.yaml', (path) => writeFileSync(path, '')],
+    [
+      'preprocessing.json',
+      (path) => {
+        const learned = readJson(path) as { target: { mean: number } };
+        writeJson(path, { ...learned, target: { ...learned.target, mean: learned.target.mean + 1 } });
+      },
+    ],
+    [
+      'data.safetensors',
+      (path) => {
+        const { tensors, metadata } = readTensors(path);
+        tensors['y.test']?.data.fill(0);
+        writeTensors(path, { tensors, metadata });
+      },
+    ],
+  ])('is not read where a hand has changed %s, however well', async (name, edit) => {
+    const out = mkdtempSync(join(folder, 'edited-'));
+    cpSync(join(folder, 'whole'), out, { recursive: true });
+    edit(join(out, name));
+    const refusal = `${name}: expected the one that the run began with, got another. Restore it, or fit anew.`;
+    const reads = [
+      evaluate(out),
+      predict({ run: out, data }),
+      resume(out, { workers: 0 }),
+      exportRun(out, join(out, 'x')),
+    ];
+    for (const read of await Promise.allSettled(reads)) {
+      const { name: tag, message } = (read as PromiseRejectedResult).reason;
+      expect([tag, message]).toEqual(['StoreError', expect.stringContaining(refusal)]);
+    }
+  });
+
+  it('a configuration that is being replaced opens whenever the kill came', async () => {
+    const texts = ['whole', 'longer'].map((name) => {
+      const out = join(folder, name);
+      if (name === 'longer') {
+        cpSync(join(folder, 'whole'), out, { recursive: true });
+        writeFileSync(
+          runPaths(out).config,
+          readFileSync(runPaths(out).config, 'utf8').replace('steps: 3300', 'steps: 3400'),
+        );
+      }
+      return readFileSync(runPaths(out).config, 'utf8');
+    });
+    const [before, after] = texts as [string, string];
+    for (const text of texts) {
+      const out = mkdtempSync(join(folder, 'replaced-'));
+      cpSync(join(folder, 'whole'), out, { recursive: true });
+      updateManifest(out, { configHash: sha256(before), nextConfigHash: sha256(after) });
+      writeFileSync(runPaths(out).config, text);
+      expect(loadRun(out).spec.sampler.steps).toBe(text === before ? 3300 : 3400);
+      await resume(out, { workers: 0 });
+      expect(openRun(out)).toMatchObject({ configHash: sha256(text), status: 'done' });
+      expect(openRun(out).nextConfigHash).toBeUndefined();
+    }
+  });
+
   it.each(['manifest.json', 'config.yaml', 'preprocessing.json', 'data.safetensors'])(
     'says what cannot be made again: %s',
     async (name) => {
@@ -167,6 +234,17 @@ describe.skipIf(!mounted)('a disk', () => {
     expect(refused.status).toBe(1);
     expect(refused.stderr).toMatch(/^smile: .*EROFS.*Check space and rights\.\n$/);
     expect(smile('status', out).status).toBe(0);
+    for (const args of [
+      ['evaluate', out],
+      ['predict', out, data, '--recalibrate', '--conformal', '0.9'],
+      ['report', out, '-o', join(folder, 'report')],
+      ['export', out, '-o', join(folder, 'export')],
+    ]) {
+      const { status, stderr } = smile(...args);
+      expect([args[0], status], stderr).not.toEqual([args[0], 1]);
+      if (args[0] !== 'export') expect(stderr).toContain('not kept, the folder is for reading only (EROFS)');
+    }
+    expect(smile('export', out).stderr).toMatch(/^smile: .*EROFS.*Check space and rights\.\n$/);
     mount('-o', 'remount,rw', small);
     expect(drawsOf(out)).toEqual(before);
   });

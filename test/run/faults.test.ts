@@ -12,7 +12,8 @@ import { recalibrate } from '../../src/run/recalibrate.ts';
 import { sensitivity } from '../../src/run/sensitivity.ts';
 import { type FitConfig, mergeConfigs } from '../../src/run/spec.ts';
 import { drawWriter, readDraws } from '../../src/store/draws.ts';
-import { runPaths } from '../../src/store/rundir.ts';
+import { writeJson } from '../../src/store/files.ts';
+import { openRun, runPaths } from '../../src/store/rundir.ts';
 import { readTensors, writeTensors } from '../../src/store/safetensors.ts';
 import { said } from '../verdict.ts';
 
@@ -117,6 +118,8 @@ describe('planted faults', () => {
     const { tensors, metadata } = readTensors(runPaths(dir).data);
     tensors['x.train'].data[0] = Number.NaN;
     writeTensors(runPaths(dir).data, { tensors, metadata });
+    const encodedHash = readTensors(runPaths(dir).data).metadata.sha256;
+    writeJson(runPaths(dir).manifest, { ...openRun(dir), encodedHash });
     await runChains(dir, allChains(4), { workers: 0, onProgress: () => {} });
     const { sampling } = (await evaluate(dir)).verdict;
     expect(sampling?.answer).toBe('no');

@@ -1,6 +1,6 @@
 /** posterior.zarr and files of draws: as their bytes say, as the library reads them, as Python does. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -10,10 +10,12 @@ import { type Evaluation, evaluate } from '../../src/run/evaluate.ts';
 import type { FitEvent } from '../../src/run/events.ts';
 import { fit } from '../../src/run/fit.ts';
 import { loadData, loadRun } from '../../src/run/load.ts';
-import { readWatched, SAMPLE_STATS } from '../../src/run/posterior-store.ts';
+import { drawsPerBlock, readWatched, SAMPLE_STATS } from '../../src/run/posterior-store.ts';
+import { rewatch } from '../../src/run/rewatch.ts';
 import type { FitConfig } from '../../src/run/spec.ts';
 import { readDraws } from '../../src/store/draws.ts';
 import { runPaths } from '../../src/store/rundir.ts';
+import { readTensors, writeTensors } from '../../src/store/safetensors.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-zarr-'));
 const data = join(folder, 'demo.csv');
@@ -101,6 +103,37 @@ describe('posterior.zarr', () => {
     expect(lp[7]).toBe(stats[7 * SAMPLE_STATS.length + SAMPLE_STATS.indexOf('lp')]);
     expect((await read('sample_stats/step')).subarray(0, 3)).toEqual(Float64Array.of(0, 10, 20));
     expect((await read('sample_stats/step_size')).every((size) => size > 0)).toBe(true);
+  });
+
+  it('leaves a draw that is not finite out of the running LPPD, and of nothing after it', async () => {
+    const dir = join(folder, 'poisoned');
+    cpSync(out, dir, { recursive: true });
+    const run = loadRun(dir);
+    const path = join(runPaths(dir).chain(1), 'draws-000001.safetensors');
+    const { tensors, metadata } = readTensors(path);
+    tensors.draws.data[100 * run.network.dim] = Number.NaN;
+    writeTensors(path, { tensors, metadata });
+    await rewatch(run, loadData(run), 1);
+    const read = async (from: string, name: Parameters<typeof readWatched>[1]) => (await readWatched(from, name)).data;
+    expect([...(await read(dir, 'posterior/log_likelihood'))].findIndex(Number.isNaN)).toBe(400 + 100);
+    const [before, after] = [await read(out, 'posterior/running_lppd'), await read(dir, 'posterior/running_lppd')];
+    expect(after.subarray(400, 500)).toEqual(before.subarray(400, 500));
+    expect(after[500]).toBe(after[499]);
+    const pointwise = await read(out, 'log_likelihood/y');
+    const rows = loadData(run).valid.y.length;
+    let lppd = 0;
+    for (let r = 0; r < rows; r++) {
+      let density = 0;
+      for (let t = 0; t < 400; t++) if (t !== 100) density += Math.exp(pointwise[(400 + t) * rows + r]) / 399;
+      lppd += Math.log(density) / rows;
+    }
+    expect(after[799]).toBeCloseTo(lppd, 5);
+  });
+
+  it('is written in blocks that are bounded in draws and in bytes', () => {
+    expect([10, 16_777, 16_778, 1e6, 10.8e6, 1e9].map((dim) => drawsPerBlock({ dim }))).toEqual([
+      250, 250, 249, 4, 1, 1,
+    ]);
   });
 
   it('of an unfinished run reads as NaN where there is no draw yet', async () => {

@@ -1,6 +1,16 @@
 /** Runs that survive: killed in every phase, stopped, damaged, made longer; the draws are those of a run never disturbed. */
 import { spawn, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,6 +25,7 @@ import { resume } from '../../src/run/resume.ts';
 import { type FitConfig, mergeConfigs } from '../../src/run/spec.ts';
 import { standingOf } from '../../src/run/standing.ts';
 import { status } from '../../src/run/status.ts';
+import type { Verification } from '../../src/run/verify.ts';
 import { checkpointPaths } from '../../src/store/checkpoint.ts';
 import { runPaths } from '../../src/store/rundir.ts';
 import { drawFiles, drawsOf } from '../draws.ts';
@@ -95,7 +106,7 @@ describe('a stopped run', () => {
     await stoppedFit(out, reached('warm-up', 1));
     const path = runPaths(out).config;
     writeFileSync(path, readFileSync(path, 'utf8').replace('thin: 8', 'thin: 9'));
-    await expect(resume(out)).rejects.toThrow('expected the configuration that the run began with');
+    await expect(resume(out)).rejects.toThrow('config.yaml: expected the one that the run began with');
   });
 });
 
@@ -108,6 +119,37 @@ describe('a finished run', () => {
     const { bayesianEnsemble } = await resume(out, { draws: 300, workers: 0 });
     expect(bayesianEnsemble?.test.members).toBe(4 * 675);
     expect(drawsOf(out)).toEqual(drawsOf(long));
+  });
+
+  it.each(['mclmc', 'mile'] as const)('of %s, which keeps a trace in its warm-up only, too', async (name) => {
+    const short: FitConfig = { sampler: { name, warmup: 200, steps: 400, batchSize: undefined }, chains: 2 };
+    const base = mergeConfigs(config, short, { warmStart: { epochs: 5 } });
+    const [long, out] = ['long', 'grown'].map((which) => join(folder, `${which}-${name}`));
+    await fit({ data, out: long, config: mergeConfigs(base, { sampler: { steps: 600 } }), workers: 0 });
+    await fit({ data, out, config: base, workers: 0 });
+    await resume(out, { draws: 25, workers: 0 });
+    expect(drawsOf(out)).toEqual(drawsOf(long));
+  });
+
+  it('of a large network keeps blocks of bounded bytes, and goes on within one', async () => {
+    const large: FitConfig = {
+      model: { hidden: [256, 256] },
+      warmStart: { epochs: 1 },
+      sampler: { warmup: 5, steps: 130, thin: 1, batchSize: 16 },
+      compute: { threads: 1 },
+      chains: 2,
+    };
+    const base = mergeConfigs(config, large);
+    const [whole, out] = ['large', 'large-stopped'].map((which) => join(folder, which));
+    await fit({ data, out: whole, config: base, workers: 0 });
+    const sizes = drawFiles(whole).map((name) => statSync(join(whole, name)).size);
+    expect(Math.max(...sizes)).toBeLessThan(16.1 * 2 ** 20);
+    expect(drawFiles(whole).length).toBe(2 * 3 + 2);
+    const stop = new AbortController();
+    const onEvent = (event: FitEvent) => event.type === 'progress' && event.block.draws > 10 && stop.abort();
+    await fit({ data, out, config: base, workers: 0, signal: stop.signal, onEvent });
+    await resume(out, { workers: 0 });
+    expect(drawsOf(out)).toEqual(drawsOf(whole));
   });
 
   it('takes more chains', async () => {
@@ -200,6 +242,25 @@ describe('a killed run', () => {
   });
 });
 
+describe('a run that is moved while it runs', () => {
+  it('says so, leaves nothing at the old place, and goes on where it is', async () => {
+    const [out, moved] = [join(folder, 'here'), join(folder, 'there')];
+    const onEvent = reached('warm-up', 1);
+    let done = false;
+    const move = (event: FitEvent) => {
+      if (done || !onEvent(event)) return;
+      done = true;
+      renameSync(out, moved);
+    };
+    await expect(fit({ data, out, config, ...often, onEvent: move })).rejects.toThrow(
+      'expected the chain where it was claimed, got none. Was the run moved or removed? smile resume goes on where it is now.',
+    );
+    expect(existsSync(out)).toBe(false);
+    await resume(moved, often);
+    expect(drawsOf(moved)).toEqual(undisturbed);
+  });
+});
+
 describe('verify and status', () => {
   const run = (...args: string[]) => spawnSync(process.execPath, ['dist/cli.js', ...args], { encoding: 'utf8' });
 
@@ -208,7 +269,11 @@ describe('verify and status', () => {
     cpSync(join(folder, 'whole'), out, { recursive: true });
     const fine = run('verify', out, '--json');
     expect([fine.status, JSON.parse(fine.stdout).different]).toEqual([0, []]);
-    expect(JSON.parse(fine.stdout).compared.length).toBe(4);
+    const { compared, kills, untried } = JSON.parse(fine.stdout) as Verification;
+    expect(compared.length).toBe(4);
+    expect(untried).toEqual([]);
+    for (const phase of ['warm start', 'warm-up', 'sampling'])
+      expect(kills.filter((kill) => kill.phase === phase).at(-1)?.resumedFrom?.phase).toBe(phase);
     const path = join(runPaths(out).chain(1), 'draws-000001.safetensors');
     const bytes = readFileSync(path);
     bytes[bytes.length - 5] ^= 1;
@@ -216,6 +281,7 @@ describe('verify and status', () => {
     const changed = run('verify', out, '--kills', '0');
     expect(changed.status).toBe(2);
     expect(changed.stdout).toContain('chains/1/draws-000001.safetensors');
+    expect(changed.stdout).toContain('not tried: a resume from within the warm start, the warm-up, the sampling');
   });
 
   it('says where every chain stands', async () => {

@@ -1,38 +1,29 @@
 /** Rules that end a run: what they say of invented histories, and what a run that one has ended is worth. */
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { demoCsv } from '../../src/data/demo.ts';
-import type { BlockProgress, FitEvent } from '../../src/run/events.ts';
+import type { FitEvent } from '../../src/run/events.ts';
 import { fit } from '../../src/run/fit.ts';
 import { loadRun } from '../../src/run/load.ts';
 import { resume } from '../../src/run/resume.ts';
 import { type FitConfig, mergeConfigs, resolveSpec } from '../../src/run/spec.ts';
-import { hasPlateau, type LppdPoint, lateGain, lppdHistories, stopRule } from '../../src/run/stop-rules.ts';
+import {
+  hasPlateau,
+  type LppdPoint,
+  lateGain,
+  lppdHistories,
+  nextQuestion,
+  reasonToEnd,
+} from '../../src/run/stop-rules.ts';
 import { openRun } from '../../src/store/rundir.ts';
 import { drawFiles, drawsOf } from '../draws.ts';
 import { said } from '../verdict.ts';
 
 const history = (lppd: (draws: number) => number, upTo = 400): LppdPoint[] =>
   Array.from({ length: upTo / 25 }, (_, i) => ({ draws: 25 * (i + 1), lppd: lppd(25 * (i + 1)) }));
-const block = (facts: Partial<BlockProgress>): BlockProgress => ({
-  chains: [0, 1],
-  phase: 'sampling',
-  step: 1,
-  total: 2,
-  first: 0,
-  seconds: 1,
-  value: [0, 0],
-  stepSize: [1, 1],
-  resets: [0, 0],
-  nonFinite: [0, 0],
-  draws: 0,
-  gradients: 0,
-  energyError: [null, null],
-  lppd: [null, null],
-  ...facts,
-});
 const rules = (stop: FitConfig['stop']) => resolveSpec({ stop }).stop;
 
 describe('the late gain', () => {
@@ -62,27 +53,40 @@ describe('a plateau', () => {
 });
 
 describe('a rule', () => {
-  const none = () => [[], []] as LppdPoint[][];
+  const flat = [history(() => 1), history(() => 2)];
 
   it('says nothing where nothing is asked', () => {
-    const rule = stopRule(rules({}), [0, 1], none());
-    expect(rule(block({ gradients: 1e9, draws: 1e6, lppd: [1, 1] }))).toBeUndefined();
+    expect(reasonToEnd(rules({}), { gradients: [1e9, 1e9], histories: flat })).toBeUndefined();
+    expect(nextQuestion(rules({}), { warmup: 10, thin: 2 })).toBe(Number.POSITIVE_INFINITY);
   });
 
-  it('counts the gradients of every chain that runs', () => {
-    const rule = stopRule(rules({ gradients: 100 }), [0, 1], none());
-    expect(rule(block({ chains: [0], gradients: 100 }))).toBeUndefined();
-    expect(rule(block({ chains: [1], gradients: 99 }))).toBeUndefined();
-    expect(rule(block({ chains: [1], gradients: 101 }))).toBe('100 gradients of every chain');
+  it('counts the gradients of every chain', () => {
+    const ask = (gradients: number[]) => reasonToEnd(rules({ gradients: 100 }), { gradients, histories: [] });
+    expect(ask([100, 99])).toBeUndefined();
+    expect(ask([101, 100])).toBe('100 gradients of every chain');
   });
 
-  it('sees a plateau in what comes, and in what a run had before', () => {
-    const rule = stopRule(rules({ plateau: 0.01, minDraws: 100 }), [0, 1], none());
-    const told = [25, 50, 75, 100, 125].map((draws) => rule(block({ draws, lppd: [1 - 1 / draws, 1] })));
-    expect(told.slice(0, 3)).toEqual([undefined, undefined, undefined]);
-    expect(told[3]).toMatch(/^LPPD plateau after 100 draws of every chain/);
-    const going = stopRule(rules({ plateau: 0.01 }), [1], [history(() => 1), history(() => 2)]);
-    expect(going(block({ chains: [1], draws: 425, lppd: [2] }))).toMatch(/^LPPD plateau after 400 draws/);
+  it('sees a plateau', () => {
+    const ask = (histories: LppdPoint[][]) =>
+      reasonToEnd(rules({ plateau: 0.01, minDraws: 100 }), { gradients: [], histories });
+    expect(ask([history((n) => 1 - 1 / n, 75), history(() => 1, 75)])).toBeUndefined();
+    expect(ask([history((n) => 1 - 1 / n, 100), history(() => 1, 100)])).toMatch(/^LPPD plateau after 100 draws of/);
+  });
+
+  it('is asked at steps that follow from the configuration and from what was spent', () => {
+    const sampler = { warmup: 100, thin: 10 };
+    const asked = (stop: FitConfig['stop'], rate: number, upTo: number) => {
+      const steps: number[] = [];
+      for (let t = 0; t < upTo; steps.push(t))
+        t = nextQuestion(rules(stop), sampler, t ? { t, gradients: [rate * t, rate * t + 7] } : undefined);
+      return steps;
+    };
+    // 20, 24, 29, 35, 42 draws.
+    expect(asked({ plateau: 1, minDraws: 20 }, 2, 500)).toEqual([291, 331, 381, 441, 511]);
+    expect(asked({ gradients: 999 }, 2.25, 440)).toEqual([8, 444]);
+    expect(asked({ gradients: 999, plateau: 1, minDraws: 20 }, 2.25, 440)).toEqual([8, 291, 331, 381, 441]);
+    // A sampler whose steps grow cheaper is asked again, until the budget is spent.
+    expect(nextQuestion(rules({ gradients: 999 }), sampler, { t: 440, gradients: [950] })).toBe(463);
   });
 });
 
@@ -121,13 +125,44 @@ describe('a run that a rule has ended', () => {
     expect(drawsOf(out)).toEqual(drawsOf(whole));
   });
 
-  it('may have run out of time, or of gradients', async () => {
-    const ended = async (name: string, stop: FitConfig['stop']) => {
-      const out = join(folder, name);
-      await fit({ data, out, config: mergeConfigs(config, { sampler: { steps: 10_000_000 }, stop }), workers: 0 });
-      return openRun(out).endedBy;
-    };
-    expect(await ended('time', { seconds: 1 })).toBe('1 seconds');
-    expect(await ended('gradients', { gradients: 5000 })).toBe('5000 gradients of every chain');
+  it.each<FitConfig['stop']>([{ plateau: 0.05, minDraws: 300 }, { gradients: 9000 }])(
+    'is the same to the bit with other workers, and after a stop on the way: %j',
+    async (stop) => {
+      const [one, two, three] = [1, 2, 3].map((n) => join(folder, `${n}-${JSON.stringify(stop).length}`));
+      await fit({ data, out: one, config: mergeConfigs(config, { stop }), workers: 0 });
+      const ended = openRun(one);
+      expect(ended.endedBy).toMatch(/^(LPPD plateau|9000 gradients)/);
+
+      const yaml = join(folder, 'rule.yaml');
+      writeFileSync(yaml, JSON.stringify(mergeConfigs(config, { stop })));
+      const flags = ['-c', yaml, '-o', two, '--workers', '2', '--quiet'];
+      expect(spawnSync(process.execPath, ['dist/cli.js', 'fit', data, ...flags]).status).not.toBe(1);
+      expect(drawsOf(two)).toEqual(drawsOf(one));
+      expect(openRun(two)).toMatchObject({ endedBy: ended.endedBy, until: ended.until });
+
+      const abort = new AbortController();
+      const onEvent = (event: FitEvent) =>
+        event.type === 'progress' && event.block.phase !== 'warm start' && abort.abort();
+      const interrupted = { config: mergeConfigs(config, { stop }), workers: 0, signal: abort.signal, onEvent };
+      await fit({ data, out: three, ...interrupted });
+      expect(openRun(three).endedBy).toBeUndefined();
+      await resume(three, { workers: 0 });
+      expect(drawsOf(three)).toEqual(drawsOf(one));
+      expect(openRun(three)).toMatchObject({ endedBy: ended.endedBy, until: ended.until });
+    },
+  );
+
+  it('may have run out of time, and says that the seed does not decide where', async () => {
+    const out = join(folder, 'time');
+    const long = mergeConfigs(config, { sampler: { steps: 10_000_000 }, stop: { seconds: 1 } });
+    await fit({ data, out, config: long, workers: 0 });
+    expect(openRun(out)).toMatchObject({ status: 'stopped', endedBy: '1 seconds', timed: true });
+  });
+
+  it('or whose engine throws, is not left as running', async () => {
+    const out = join(folder, 'thrown');
+    const engine = () => Promise.reject(new Error('no power'));
+    await expect(fit({ data, out, config, engine })).rejects.toThrow('no power');
+    expect(openRun(out).status).toBe('stopped');
   });
 });

@@ -14,6 +14,10 @@ describe('workers', () => {
     expect([workersOf(gpu, 0), workersOf(gpu, 1)]).toEqual([0, 1]);
   });
 
+  it.each([2.5, Number.NaN, -1, Number.POSITIVE_INFINITY])('are no such number as %d', (asked) => {
+    expect(() => workersOf(cpu, asked)).toThrow('expected a whole number from 0');
+  });
+
   it('are refused beyond one on a GPU', () => {
     expect(() => workersOf(gpu, 2)).toThrow('workers: expected 1 on webgpu, whose chains share the one device, got 2.');
   });

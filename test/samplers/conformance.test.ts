@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { effectiveSampleSize } from '../../src/math/autocorrelation.ts';
 import { normals } from '../../src/math/random.ts';
 import { fold, rootKey } from '../../src/math/threefry.ts';
-import { partOf, type SamplingStanding, standingState } from '../../src/run/standing.ts';
+import type { SamplingStanding } from '../../src/run/checkpointed.ts';
+import { partOf, standingState } from '../../src/run/standing.ts';
 import { stepAsync, stepSync } from '../../src/samplers/drive.ts';
 import { SAMPLERS, type SamplerName, type SamplerOptions } from '../../src/samplers/registry.ts';
 import { standardNormal } from '../../src/targets/gaussian.ts';
@@ -198,6 +199,27 @@ describe.each(NAMES)('%s', (name) => {
       const info = await stepAsync(sampler, state, counting, batchAt(t, 2), t);
       expect(info.gradients).toBe(asked - before);
     }
+  });
+
+  it('counts for a chain what it would have spent alone, beside a chain that cannot start', () => {
+    const stuck: LogDensity<Float64Array | undefined> = {
+      dim: D,
+      evaluate(theta, batch, value, grad) {
+        density.evaluate(theta, batch, value, grad);
+        if (value.length < 2) return;
+        value[0] = Number.NaN;
+        grad.fill(Number.NaN, 0, D);
+      },
+    };
+    const spent = (chains: number, at: number) => {
+      const sampler = build(name);
+      const state = sampler.init(startOf(2).slice(at * D), keysOf(2).slice(at));
+      return Array.from({ length: 9 }, (_, t) => {
+        const info = stepSync(sampler, state, stuck, batchAt(t, chains, at), t);
+        return info.ownGradients?.[chains - 1] ?? info.gradients;
+      });
+    };
+    expect(spent(2, 0)).toEqual(spent(1, 1));
   });
 
   it('leaves a Gaussian as it is, within five Monte Carlo errors', () => {

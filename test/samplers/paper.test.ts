@@ -59,11 +59,14 @@ describe('the paper tuner', () => {
     for (const row of vectors.tuner_code) {
       const [mean, deviation] = [state.energyMean[0], state.energyDeviation[0]];
       const ready = row.t >= 10;
-      const limit = gammaQuantile(mean, deviation, z.reset);
+      const limit = gammaQuantile(mean, deviation, z.reset, 1e-6);
       if (row.q_reset !== null) close([limit], [row.q_reset], 1e-9);
       paperStatistics.absorb(state, 0, row.absdE);
       if (ready) {
-        const [high, low] = [gammaQuantile(mean, deviation, z.shrink), gammaQuantile(mean, deviation, z.grow)];
+        const [high, low] = [
+          gammaQuantile(mean, deviation, z.shrink, 1e-6),
+          gammaQuantile(mean, deviation, z.grow, 1e-6),
+        ];
         tuner.adapt(state, 0, 3, row.absdE, high, low);
       }
       expect(ready && row.absdE > limit).toBe(row.reset);
@@ -75,7 +78,7 @@ describe('the paper tuner', () => {
     for (const { p, k, theta, wh } of vectors.wh) {
       expect(Math.abs(wilsonHilferty(k, theta, normalQuantile(p)) - wh)).toBeLessThan(1e-9 * Math.max(1, wh));
     }
-    expect(gammaQuantile(0.3, 0.6, energyQuantiles(0.98, 0.1).grow)).toBeLessThan(0);
+    expect(gammaQuantile(0.3, 0.6, energyQuantiles(0.98, 0.1).grow, 1e-6)).toBeLessThan(0);
   });
 });
 

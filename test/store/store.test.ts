@@ -1,14 +1,30 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { checkpointPaths, readCheckpoint, writeCheckpoint } from '../../src/store/checkpoint.ts';
+import { checkpointPaths, pruneCheckpoints, readCheckpoint, writeCheckpoint } from '../../src/store/checkpoint.ts';
 import { claimChain, latestEpoch } from '../../src/store/claim.ts';
 import { drawWriter, readDraws } from '../../src/store/draws.ts';
-import { readJson, TEMPORARY, writeJson, writeWhole } from '../../src/store/files.ts';
+import { readJson, sweep, TEMPORARY, writeJson, writeWhole } from '../../src/store/files.ts';
 import { createRun, openRun, runPaths, setStatus } from '../../src/store/rundir.ts';
-import { decodeTensors, encodeTensors, readTensors, writeTensors } from '../../src/store/safetensors.ts';
+import {
+  decodeTensors,
+  encodeTensors,
+  readTensors,
+  tensorsChecksum,
+  writeTensors,
+} from '../../src/store/safetensors.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -38,6 +54,10 @@ describe('whole files', () => {
     truncateSync(join(folder, 'a.json'), 5);
     expect(() => readJson(join(folder, 'a.json'))).toThrow('a.json: expected JSON, got text that is not');
     expect(() => readJson(join(folder, 'none.json'))).toThrow('none.json: expected a file, got none');
+    for (const text of ['null', '1', '"x"', '[]', '{}', '']) {
+      writeFileSync(join(folder, 'c.json'), text);
+      expect(() => readJson(join(folder, 'c.json'))).toThrow('c.json: expected JSON, got');
+    }
   });
 });
 
@@ -78,16 +98,52 @@ describe('tensor files', () => {
     );
   });
 
-  it('are refused when cut at any place or changed in any byte of the data', () => {
-    const bytes = encodeTensors({ tensors: { w: { shape: [3], data: Float64Array.of(1, 2, 3) } }, metadata: {} });
+  it('are refused when cut at any place or changed in any bit, of the header too', () => {
+    const bytes = encodeTensors({
+      tensors: { w: { shape: [3], data: Float64Array.of(1, 2, 3) } },
+      metadata: { facts: '{"t":2203}' },
+    });
     for (let n = 0; n < bytes.length; n++) {
       expect(() => decodeTensors(bytes.slice(0, n), 'f')).toThrow('f: expected a whole tensor file');
     }
-    for (let i = bytes.length - 24; i < bytes.length; i++) {
+    for (let bit = 0; bit < 8 * bytes.length; bit++) {
       const flipped = bytes.slice();
-      flipped[i] ^= 4;
-      expect(() => decodeTensors(flipped, 'f')).toThrow('do not match their checksum');
+      flipped[bit >> 3] ^= 1 << (bit & 7);
+      expect(() => decodeTensors(flipped, 'f')).toThrow('f: expected a whole tensor file');
     }
+  });
+
+  it('say what is wrong with a header that somebody wrote a checksum for', () => {
+    const signed = (header: object, body = Buffer.alloc(8)) => {
+      const text = JSON.stringify({ __metadata__: { sha256: '0'.repeat(64) }, ...header });
+      const length = Buffer.alloc(8);
+      length.writeBigUInt64LE(BigInt(Buffer.byteLength(text)));
+      const bytes = Buffer.concat([length, Buffer.from(text), body]);
+      bytes.write(createHash('sha256').update(bytes).digest('hex'), bytes.indexOf('0'.repeat(64)));
+      return bytes;
+    };
+    const entry = (change: object) => ({ w: { dtype: 'F32', shape: [2], data_offsets: [0, 8], ...change } });
+    expect([...(decodeTensors(signed(entry({})), 'f').tensors.w?.data ?? [])]).toEqual([0, 0]);
+    for (const change of [
+      { shape: [3] },
+      { shape: [-2] },
+      { shape: [1.5] },
+      { shape: 'x' },
+      { dtype: 'F99' },
+      { data_offsets: [4, 12] },
+      { data_offsets: [8, 0] },
+      { data_offsets: [0] },
+      { more: 1 },
+    ])
+      expect(() => decodeTensors(signed(entry(change)), 'f'), JSON.stringify(change)).toThrow('f: expected a whole');
+  });
+
+  it('keep large parts apart until they are on disk, and can be read beyond what one call gives', () => {
+    const path = join(folder, 'w.safetensors');
+    const file = { tensors: { w: { shape: [3], data: Float64Array.of(1, 2, 3) } }, metadata: { a: 'b' } };
+    writeTensors(path, file);
+    expect(readFileSync(path)).toEqual(Buffer.from(encodeTensors(file)));
+    expect(readTensors(path).metadata.sha256).toBe(tensorsChecksum(file));
   });
 });
 
@@ -176,6 +232,7 @@ describe('run directory', () => {
 
 describe('claims', () => {
   const file = (n: number) => ({ tensors: { x: { shape: [1], data: Float64Array.of(n) } }, facts: { n } });
+  const lastFacts = (onDamage?: (message: string) => void) => readCheckpoint(folder, ({ facts }) => facts, onDamage);
 
   it('count up, and refuse whoever was passed', () => {
     const first = claimChain(folder);
@@ -187,8 +244,29 @@ describe('claims', () => {
     );
     const writer = drawWriter(folder, { dim: 1, stats: [], blockSize: 1 }, undefined, first.check);
     expect(() => writer.add(Float64Array.of(9), 0, [])).toThrow('a later claim (epoch 2)');
-    expect(readCheckpoint(folder)?.facts).toEqual({ n: 1 });
+    expect(lastFacts()).toEqual({ n: 1 });
     expect(readdirSync(folder).sort()).toEqual(['checkpoint-000001-000000.safetensors', 'claim-000002']);
+  });
+
+  it('fence removals: whoever was passed removes nothing of its successor', () => {
+    const layout = { dim: 1, stats: [], blockSize: 1 };
+    const first = claimChain(folder);
+    const second = claimChain(folder);
+    drawWriter(folder, layout, undefined, second.check).add(Float64Array.of(1), 0, []);
+    writeFileSync(join(folder, `summary.json.9${TEMPORARY}`), 'half');
+    const before = readdirSync(folder).sort();
+    expect(() => drawWriter(folder, layout, undefined, first.check)).toThrow('a later claim (epoch 2)');
+    expect(() => sweep(folder, { check: first.check })).toThrow('a later claim (epoch 2)');
+    expect(() => pruneCheckpoints(folder, first.check)).not.toThrow();
+    expect(readdirSync(folder).sort()).toEqual(before);
+  });
+
+  it('make no folder where the chain has been moved away', () => {
+    const chain = join(folder, 'run', 'chains', '0');
+    const claim = claimChain(chain);
+    renameSync(join(folder, 'run'), join(folder, 'moved'));
+    expect(() => writeCheckpoint(chain, file(1), claim)).toThrow('expected the chain where it was claimed');
+    expect(existsSync(join(folder, 'run'))).toBe(false);
   });
 
   it('order checkpoints: a late one of an earlier epoch is not the last', () => {
@@ -196,14 +274,14 @@ describe('claims', () => {
     const second = claimChain(folder);
     writeCheckpoint(folder, file(2), second);
     writeCheckpoint(folder, file(1), { ...first, check: () => {} });
-    expect(readCheckpoint(folder)?.facts).toEqual({ n: 2 });
+    expect(lastFacts()).toEqual({ n: 2 });
     writeCheckpoint(folder, file(3), second);
     writeCheckpoint(folder, file(4), second);
-    expect(readCheckpoint(folder)?.facts).toEqual({ n: 4 });
+    expect(lastFacts()).toEqual({ n: 4 });
     expect(checkpointPaths(folder).length).toBe(2);
     truncateSync(checkpointPaths(folder)[0], 40);
     const damage: string[] = [];
-    expect(readCheckpoint(folder, (message) => damage.push(message))?.facts).toEqual({ n: 3 });
+    expect(lastFacts((message) => damage.push(message))).toEqual({ n: 3 });
     expect(damage[0]).toContain('checkpoint-000002-000002.safetensors: expected a whole tensor file');
   });
 
