@@ -3,7 +3,7 @@
  * variations of a table share their warm-started members (same seed, same rows), so that scores differ by the sampling alone.
  *
  * Command:  npm run build && npx tsx bench/sampling.ts [--data-dir DIR] [--tables mpg,energy,…] [--vary base,longer,…] [--seeds 1,2]
- *           [--chains 4] [--warmup 2000] [--steps 2000] [--rows 1000] > sampling.jsonl
+ *           [--chains 4] [--warmup 2000] [--steps 2000] [--rows 1000] [--likelihood gaussian] > sampling.jsonl
  * Data:     DIR/uci and DIR/tables; DIR is SMILE_DATA or ../shared/data. Tables with more than --rows rows are thinned evenly.
  * Cost:     5 to 30 s a fit on two cores. Results: docs/honesty.md and docs/runs.md.
  *
@@ -59,7 +59,7 @@ const { values } = parseArgs({
     'data-dir': { type: 'string', default: process.env.SMILE_DATA ?? '../shared/data' },
     tables: { type: 'string', default: Object.keys(TABLES).join() },
     vary: { type: 'string', default: Object.keys(VARIATIONS).join() },
-    likelihood: { type: 'string', default: 'auto' },
+    likelihood: { type: 'string', default: 'gaussian' },
     seeds: { type: 'string', default: '1' },
     chains: { type: 'string', default: '4' },
     warmup: { type: 'string', default: '2000' },
