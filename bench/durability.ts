@@ -52,7 +52,7 @@ async function queue(): Promise<void> {
   });
   const url = `redis://localhost:${port}`;
   await sleep(1000);
-  const workers = Array.from({ length: 4 }, () => smile('worker', '--redis', url, '--quiet'));
+  const workers = Array.from({ length: 4 }, () => smile('worker', '--redis', url, '--quiet', '--root', folder));
   await sleep(3000);
   const chains = [
     '--hidden',

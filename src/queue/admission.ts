@@ -1,7 +1,7 @@
 /** Where a worker works: run directories below the roots it was started with, stores at the addresses it was started with. */
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync, realpathSync, statSync } from 'node:fs';
 import { isAbsolute, relative } from 'node:path';
-import { engineError } from '../errors.ts';
+import { engineError, specError } from '../errors.ts';
 import { runPaths } from '../store/rundir.ts';
 import { isLoopback, shownAddress } from './address.ts';
 import type { ChainJob } from './job.ts';
@@ -11,6 +11,16 @@ export interface Admission {
   readonly roots: readonly string[];
   /** Addresses of stores, besides those of this machine, that may be asked. */
   readonly stores: readonly string[];
+}
+
+/** Throws a `SpecError` for a root that is no folder, or an address of a store that is none. */
+export function checkAdmission({ roots, stores }: Admission): void {
+  const noFolder = roots.find((root) => !statSync(root, { throwIfNoEntry: false })?.isDirectory());
+  if (noFolder !== undefined)
+    throw specError(`--root: expected a folder, got '${noFolder}', which is none. Correct it.`);
+  const noAddress = stores.find((url) => !/^https?:\/\//.test(url) || !URL.canParse(url));
+  if (noAddress === undefined) return;
+  throw specError(`--allow-store: expected an address such as http://fit-host:8480, got '${noAddress}'. Correct it.`);
 }
 
 /** Whether a job is to be run in its directory, or in a copy from its store. Throws an `EngineError` where it is to be neither. */

@@ -14,7 +14,7 @@ export interface Store {
 }
 
 /** Milliseconds in which at least a byte must move. */
-const IDLE = 120_000;
+const IDLE = 600_000;
 /** Bytes of an answer that is no file. */
 const LONGEST = 2 ** 26;
 
@@ -29,7 +29,18 @@ export const listFiles = (store: Store, chains: readonly number[]): Promise<stri
   json(store, 'GET', `list?chains=${chains.join(',')}`, z.array(z.string()));
 
 export async function fetchFile(store: Store, path: string, to: string): Promise<void> {
-  await receiveWhole(to, await ask(store, 'GET', `files/${path}`));
+  await receiveWhole(to, arriving(`${store.url}/files/${path}`, await ask(store, 'GET', `files/${path}`)));
+}
+
+/** A way that breaks is no fault of the disk that the bytes are for. */
+async function* arriving(where: string, answer: IncomingMessage): AsyncGenerator<Uint8Array> {
+  try {
+    yield* answer;
+  } catch (cause) {
+    throw engineError(`${where}: expected the whole file, got ${(cause as Error).message}. Is its fit running?`, {
+      cause,
+    });
+  }
 }
 
 /** Brings a file under the epoch of its chain's claim. */

@@ -91,7 +91,7 @@ async function put(dir: string, path: string, owner: number, request: IncomingMe
   };
   try {
     checkEpoch(folder, Number(epoch));
-    await receiveWhole(join(dir, path), hashed(request.iterator({ destroyOnReturn: false }), hash), check);
+    await receiveWhole(join(dir, path), hashed(request, hash), check);
   } catch (error) {
     if (error === cut) return refused(400, cut.message);
     if (error instanceof SmileError && error.tag === 'TakenOver') return refused(409, error.message);
@@ -101,9 +101,11 @@ async function put(dir: string, path: string, owner: number, request: IncomingMe
   return { status: 204 };
 }
 
-async function* hashed(pieces: AsyncIterable<Uint8Array>, hash: ReturnType<typeof createHash>) {
-  for await (const piece of pieces) {
+async function* hashed(request: IncomingMessage, hash: ReturnType<typeof createHash>) {
+  for await (const piece of request.iterator({ destroyOnReturn: false })) {
     hash.update(piece);
     yield piece;
   }
+  // What is left is for the disk, which may take its time.
+  request.setTimeout(0);
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { BlockProgress } from '../run/events.ts';
 import { sweepScratch } from '../store/scratch.ts';
 import { shownAddress } from './address.ts';
+import { checkAdmission } from './admission.ts';
 import type { SignedJob } from './job.ts';
 import { MIRROR } from './mirror.ts';
 import { printable } from './printable.ts';
@@ -30,10 +31,11 @@ export interface WorkerOptions {
 /** A machine that sleeps is no reason to give a block up. */
 const STALLS = 1_000_000;
 
-/** Works until the signal. Throws a `SpecError` where a secret is missing, an `EngineError` where Redis or its packages are. */
+/** Works until the signal. Throws a `SpecError` where a secret, root or address is missing, an `EngineError` where Redis or its packages are. */
 export async function work(options: WorkerOptions): Promise<void> {
   const { redis: url, secret, concurrency = 1, lockSeconds = 60, signal } = options;
   const { roots = [process.cwd()], stores = [] } = options;
+  checkAdmission({ roots, stores });
   requireSecret(secret, [url, ...stores]);
   sweepScratch(MIRROR);
   const onNote = (message: string) => options.onNote?.(printable(message));

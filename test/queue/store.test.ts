@@ -252,6 +252,23 @@ describe('a mirror', () => {
     elsewhere.close();
   });
 
+  it('says that a file broke off on its way', async () => {
+    const answers: Record<string, string> = { '/claims/0': '{"epoch":1}', '/list?chains=0': '["manifest.json"]' };
+    const broken = createServer((request, answer) => {
+      const text = answers[request.url ?? ''];
+      if (text) return answer.end(text);
+      answer.writeHead(200, { 'content-length': 1000 }).write('{');
+      setTimeout(() => answer.destroy(), 50);
+    });
+    await new Promise<void>((done) => broken.listen(0, '127.0.0.1', done));
+    const { port } = broken.address() as { port: number };
+    const far = { url: `http://127.0.0.1:${port}`, token: 'x' };
+    await expect(mirrored(far, [0], forever, async () => {})).rejects.toThrow(
+      /manifest\.json: expected the whole file/,
+    );
+    broken.close();
+  });
+
   it('ends when the run was made anew', async () => {
     const stale = { ...store, token: 'of the fit before' };
     await expect(mirrored(stale, [0], forever, async () => {})).rejects.toMatchObject({ tag: 'TakenOver' });

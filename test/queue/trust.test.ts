@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { demoCsv } from '../../src/data/demo.ts';
 import { decodeModel, encodeModel, storedNumbers } from '../../src/graph/index.ts';
 import { isLoopback, shownAddress, withoutSecrets } from '../../src/queue/address.ts';
-import { placeOf } from '../../src/queue/admission.ts';
+import { checkAdmission, placeOf } from '../../src/queue/admission.ts';
 import { failureCounts } from '../../src/queue/failures.ts';
 import { type ChainJob, readJob, runId, signed } from '../../src/queue/job.ts';
 import { printable } from '../../src/queue/printable.ts';
@@ -98,6 +98,15 @@ describe('a worker', () => {
     untouched();
     symlinkSync(join(folder, 'runs'), join(folder, 'way'));
     expect(placeOf(job, { roots: [join(folder, 'way')], stores: [] })).toBe('directory');
+  });
+
+  it('is told of roots and addresses that are none before it begins', () => {
+    const stores = ['http://fit-host:8480'];
+    expect(() => checkAdmission({ roots: [join(folder, 'nowhere')], stores })).toThrow(/--root: expected a folder/);
+    expect(() => checkAdmission({ roots: [folder], stores: ['fit-host:8480'] })).toThrow(
+      /--allow-store: expected an address/,
+    );
+    checkAdmission({ roots: [folder], stores });
   });
 
   it('asks the stores it was given', async () => {
