@@ -63,7 +63,7 @@ describe.skipIf(!hasRedis)('a queue that strangers can write to', { timeout: 120
         forged,
       ].map((job) => ({ name: 'chains', data: job })),
     );
-    const worker = smile(['worker', '--redis', redis.url, '--root', folder], undefined, SECRET);
+    const worker = smile(['worker', '--redis', redis.url], folder, SECRET);
     await until(() => (worker.said().match(/a job: /g)?.length ?? 0) === 4, 'the worker to refuse all');
     expect(asked).toEqual([]);
     expect(readdirSync(victim)).toEqual(['draws-000001.safetensors']);
