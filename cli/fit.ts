@@ -37,6 +37,7 @@ Examples:
   $ smile fit airfoil.data --preset paper --sampler psmile-naive
   $ smile fit train.csv --target price --valid valid.csv --test test.csv
   $ smile fit houses.csv --model trained.onnx --parameters last
+  $ smile fit houses.csv --target price --likelihood student-t
   $ smile fit houses.csv --prior laplace --prior-scale 0.5
   $ smile fit pixels.csv --model large.onnx --device webgpu --stepping device
   $ smile fit sales.csv --config fit.yaml --json > result.json

@@ -20,9 +20,11 @@ export function planCommand(): Command {
         return;
       }
       const lines: [string, string][] = [
+        ['likelihood', found.likelihood],
         ['parameters', String(found.parameters)],
         ['chains', `${found.chains}, ${found.chainsPerBlock} in each of ${found.workers} workers`],
         ['a step of a block', `${found.millisecondsPerStep.toPrecision(3)} ms`],
+        ['reading and choosing', duration(found.preparationSeconds)],
         ['warm start', `${duration(found.warmStartSeconds)} or less`],
         ['warm-up and sampling', duration(found.seconds)],
         ['a draw', bytes(found.bytesPerDraw)],

@@ -1,4 +1,5 @@
 /** Everything a report shows of a run, as numbers. */
+import { existsSync } from 'node:fs';
 import { mixtureCrps } from '../infer/crps.ts';
 import { type EnergyDistribution, energyDistribution } from '../infer/energy.ts';
 import { type Difference, pairedDifference } from '../infer/intervals.ts';
@@ -7,11 +8,12 @@ import { rootKey, stream } from '../math/threefry.ts';
 import { deepEnsemble } from '../run/deep-ensemble.ts';
 import { type Evaluation, evaluate } from '../run/evaluate.ts';
 import type { ChainTrace } from '../run/events.ts';
+import type { LikelihoodChoice } from '../run/likelihood-pilot.ts';
 import { type LoadedRun, loadData, loadRun } from '../run/load.ts';
 import { type MemberPrediction, predictMembers, readEnsemble, rowDensities } from '../run/members.ts';
 import { type OutOfDistribution, outOfDistribution } from '../run/ood.ts';
 import { describePrior } from '../run/prior.ts';
-import { type RecalibratedRun, recalibrate } from '../run/recalibrate.ts';
+import { isRecalibrable, type RecalibratedRun, recalibrate } from '../run/recalibrate.ts';
 import { lawOf } from '../run/target-law.ts';
 import { readJson } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
@@ -106,7 +108,7 @@ export async function collectReport(dir: string, { ood }: { ood?: string | undef
     warmup: run.spec.sampler.warmup,
     gain: pairedDifference(bayes, pointwise(singles), key),
     gainOverSingle: pairedDifference(bayes, single, key),
-    recalibration: await recalibrate(run),
+    ...(isRecalibrable(run) && { recalibration: await recalibrate(run) }),
     ...(ood !== undefined && { ood: await outOfDistribution(dir, ood) }),
     ...task,
   };
@@ -216,12 +218,14 @@ function classificationOf(members: readonly MemberPrediction[], y: Float64Array)
 
 const average = (v: readonly number[]) => v.reduce((sum, x) => sum + x, 0) / v.length;
 
-function factsOf({ manifest, spec, preprocessing, network }: LoadedRun): [string, string][] {
+function factsOf({ dir, manifest, spec, preprocessing, network }: LoadedRun): [string, string][] {
+  const choice = runPaths(dir).likelihood;
   const { sampler, model } = spec;
   return [
     ['data', `${manifest.source} (sha256 ${manifest.dataHash.slice(0, 12)}…)`],
     ['target', `${preprocessing.target.name}, ${preprocessing.task}`],
     ['network', `${network.model.name}, ${network.dim} parameters, ${network.likelihood.name} likelihood`],
+    ...(existsSync(choice) ? [['choice', (readJson(choice) as LikelihoodChoice).said] as [string, string]] : []),
     ['prior', describePrior(model)],
     [
       'sampler',

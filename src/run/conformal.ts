@@ -39,7 +39,7 @@ export interface Calibration {
   /** Column whose groups have thresholds of their own (Mondrian). */
   readonly groupColumn?: string;
   readonly groups?: readonly GroupCalibration[];
-  /** Intervals widen by it (cqr, in units of the target), are it times the deviation (scaled), or sets hold scores up to it. */
+  /** Intervals widen by it (cqr, in units of the target, or of its logarithm for log-normal), are it times the deviation (scaled), or sets hold scores up to it. */
   readonly threshold: number;
   readonly calibrationRows: number;
   /** Share of the test rows inside, which took no part in the calibration. */
@@ -120,12 +120,13 @@ export interface EncodedRows {
 }
 
 function scores(
-  { preprocessing: { target } }: LoadedRun,
+  run: LoadedRun,
   rows: readonly NamedRow[],
   y: Float64Array,
   level: number,
   method: ConformalMethod,
 ): Float64Array {
+  const { target } = run.preprocessing;
   if ('classes' in target) {
     const options = method === 'raps' ? RAPS : APS;
     return y.map((label, i) => setScore(probabilities(rows[i], target.classes), label, HALF, options));
@@ -134,7 +135,8 @@ function scores(
   const observed = y.map((value) => target.mean + target.sd * value);
   if (method === 'scaled') return scaledScores(observed, column('mean'), rows.map(deviation));
   const [lower, upper] = outerQuantiles(level);
-  return quantileScores(observed, column(`q${lower}`), column(`q${upper}`));
+  const { to } = widening(run);
+  return quantileScores(observed.map(to), column(`q${lower}`).map(to), column(`q${upper}`).map(to));
 }
 
 interface Scored {
@@ -190,12 +192,8 @@ export function groupsOf(
 }
 
 /** The conformal columns of one predicted row, which belongs to this group if the calibration has groups. */
-export function conformalColumns(
-  { preprocessing: { target } }: LoadedRun,
-  row: NamedRow,
-  calibration: Calibration,
-  group?: string,
-): NamedRow {
+export function conformalColumns(run: LoadedRun, row: NamedRow, calibration: Calibration, group?: string): NamedRow {
+  const { target } = run.preprocessing;
   const { method, level } = calibration;
   const threshold = thresholdOf(calibration, group);
   if ('classes' in target) {
@@ -203,12 +201,20 @@ export function conformalColumns(
     return { conformal: set.map((k) => target.classes[k]).join('|') };
   }
   const [lower, upper] = outerQuantiles(level);
-  const [from, to] =
-    method === 'scaled'
-      ? [(row.mean as number) - threshold * deviation(row), (row.mean as number) + threshold * deviation(row)]
-      : [(row[`q${lower}`] as number) - threshold, (row[`q${upper}`] as number) + threshold];
-  return { conformalLower: from, conformalUpper: to };
+  if (method === 'scaled') {
+    const [mean, half] = [row.mean as number, threshold * deviation(row)];
+    return { conformalLower: mean - half, conformalUpper: mean + half };
+  }
+  const { to, back } = widening(run);
+  const moved = (quantile: number, by: number) => back(to(row[`q${quantile}`] as number) + by);
+  return { conformalLower: moved(lower, -threshold), conformalUpper: moved(upper, threshold) };
 }
+
+/** The scale on which cqr widens: the target's, or that of its logarithm, where intervals stay above zero and widen by a factor. */
+const widening = ({ network }: LoadedRun) => {
+  const same = (value: number) => value;
+  return network.likelihood.scale === 'log' ? { to: Math.log, back: Math.exp } : { to: same, back: same };
+};
 
 const deviation = (row: NamedRow) => Math.hypot(row.aleatoric as number, row.epistemic as number);
 const probabilities = (row: NamedRow, classes: readonly string[]) => classes.map((name) => row[`p(${name})`] as number);

@@ -136,7 +136,8 @@ function prepare(table: Table, own: HeldOut, asked: FitSpec, brought: OnnxNetwor
     asked.model.likelihood === 'auto' ? usualLikelihood(asked, regression, brought) : asked.model.likelihood;
   if (likelihood !== 'auto' && (likelihood === 'softmax') === regression) {
     throw specError(
-      `model.likelihood: expected one for ${schema.task}, got ${likelihood}. Leave it out, or set data.task.`,
+      `model.likelihood: expected one for ${schema.task}, got ${likelihood}. Leave it out, or set data.task` +
+        (regression ? '.' : '; with --preset paper, which is for regressions, add --likelihood softmax.'),
     );
   }
   const warnings: string[] = [];

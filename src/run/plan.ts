@@ -15,6 +15,10 @@ import { workersOf } from './workers.ts';
 export interface Plan {
   /** d, of one chain. */
   readonly parameters: number;
+  /** As asked for, or as chosen on validation rows. */
+  readonly likelihood: string;
+  /** Seconds before the chains: reading the table, choosing the likelihood. */
+  readonly preparationSeconds: number;
   readonly chains: number;
   readonly workers: number;
   /** Chains that step together in a worker. */
@@ -46,7 +50,9 @@ export async function plan(options: Omit<FitOptions, 'out'>): Promise<Plan> {
   const folder = mkdtempSync(join(tmpdir(), 'smile-plan-'));
   try {
     const out = join(folder, 'run');
+    const began = performance.now();
     const spec = await prepareRun({ ...options, out });
+    const preparationSeconds = (performance.now() - began) / 1000;
     const { chains, sampler, warmStart, storage } = spec;
     const workers = workersOf(spec, options.workers);
     const d = loadRun(out).network.dim;
@@ -65,6 +71,8 @@ export async function plan(options: Omit<FitOptions, 'out'>): Promise<Plan> {
     const bytesPerDraw = (storage.draws === 'float16' ? 2 : 4) * d;
     return {
       parameters: d,
+      likelihood: spec.model.likelihood,
+      preparationSeconds,
       chains,
       workers,
       chainsPerBlock,

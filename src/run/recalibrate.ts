@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import type { BatchSource } from '../data/batches.ts';
+import { specError } from '../errors.ts';
 import { reliability } from '../infer/calibration.ts';
 import { classificationAccumulator } from '../infer/classification.ts';
 import { regressionAccumulator } from '../infer/regression.ts';
@@ -33,10 +34,22 @@ export interface RecalibratedRun {
   readonly after: RecalibrationScores;
 }
 
-/** Learns the scale from the validation rows, or reads what was learned before, and stores it. */
+/** Whether one factor of all deviations is a recalibration: stretched about its mean, a positive target would reach below zero. */
+export const isRecalibrable = ({ network }: LoadedRun): boolean => network.likelihood.scale !== 'log';
+
+/**
+ * Learns the scale from the validation rows, or reads what was learned before, and stores it. Throws a `SpecError` for a log-normal
+ * run.
+ */
 export async function recalibrate(run: LoadedRun): Promise<RecalibratedRun> {
   const path = runPaths(run.dir).recalibration;
   if (existsSync(path)) return readJson(path) as RecalibratedRun;
+  if (!isRecalibrable(run)) {
+    throw specError(
+      'recalibrate: expected a likelihood whose deviations can be scaled about the mean, got log-normal, whose intervals would reach ' +
+        'below zero. Use --conformal, or fit with another --likelihood.',
+    );
+  }
   const { valid, test } = loadData(run);
   const found =
     run.preprocessing.task === 'regression'

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { STUDENT_T } from '../../src/infer/student-t.ts';
 import { normals, uniforms } from '../../src/math/random.ts';
+import { collectReport } from '../../src/report/collect.ts';
 import { evaluate } from '../../src/run/evaluate.ts';
 import type { FitEvent } from '../../src/run/events.ts';
 import { fit, prepareRun } from '../../src/run/fit.ts';
@@ -134,5 +135,15 @@ describe.each(['student-t', 'log-normal'] as const)('a %s run', (likelihood) => 
     expect(calibration!.testCoverage).toBeGreaterThan(0.65);
     for (const row of rows)
       for (const name of ['mean', 'conformalUpper']) expect(Number.isFinite(row[name])).toBe(true);
+    if (likelihood === 'log-normal') expect(rows.every((row) => (row.conformalLower as number) > 0)).toBe(true);
+  });
+
+  it('is recalibrated by a factor of its deviations only where that leaves the target its range', async () => {
+    await result;
+    const asked = predict({ run: out, data: [{ x: 0.5 }], recalibrate: true });
+    if (likelihood === 'log-normal') await expect(asked).rejects.toThrow('recalibrate: expected a likelihood whose');
+    else expect((await asked).recalibration?.scale).toBeGreaterThan(0);
+    const { facts } = await collectReport(out);
+    expect(facts.some(([name, value]) => name === 'network' && value.includes(`${likelihood} likelihood`))).toBe(true);
   });
 });

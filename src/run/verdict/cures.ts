@@ -19,6 +19,7 @@ export function cureFor({ regression, likelihood }: HeldOut): string {
   if (heavy(regression) && likelihood !== 'student-t') return 'fit with --likelihood student-t';
   const fifths = fifthCoverage(regression.mean, regression.pit)?.observed;
   const uneven = fifths !== undefined && Math.max(...fifths) - Math.min(...fifths) > UNEVEN;
+  if (likelihood === 'log-normal') return 'predict --conformal mends it';
   if (!uneven || likelihood !== 'gaussian') return MEND;
   return skewed(regression)
     ? 'fit with --likelihood log-normal or gaussian-per-input'
