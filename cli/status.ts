@@ -33,5 +33,7 @@ export function statusCommand(): Command {
             .join('  ')
             .trimEnd(),
         );
+      for (const { chain, damage = [] } of report.chains)
+        for (const message of damage) console.log(`chain ${chain}: ${message} The checkpoint before it counts.`);
     });
 }

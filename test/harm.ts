@@ -64,12 +64,15 @@ export function mangled(bytes: Uint8Array, i: number): Uint8Array {
   return Buffer.concat(ways[Math.floor(kind * ways.length)]);
 }
 
+/** Stands for where chains stand, where the run says that it cannot know for sure. */
+export const DAMAGED = 'damaged';
+
 /** What a run says, in words that can be compared: where chains stand, and predictions. */
 export async function answersOf(dir: string, rows: readonly Record<string, unknown>[]): Promise<string> {
   const { chains } = status(dir);
-  const places = chains.map(({ phase, step }) => [phase, step]);
+  const told = chains.some(({ damage }) => damage !== undefined);
   const { rows: predicted } = await predict({ run: dir, data: rows });
-  return JSON.stringify([places, predicted]);
+  return JSON.stringify([predicted, told ? DAMAGED : chains.map(({ phase, step }) => [phase, step])]);
 }
 
 /** Every reader of a run's files, each on its own. */

@@ -18,6 +18,8 @@ export interface ChainStatus {
   readonly of: number;
   /** When its last checkpoint was written, ISO 8601; absent before the first. */
   readonly saved?: string;
+  /** Checkpoints that cannot be used, in words; absent where there is none. It stands where the one before says. */
+  readonly damage?: readonly string[];
 }
 
 export interface RunReport {
@@ -39,9 +41,10 @@ export function status(dir: string): RunReport {
       const { chain: folder, summary } = runPaths(dir);
       const [last] = checkpointPaths(folder(chain));
       const saved = last && { saved: statSync(last).mtime.toISOString() };
-      const [word, count] = standingOf(run, chain).split(' ');
+      const damage: string[] = [];
+      const [word, count] = standingOf(run, chain, (message) => damage.push(message)).split(' ');
       const attempt = attemptOf(dir, chain);
-      const about = { chain, ...(attempt > 0 && { attempt }), ...(saved || {}) };
+      const about = { chain, ...(attempt > 0 && { attempt }), ...(saved || {}), ...(damage.length > 0 && { damage }) };
       if (word === 'training') return { ...about, phase: 'warm start', step: Number(count), of: warmStart.epochs };
       if (word === 'start') return { ...about, phase: 'not started', step: 0, of: total };
       const step = Number(count);
