@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import Papa from 'papaparse';
 import { type Calibration, CONFORMAL_METHODS, type ConformalMethod } from '../src/run/conformal.ts';
-import { predict } from '../src/run/predict.ts';
+import { type Predictions, predict } from '../src/run/predict.ts';
 import type { PredictedRow } from '../src/run/predict-rows.ts';
 import type { RecalibratedRun, RecalibrationScores } from '../src/run/recalibrate.ts';
 import { writeWhole } from '../src/store/files.ts';
@@ -49,23 +49,45 @@ interface PredictFlags {
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 
 /** What the calibration is worth, overall and by group. */
-function calibrationText({ method, level: asked, calibrationRows, testCoverage, groups = [] }: Calibration): string {
+function calibrationText({ task, calibration }: Pick<Predictions, 'task'> & { calibration: Calibration }): string {
+  const { method, level: asked, calibrationRows, testCoverage, testSize, groups = [] } = calibration;
   const lines = groups.map(({ group, calibrationRows: rows, own, testRows, testCoverage: held }) => {
     const note = own ? '' : ' (too few: common threshold)';
-    return `  ${group}: ${rows} calibration rows${note}; holds ${percent(held)} of its ${testRows} test rows`;
+    const holds = testRows > 0 ? `holds ${percent(held)} of its ${testRows} test rows` : 'no test rows';
+    return `  ${group}: ${rows} calibration rows${note}; ${holds}`;
   });
-  const all = `${method} at ${asked}: ${calibrationRows} calibration rows; holds ${percent(testCoverage)} of the test rows`;
-  return [all, ...lines].join('\n');
+  const size =
+    task === 'regression'
+      ? `intervals of mean width ${testSize.toPrecision(3)}`
+      : `sets of ${testSize.toFixed(2)} classes`;
+  const more =
+    task === 'classification' && testCoverage > asked + NOTABLE
+      ? ' (more than asked: a set always holds the most probable class)'
+      : '';
+  return [
+    `${method} at ${asked}: ${calibrationRows} calibration rows; ${size} hold ${percent(testCoverage)} of the test rows${more}`,
+    ...lines,
+  ].join('\n');
 }
 
-/** What the scale does to the test rows. */
-export function recalibrationText({ scale, calibrationRows, testRows, before, after }: RecalibratedRun): string {
+/** A coverage so far above what was asked deserves a reason. */
+const NOTABLE = 0.05;
+
+/** What the scale does to rows that it was not learned from. */
+export function recalibrationText(found: RecalibratedRun): string {
+  const { scale, calibrationRows, testRows, crossFitted, helps, before, after } = found;
   const [what, measure] =
     before.coverage90 === undefined
       ? ['log probabilities divided by', 'expected calibration error']
       : ['deviations times', 'share inside the 90 % interval'];
   const number = (scores: RecalibrationScores) => (scores.coverage90 ?? scores.ece ?? Number.NaN).toFixed(3);
-  return `${what} ${scale.toFixed(3)}, from ${calibrationRows} validation rows; on ${testRows} test rows LPPD ${before.lppd.toFixed(4)} → ${after.lppd.toFixed(4)}, ${measure} ${number(before)} → ${number(after)}`;
+  const change = (from: RecalibrationScores, to: RecalibrationScores) =>
+    `LPPD ${from.lppd.toFixed(4)} → ${to.lppd.toFixed(4)}, ${measure} ${number(from)} → ${number(to)}`;
+  const judged = `on the ${calibrationRows} validation rows, each scaled by what the others teach, ${change(crossFitted.before, crossFitted.after)}`;
+  const gain = `a gain of ${crossFitted.gain.toFixed(4)} ± ${crossFitted.error.toFixed(4)} nats per row`;
+  return helps
+    ? `${what} ${scale.toFixed(3)}: ${judged}, ${gain}; on ${testRows} test rows ${change(before, after)}`
+    : `not recalibrated, it would not help: ${what} ${scale.toFixed(3)}, ${judged}, ${gain}. The predictions are as they were`;
 }
 
 /** CSV of the rows; a number that is none is an empty cell. */
@@ -100,7 +122,10 @@ export function predictCommand(): Command {
       ),
     )
     .option('--conformal-group <column>', 'input column whose groups get coverage of their own')
-    .option('--recalibrate', 'scale deviations, or temper probabilities, as suits the validation rows best')
+    .option(
+      '--recalibrate',
+      'scale deviations, or temper probabilities, as suits the validation rows best, if that helps on rows it was not learned from',
+    )
     .addOption(
       new Option(
         '--ensemble <name>',
@@ -139,7 +164,8 @@ Examples:
       const line = progressLine(quiet ?? false, PATIENCE);
       const predictions = await predict({ run, data, ids: id, onShare: (share) => line.show(share), ...asked });
       line.end();
-      if (predictions.calibration) console.error(calibrationText(predictions.calibration));
+      if (predictions.calibration)
+        console.error(calibrationText({ ...predictions, calibration: predictions.calibration }));
       if (predictions.recalibration) console.error(recalibrationText(predictions.recalibration));
       for (const warning of predictions.warnings) console.error(`warning: ${warning}`);
       const text = json ? `${JSON.stringify(predictions, null, 2)}\n` : csvOf(predictions.rows, digits);

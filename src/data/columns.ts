@@ -1,7 +1,7 @@
-/** Numeric columns of a file by name, one at a time: Parquet without holding the rest, delimited text as a whole. */
-import { asyncBufferFromFile, parquetMetadataAsync, parquetRead } from 'hyparquet';
+/** Columns of a file by name, one at a time: Parquet without holding the rest, delimited text as a whole. */
 import { dataError } from '../errors.ts';
 import { allTexts } from './cells.ts';
+import { openParquet } from './parquet.ts';
 import { readTable } from './table.ts';
 
 export interface ColumnFile {
@@ -10,71 +10,71 @@ export interface ColumnFile {
   readonly names: readonly string[];
   /** The column as numbers. Throws a `DataError` on a value that is none. */
   numbers(name: string): Promise<Float64Array>;
-  /** The column as text. */
+  /** The same, with NaN for what is missing: an empty or null cell, or NaN itself. */
+  numbersWithGaps(name: string): Promise<Float64Array>;
+  /** The column as text. Throws a `DataError` on a missing value. */
   texts(name: string): Promise<string[]>;
 }
 
+/** Opens a file: Parquet by its name or its first bytes, else delimited text. */
 export async function openColumns(path: string): Promise<ColumnFile> {
-  return path.endsWith('.parquet') ? openParquet(path) : openText(path);
-}
-
-async function openParquet(path: string): Promise<ColumnFile> {
-  const file = await asyncBufferFromFile(path).catch((cause: Error) => {
-    throw dataError(`${path}: expected a Parquet file, got ${cause.message}. Check the path.`, { cause });
-  });
-  const metadata = await parquetMetadataAsync(file).catch((cause: Error) => {
-    throw dataError(`${path}: expected a Parquet file, got ${cause.message}. Write it again.`, { cause });
-  });
-  const rows = Number(metadata.num_rows);
-  const read = async (name: string, put: (value: unknown, row: number) => void) => {
-    await parquetRead({
-      file,
-      metadata,
-      columns: [name],
-      onChunk: ({ columnData, rowStart }) => {
-        for (let i = 0; i < columnData.length; i++) put(columnData[i], rowStart + i);
-      },
+  const { rows, names, read } = (await openParquet(path)) ?? (await openText(path));
+  const fault = (what: string, name: string, row: number, value: unknown) =>
+    dataError(`${path}: expected ${what} in column ${name}, row ${row + 1}, got ${shown(value)}. Fill or drop it.`);
+  const numbers = async (name: string, gaps: boolean) => {
+    const values = await read(name);
+    return Float64Array.from({ length: rows }, (_, row) => {
+      const number = asNumber(values[row]);
+      if (number === undefined || (Number.isNaN(number) && !gaps)) throw fault('a number', name, row, values[row]);
+      return number;
     });
   };
   return {
     path,
     rows,
-    names: metadata.schema.slice(1).map(({ name }) => name),
-    async numbers(name) {
-      const out = new Float64Array(rows);
-      await read(name, (value, row) => {
-        out[row] = asNumber(path, name, row, value);
-      });
-      return out;
-    },
+    names,
+    numbers: (name) => numbers(name, false),
+    numbersWithGaps: (name) => numbers(name, true),
     async texts(name) {
-      const out = new Array<string>(rows);
-      await read(name, (value, row) => {
-        out[row] = String(value);
+      const values = await read(name);
+      return values.map((value, row) => {
+        if (isMissing(value)) throw fault('a class', name, row, value);
+        return String(value);
       });
-      return out;
     },
   };
 }
 
-async function openText(path: string): Promise<ColumnFile> {
+/** A file whose columns come as values of any type, one per row. */
+export interface RawColumns {
+  readonly rows: number;
+  readonly names: readonly string[];
+  read(name: string): Promise<readonly unknown[]>;
+}
+
+async function openText(path: string): Promise<RawColumns> {
   const table = await readTable(path, { header: true });
-  const column = (name: string) => allTexts(table.columns[table.names.indexOf(name)]);
   return {
-    path,
     rows: table.rows,
     names: table.names,
-    numbers: async (name) => Float64Array.from(column(name), (value, row) => asNumber(path, name, row, value)),
-    texts: async (name) => column(name),
+    read: async (name) => allTexts(table.columns[table.names.indexOf(name)]),
   };
 }
 
-function asNumber(path: string, name: string, row: number, value: unknown): number {
-  const number = typeof value === 'string' && value.trim() === '' ? Number.NaN : Number(value);
-  if (value === null || Number.isNaN(number)) {
-    throw dataError(
-      `${path}: expected a number in column ${name}, row ${row + 1}, got ${JSON.stringify(value)}. Fill or drop it.`,
-    );
-  }
-  return number;
+const MISSING = /^(?:|nan|na|n\/a|null|none)$/i;
+const isMissing = (value: unknown): boolean =>
+  value === null || value === undefined || (typeof value === 'string' && MISSING.test(value.trim()));
+
+/** A number, NaN for what is missing, undefined for what is neither. */
+function asNumber(value: unknown): number | undefined {
+  if (isMissing(value)) return Number.NaN;
+  if (typeof value === 'number') return value;
+  if (typeof value !== 'string' && typeof value !== 'bigint') return undefined;
+  const word = typeof value === 'string' && /^([+-]?)inf(?:inity)?$/i.exec(value.trim());
+  if (word) return word[1] === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+  const number = Number(value);
+  return Number.isNaN(number) ? undefined : number;
 }
+
+const shown = (value: unknown): string =>
+  typeof value === 'bigint' ? String(value) : (JSON.stringify(value) ?? 'none');

@@ -1,5 +1,5 @@
 /** Rows outside of what the training rows showed, and by which columns. */
-import type { NumericCode, Preprocessing } from './preprocess.ts';
+import { firstInput, type NumericCode, type Preprocessing, widthOf } from './preprocess.ts';
 
 /** A number is outside beyond this part of the training rows' range on either side. */
 const MARGIN = 0.05;
@@ -12,11 +12,12 @@ const ROUNDING = 1e-6;
  */
 export function outsideOf({ columns, inputNames }: Preprocessing, x: Float32Array): string[] {
   const p = inputNames.length;
-  let at = 0;
   const checks = columns.map((code) => {
-    const from = at;
-    at += code.kind === 'numeric' ? 1 + Number(code.mask) : code.levels.length + Number(code.missing);
-    return { name: code.name, outside: code.kind === 'numeric' ? beyond(code, from) : unseen(from, at) };
+    const from = firstInput(columns, code);
+    return {
+      name: code.name,
+      outside: code.kind === 'numeric' ? beyond(code, from) : unseen(from, from + widthOf(code)),
+    };
   });
   return Array.from({ length: x.length / p }, (_, i) => {
     const row = x.subarray(i * p, (i + 1) * p);

@@ -74,6 +74,14 @@ export interface Preprocessing {
   readonly missing?: MissingOptions;
 }
 
+/** Inputs that a column makes. */
+export const widthOf = (code: NumericCode | CategoricalCode): number =>
+  code.kind === 'numeric' ? 1 + Number(code.mask) : code.levels.length + Number(code.missing);
+
+/** Place of a column's first input. */
+export const firstInput = (columns: Preprocessing['columns'], code: NumericCode | CategoricalCode): number =>
+  columns.slice(0, columns.indexOf(code)).reduce((sum, before) => sum + widthOf(before), 0);
+
 const MOST_LEVELS = 100;
 
 /** Mean and population deviation in two passes, NaN left out. */

@@ -1,57 +1,75 @@
 /** Recalibration on held-out rows: one factor for all standard deviations, or one temperature for all logits. */
 
-/** The factor s that makes N(mean, (s·sd)²) most likely: the root mean square of (y − mean)/sd. */
+/** The factor s that makes N(mean, (s·sd)²) most likely: the root mean square of (y − mean)/sd, over rows where it is a number. */
 export function varianceScale(y: ArrayLike<number>, mean: ArrayLike<number>, sd: ArrayLike<number>): number {
-  let sum = 0;
-  for (let i = 0; i < y.length; i++) sum += ((y[i] - mean[i]) / sd[i]) ** 2;
-  return Math.sqrt(sum / y.length);
+  const squares = Array.from(y, (value, i) => ((value - mean[i]) / sd[i]) ** 2).filter(Number.isFinite);
+  return Math.sqrt(squares.reduce((sum, square) => sum + square, 0) / squares.length);
 }
 
-/** Probabilities after dividing their logs by the temperature T. */
-export function tempered(probability: ArrayLike<number>, t: number): number[] {
-  const logs = Array.from(probability, (p) => Math.log(p) / t);
+/** Log probabilities of a row after dividing them by the temperature T; they are those of a distribution again. */
+export function temperedLogs(logProbability: ArrayLike<number>, t: number): number[] {
+  const logs = Array.from(logProbability, (log) => log / t);
   const most = Math.max(...logs);
-  const weights = logs.map((log) => Math.exp(log - most));
-  const total = weights.reduce((sum, w) => sum + w, 0);
-  return weights.map((w) => w / total);
+  const total = most + Math.log(logs.reduce((sum, log) => sum + Math.exp(log - most), 0));
+  return logs.map((log) => log - total);
 }
+
+/** Probabilities of a row after dividing their logs by the temperature T. */
+export const tempered = (probability: ArrayLike<number>, t: number): number[] =>
+  temperedLogs(Array.from(probability, Math.log), t).map(Math.exp);
 
 const [COLDEST, HOTTEST] = [0.05, 20];
+/** Temperatures tried before the search narrows. */
+const GRID = 25;
 
 /**
- * The temperature T that minimises the mean of −log softmax(log p / T)[y] over rows (Guo et al. 2017), by golden section in
- * ln T within 0.05 … 20; the loss is convex in 1/T. `logProbability` is `[n × K]`.
+ * The temperature T that suits the labels best (Guo et al. 2017), within 0.05 … 20: it maximises the mean of
+ * log((1 − ε) softmax(log p / T)[y] + ε/K) with ε = 1/(n+1). The share ε allows for one row in n that the classifier cannot explain: without
+ * it a single label of probability 0 would set T. `logProbability` is `[n × K]`; rows with NaN have no say.
  */
 export function temperature(logProbability: ArrayLike<number>, labels: ArrayLike<number>): number {
-  const n = labels.length;
-  const classes = logProbability.length / n;
-  const loss = (t: number) => {
+  const classes = logProbability.length / labels.length;
+  const rows = Array.from(labels, (label, i) => ({
+    label,
+    logs: Array.from({ length: classes }, (_, k) => logProbability[i * classes + k]),
+  })).filter(({ logs }) => !logs.some(Number.isNaN));
+  const stray = 1 / (rows.length + 1);
+  const loss = (logT: number) => {
+    const t = Math.exp(logT);
     let sum = 0;
-    for (let i = 0; i < n; i++) {
+    for (const { label, logs } of rows) {
       let most = Number.NEGATIVE_INFINITY;
-      for (let k = 0; k < classes; k++) most = Math.max(most, logProbability[i * classes + k] / t);
+      for (const log of logs) most = Math.max(most, log / t);
       let total = 0;
-      for (let k = 0; k < classes; k++) total += Math.exp(logProbability[i * classes + k] / t - most);
-      sum += most + Math.log(total) - logProbability[i * classes + labels[i]] / t;
+      for (const log of logs) total += Math.exp(log / t - most);
+      sum -= Math.log(((1 - stray) * Math.exp(logs[label] / t - most)) / total + stray / classes);
     }
-    return sum / n;
+    return sum;
   };
+  return Math.exp(smallest(loss, Math.log(COLDEST), Math.log(HOTTEST)));
+}
+
+/** Where a function of one number is smallest within an interval: the best of a grid, then golden section beside it. */
+function smallest(of: (x: number) => number, from: number, to: number): number {
+  const step = (to - from) / (GRID - 1);
+  const values = Array.from({ length: GRID }, (_, k) => of(from + k * step));
+  const best = values.indexOf(Math.min(...values));
   const ratio = (Math.sqrt(5) - 1) / 2;
-  let low = Math.log(COLDEST);
-  let high = Math.log(HOTTEST);
+  let low = from + Math.max(0, best - 1) * step;
+  let high = from + Math.min(GRID - 1, best + 1) * step;
   let a = high - ratio * (high - low);
   let b = low + ratio * (high - low);
-  let [atA, atB] = [loss(Math.exp(a)), loss(Math.exp(b))];
+  let [atA, atB] = [of(a), of(b)];
   while (high - low > 1e-6) {
     if (atA < atB) {
       [high, b, atB] = [b, a, atA];
       a = high - ratio * (high - low);
-      atA = loss(Math.exp(a));
+      atA = of(a);
     } else {
       [low, a, atA] = [a, b, atB];
       b = low + ratio * (high - low);
-      atB = loss(Math.exp(b));
+      atB = of(b);
     }
   }
-  return Math.exp(0.5 * (low + high));
+  return 0.5 * (low + high);
 }

@@ -1,7 +1,8 @@
 /** The page of an ensemble that was made elsewhere. */
 import type { Assessment } from '../run/assess.ts';
 import { confidences, coverage, transforms } from './figures.ts';
-import { digits, type Page, percent, strangeSentence, verdictOf } from './text.ts';
+import { digits, percent } from './numbers.ts';
+import { type Page, strangeSentence, verdictOf } from './text.ts';
 
 export function assessmentPage(a: Assessment): Page {
   const { recalibration: r, scores, rows, members } = a;
@@ -36,15 +37,8 @@ export function assessmentPage(a: Assessment): Page {
       ...(a.outOfDistribution ? [strangeSentence(a.outOfDistribution)] : []),
     ],
     figures:
-      a.task === 'regression'
-        ? [coverage([...a.scores.pit]), transforms([...a.scores.pit])]
-        : [confidences(confidenceOf(a))],
+      a.task === 'regression' ? [coverage([...a.scores.pit]), transforms([...a.scores.pit])] : [confidences(a.scores)],
     tables: [['Scores', { head: ['score', 'value'], rows: [...common, ...own] }]],
     facts: [['file', a.source]],
   };
-}
-
-function confidenceOf({ scores, classes }: Extract<Assessment, { task: 'classification' }>) {
-  const confidence = Array.from(scores.predicted, (c, i) => scores.probability[i * classes.length + c]);
-  return { confidence, correct: [...scores.correct] };
 }

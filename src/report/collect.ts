@@ -1,9 +1,16 @@
 /** Everything a report shows of a run, as numbers. */
 import { existsSync } from 'node:fs';
+import type { BatchSource } from '../data/batches.ts';
+import type { Reliability } from '../infer/calibration.ts';
+import { classificationAccumulator } from '../infer/classification.ts';
 import { mixtureCrps } from '../infer/crps.ts';
 import { type EnergyDistribution, energyDistribution } from '../infer/energy.ts';
 import { type Difference, pairedDifference } from '../infer/intervals.ts';
+import { logSums } from '../infer/logsum.ts';
 import { mixtureQuantiles } from '../infer/mixture.ts';
+import { regressionAccumulator } from '../infer/regression.ts';
+import { usableNormal } from '../infer/usable.ts';
+import { meanOf } from '../math/autocorrelation.ts';
 import { rootKey, stream } from '../math/threefry.ts';
 import { deepEnsemble } from '../run/deep-ensemble.ts';
 import { type Evaluation, evaluate } from '../run/evaluate.ts';
@@ -13,7 +20,7 @@ import { type LoadedRun, loadData, loadRun } from '../run/load.ts';
 import { type MemberPrediction, predictMembers, readEnsemble, rowDensities } from '../run/members.ts';
 import { type OutOfDistribution, outOfDistribution } from '../run/ood.ts';
 import { describePrior } from '../run/prior.ts';
-import { isRecalibrable, type RecalibratedRun, recalibrate } from '../run/recalibrate.ts';
+import { FEWEST_ROWS, isRecalibrable, type RecalibratedRun, recalibrate } from '../run/recalibrate.ts';
 import { lawOf } from '../run/target-law.ts';
 import { readJson } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
@@ -46,11 +53,11 @@ export interface Report {
   readonly warmup: number;
   /** Energy errors of the sampling steps, chain by chain; undefined where too few were measured. */
   readonly energy: readonly (EnergyDistribution | undefined)[];
-  /** Bayesian less deep ensemble, and less the single networks on average, per test row. */
-  readonly gain: Difference;
-  readonly gainOverSingle: Difference;
-  /** Of every test row: uncertainty, and loss (squared error, or 1 where the class is wrong). */
-  readonly rejection: { readonly uncertainty: readonly number[]; readonly loss: readonly number[] };
+  /** Bayesian less deep ensemble, and less the single networks on average, per test row; absent where no draw predicts all rows. */
+  readonly gain?: Difference;
+  readonly gainOverSingle?: Difference;
+  /** Of every test row that some draw predicts: uncertainty, and loss (squared error, or 1 where the class is wrong). */
+  readonly rejection?: { readonly uncertainty: readonly number[]; readonly loss: readonly number[] };
   readonly recalibration?: RecalibratedRun;
   /** Present where rows from elsewhere were given. */
   readonly ood?: OutOfDistribution;
@@ -66,9 +73,10 @@ export interface Report {
     readonly variance: readonly [number, number, number];
   };
   readonly classification?: {
-    /** Confidence and correctness of every test row. */
+    /** Confidence and correctness of every test row that some draw predicts. */
     readonly confidence: readonly number[];
     readonly correct: readonly number[];
+    readonly reliability: Reliability;
   };
 }
 
@@ -77,46 +85,52 @@ const KEPT = 400;
 /** Rows in the figure of predictions. */
 const SHOWN = 60;
 
-/** `ood` is a file of rows from elsewhere, with the input columns of the run. */
+/** `ood` is a file of rows from elsewhere, with the input columns of the run. A run without draws has the parts that need none. */
 export async function collectReport(dir: string, { ood }: { ood?: string | undefined } = {}): Promise<Report> {
   const evaluation = await evaluate(dir);
   const run = loadRun(dir);
   const { valid, test } = loadData(run);
   const { y } = test;
   const draws = evaluation.chains.map((chain) => chain.draws);
-  const every = Math.max(1, Math.ceil(draws.reduce((sum, n) => sum + n, 0) / KEPT));
-  const kept = await keptMembers(run, test.x, draws, every);
+  const drawn = (evaluation.bayesianEnsemble?.test.members ?? 0) > 0;
+  const { kept, summary } = await drawnMembers(run, test, draws);
   const density = kept.map((chain) => chain.map((member) => rowDensities(run, member, y)));
   const singles: Float64Array[] = [];
   for await (const member of predictMembers(run, test.x, await deepEnsemble(run, valid)))
     singles.push(rowDensities(run, member, y));
   const all = inTurns(density);
-  const key = stream(rootKey(run.spec.seed), 'predict');
-  const bayes = pointwise(all);
-  const single = bayes.map((_, i) => average(singles.map((densities) => densities[i])));
   const traces = evaluation.chains.map(({ chain }) => readJson(runPaths(dir).trace(chain)) as ChainTrace);
-  const task = run.preprocessing.task === 'regression' ? regressionOf(run, kept, y) : classificationOf(kept.flat(), y);
   return {
     evaluation,
     facts: factsOf(run),
     overDraws: running(all),
-    overChains: density.map((_, k) => ({ count: k + 1, lppd: lppdOf(density.slice(0, k + 1).flat()) })),
-    chainLppd: density.map(lppdOf),
-    singleLppd: singles.map((single) => lppdOf([single])),
+    overChains: density.map((_, k) => ({ count: k + 1, lppd: lppdOf(density.slice(0, k + 1).flat(), y.length) })),
+    chainLppd: density.map((chain) => lppdOf(chain, y.length)),
+    singleLppd: singles.map((single) => lppdOf([single], y.length)),
     traces,
     energy: traces.map(({ energyErrors }) => energyDistribution(energyErrors, run.network.dim)),
     warmup: run.spec.sampler.warmup,
-    gain: pairedDifference(bayes, pointwise(singles), key),
-    gainOverSingle: pairedDifference(bayes, single, key),
-    ...(isRecalibrable(run) && { recalibration: await recalibrate(run) }),
-    ...(ood !== undefined && { ood: await outOfDistribution(dir, ood) }),
-    ...task,
+    ...(drawn && gains(run, pointwise(all, y.length), singles)),
+    ...(drawn && isRecalibrable(run) && valid.y.length >= FEWEST_ROWS && { recalibration: await recalibrate(run) }),
+    ...(drawn && ood !== undefined && { ood: await outOfDistribution(dir, ood) }),
+    ...(drawn && summary.task(kept)),
   };
 }
 
-/** The members kept of each chain. */
-async function keptMembers(run: LoadedRun, x: Float32Array, draws: readonly number[], every: number) {
+/** What the Bayesian ensemble gains over the deep ensemble and its single networks; nothing where a row is impossible to one of them. */
+function gains({ spec }: LoadedRun, bayes: Float64Array, singles: readonly Float64Array[]) {
+  const deep = pointwise(singles, bayes.length);
+  if (![bayes, deep].every((rows) => rows.every(Number.isFinite))) return {};
+  const key = stream(rootKey(spec.seed), 'predict');
+  const single = bayes.map((_, i) => average(singles.map((densities) => densities[i]).filter(Number.isFinite)));
+  return { gain: pairedDifference(bayes, deep, key), gainOverSingle: pairedDifference(bayes, single, key) };
+}
+
+/** Members kept of each chain, spread evenly over its draws, and the summary of all draws. */
+async function drawnMembers(run: LoadedRun, { x, y }: BatchSource, draws: readonly number[]) {
   const kept: MemberPrediction[][] = draws.map(() => []);
+  const every = Math.max(1, Math.ceil(draws.reduce((sum, n) => sum + n, 0) / KEPT));
+  const summary = run.preprocessing.task === 'regression' ? numbers(run, y) : classes(run, y);
   let chain = 0;
   let seen = 0;
   for await (const member of predictMembers(run, x, readEnsemble(run))) {
@@ -125,22 +139,26 @@ async function keptMembers(run: LoadedRun, x: Float32Array, draws: readonly numb
       seen = 0;
     }
     if (seen++ % every === 0) kept[chain].push(member);
+    summary.add(member);
   }
-  return kept;
+  return { kept, summary };
 }
 
-/** log of the mean density of every row. */
-function pointwise(members: readonly Float64Array[]): Float64Array {
-  return members[0].map((_, i) => {
-    const most = members.reduce((high, member) => Math.max(high, member[i]), Number.NEGATIVE_INFINITY);
-    return most + Math.log(members.reduce((sum, member) => sum + Math.exp(member[i] - most), 0) / members.length);
-  });
+/** log of the mean density of every row `[n]` over the members that predict it; −∞ where none does. */
+function pointwise(members: readonly Float64Array[], rows: number): Float64Array {
+  const sums = logSums(rows);
+  const counts = new Uint32Array(rows);
+  for (const member of members) {
+    member.forEach((log, i) => {
+      if (Number.isNaN(log)) return;
+      sums.add(i, log);
+      counts[i]++;
+    });
+  }
+  return sums.means(counts);
 }
 
-function lppdOf(members: readonly Float64Array[]): number {
-  const each = pointwise(members);
-  return each.reduce((sum, v) => sum + v, 0) / each.length;
-}
+const lppdOf = (members: readonly Float64Array[], rows: number): number => meanOf(pointwise(members, rows));
 
 /** First draws of all chains, then second ones, and so on. */
 function inTurns<T>(chains: readonly (readonly T[])[]): T[] {
@@ -151,69 +169,85 @@ function inTurns<T>(chains: readonly (readonly T[])[]): T[] {
 }
 
 function running(members: readonly Float64Array[]): Running[] {
+  if (members.length === 0) return [];
   const points = 16;
   const counts = new Set(
     Array.from({ length: points }, (_, k) => Math.max(1, Math.round(members.length ** (k / (points - 1))))),
   );
-  return [...counts].map((count) => ({ count, lppd: lppdOf(members.slice(0, count)) }));
+  return [...counts].map((count) => ({ count, lppd: lppdOf(members.slice(0, count), members[0].length) }));
 }
 
-function regressionOf(run: LoadedRun, chains: readonly (readonly MemberPrediction[])[], y: Float64Array) {
-  const { target } = run.preprocessing;
-  const { mean: shift, sd: scale } = target as { mean: number; sd: number };
-  const law = lawOf(run);
-  const members = chains.flat();
+type Chains = readonly (readonly MemberPrediction[])[];
+
+/** The parts of a regression: coverage and transforms of all draws, the rest of the kept ones. */
+function numbers(run: LoadedRun, y: Float64Array) {
+  const { mean: shift, sd: scale } = run.preprocessing.target as { mean: number; sd: number };
   const original = (v: number) => shift + scale * v;
-  const rows: PredictedTest[] = [];
-  const pit: number[] = [];
-  let crps = 0;
-  const variance: [number, number, number] = [0, 0, 0];
-  y.forEach((value, i) => {
-    const means = members.map(({ mean }) => mean[i]);
-    const sds = members.map(({ sd }) => sd[i]);
-    const [lower, upper] = mixtureQuantiles(means, sds, [0.05, 0.95], law);
-    const mean = average(means);
-    rows.push({ mean: original(mean), lower: original(lower), upper: original(upper), observed: original(value) });
-    pit.push(average(means.map((m, k) => law.below(value, m, sds[k]))));
-    crps += (scale * mixtureCrps(means.slice(0, CRPS_MEMBERS), sds.slice(0, CRPS_MEMBERS), value, law)) / y.length;
-    const centres = chains.map((chain) => average(chain.map((member) => member.mean[i])));
-    variance[0] += average(sds.map((sd) => sd * sd)) / y.length;
-    variance[1] +=
-      average(chains.map((chain, c) => average(chain.map((m) => (m.mean[i] - centres[c]) ** 2)))) / y.length;
-    variance[2] += average(centres.map((centre) => (centre - mean) ** 2)) / y.length;
-  });
-  const every = Math.max(1, Math.ceil(rows.length / SHOWN));
-  const rejection = {
-    uncertainty: rows.map(({ lower, upper }) => upper - lower),
-    loss: rows.map(({ mean, observed }) => (observed - mean) ** 2),
+  const law = lawOf(run);
+  const summary = regressionAccumulator(y.length, y, law);
+  return {
+    add: ({ mean, sd }: MemberPrediction) => summary.add(mean, sd),
+    task(chains: Chains): Pick<Report, 'regression' | 'rejection'> {
+      const rows: PredictedTest[] = [];
+      let crps = 0;
+      const variance: [number, number, number] = [0, 0, 0];
+      y.forEach((value, i) => {
+        const usable = chains.map((chain) => chain.filter(({ mean, sd }) => usableNormal(mean[i], sd[i])));
+        const members = usable.flat();
+        if (members.length === 0) return;
+        const means = members.map(({ mean }) => mean[i]);
+        const sds = members.map(({ sd }) => sd[i]);
+        const [lower, upper] = mixtureQuantiles(means, sds, [0.05, 0.95], law);
+        const mean = average(means);
+        rows.push({ mean: original(mean), lower: original(lower), upper: original(upper), observed: original(value) });
+        crps += scale * mixtureCrps(means.slice(0, CRPS_MEMBERS), sds.slice(0, CRPS_MEMBERS), value, law);
+        const drawn = usable.filter((chain) => chain.length > 0);
+        const centres = drawn.map((chain) => average(chain.map((member) => member.mean[i])));
+        variance[0] += average(sds.map((sd) => sd * sd));
+        variance[1] += average(drawn.map((chain, c) => average(chain.map((m) => (m.mean[i] - centres[c]) ** 2))));
+        variance[2] += average(centres.map((centre) => (centre - mean) ** 2));
+      });
+      const every = Math.max(1, Math.ceil(rows.length / SHOWN));
+      return {
+        regression: {
+          rows: rows.toSorted((a, b) => a.mean - b.mean).filter((_, i) => i % every === 0),
+          pit: [...summary.result().pit].filter(Number.isFinite),
+          crps: crps / rows.length,
+          sharpness: average(rows.map(({ lower, upper }) => upper - lower)),
+          variance: [variance[0] / rows.length, variance[1] / rows.length, variance[2] / rows.length],
+        },
+        rejection: {
+          uncertainty: rows.map(({ lower, upper }) => upper - lower),
+          loss: rows.map(({ mean, observed }) => (observed - mean) ** 2),
+        },
+      };
+    },
   };
-  const regression = {
-    rows: rows.toSorted((a, b) => a.mean - b.mean).filter((_, i) => i % every === 0),
-    pit,
-    crps,
-    sharpness: average(rows.map(({ lower, upper }) => upper - lower)),
-    variance,
-  };
-  return { regression, rejection };
 }
 
 /** CRPS costs the square of the members. */
 const CRPS_MEMBERS = 100;
 
-function classificationOf(members: readonly MemberPrediction[], y: Float64Array) {
-  const classes = members[0].logProbability.length / y.length;
-  const confidence: number[] = [];
-  const correct: number[] = [];
-  y.forEach((label, i) => {
-    const p = Array.from({ length: classes }, (_, k) =>
-      average(members.map(({ logProbability }) => Math.exp(logProbability[i * classes + k]))),
-    );
-    const best = p.indexOf(Math.max(...p));
-    confidence.push(p[best]);
-    correct.push(best === label ? 1 : 0);
-  });
-  const rejection = { uncertainty: confidence.map((p) => 1 - p), loss: correct.map((c) => 1 - c) };
-  return { classification: { confidence, correct }, rejection };
+/** The parts of a classification, of all draws. */
+function classes({ preprocessing }: LoadedRun, y: Float64Array) {
+  const summary = classificationAccumulator(
+    y.length,
+    (preprocessing.target as { classes: readonly string[] }).classes.length,
+    y,
+  );
+  return {
+    add: ({ logProbability }: MemberPrediction) => summary.add(logProbability),
+    task(): Pick<Report, 'classification' | 'rejection'> {
+      const { usable, ece, bins, ...scores } = summary.result();
+      const predicted = (_: number, i: number) => usable[i] > 0;
+      const confidence = [...scores.confidence].filter(predicted);
+      const correct = [...scores.correct].filter(predicted);
+      return {
+        classification: { confidence, correct, reliability: { ece, bins } },
+        rejection: { uncertainty: confidence.map((p) => 1 - p), loss: correct.map((c) => 1 - c) },
+      };
+    },
+  };
 }
 
 const average = (v: readonly number[]) => v.reduce((sum, x) => sum + x, 0) / v.length;

@@ -1,12 +1,13 @@
 /** The figures of a report: SVG text whose colours follow the page's. */
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
-import { reliability } from '../infer/calibration.ts';
+import type { Reliability } from '../infer/calibration.ts';
 import { median } from '../infer/function-space.ts';
 import { binomialInterval } from '../infer/intervals.ts';
 import type { OutOfDistribution } from '../run/ood.ts';
 import { noiseMatters } from '../run/verdict/sampling.ts';
-import type { Report } from './collect.ts';
+import type { Report, Running } from './collect.ts';
+import { digits } from './numbers.ts';
 
 export interface Figure {
   readonly title: string;
@@ -40,9 +41,8 @@ export function figures(report: Report): Figure[] {
   const { regression, classification } = report;
   return [
     ...(regression ? [predictions(report), coverage(regression.pit), transforms(regression.pit)] : []),
-    ...(classification ? [confidences(classification)] : []),
-    runningScore(report),
-    chainScores(report),
+    ...(classification ? [confidences(classification.reliability)] : []),
+    ...(report.overDraws.length > 0 ? [runningScore(report), chainScores(report)] : []),
     ...noise(report),
     ...(report.ood ? [strangeness(report.ood)] : []),
     ...energyErrors(report),
@@ -134,15 +134,14 @@ export function transforms(pit: readonly number[]): Figure {
   };
 }
 
-export function confidences({ confidence, correct }: NonNullable<Report['classification']>): Figure {
-  const { bins, ece } = reliability(confidence, correct, 10);
+export function confidences({ bins, ece }: Reliability): Figure {
   const points = bins.map((bin) => {
     const [low, high] = binomialInterval(bin.accuracy * bin.count, bin.count);
     return { ...bin, low, high };
   });
   return {
     title: 'Reliability of probabilities',
-    says: `Accuracy of the predicted class against its probability; below the diagonal the ensemble is over-confident. Expected calibration error over these ten bins ${ece.toFixed(3)}.`,
+    says: `Accuracy of the predicted class against its probability; below the diagonal the ensemble is over-confident. Expected calibration error over these bins ${digits(ece)}.`,
     svg: draw({
       x: { label: 'probability of the predicted class', domain: [0, 1] },
       y: { label: 'accuracy', domain: [0, 1], grid: true },
@@ -171,6 +170,7 @@ export function confidences({ confidence, correct }: NonNullable<Report['classif
 function runningScore({ overDraws, overChains, evaluation, singleLppd }: Report): Figure {
   const deep = evaluation.deepEnsemble.test.lppd;
   const best = Math.max(...singleLppd);
+  const finite = (points: readonly Running[]) => points.filter(({ lppd }) => Number.isFinite(lppd));
   return {
     title: 'Score against effort',
     says: `Test LPPD as draws are added, in turns from all chains (line), and as whole chains are added (dots). Dashed: the deep ensemble, ${deep.toFixed(3)}; dotted: the best single network, ${best.toFixed(3)}. A line still rising asks for more draws.`,
@@ -178,17 +178,22 @@ function runningScore({ overDraws, overChains, evaluation, singleLppd }: Report)
       x: { type: 'log', label: 'draws (line), chains (dots)', tickFormat: '~s' },
       y: { label: 'test LPPD, nats per row', grid: true },
       marks: [
-        Plot.ruleY([deep], { stroke: 'currentColor', strokeDasharray: '6,4' }),
-        Plot.ruleY([best], { stroke: 'currentColor', strokeDasharray: '1,4' }),
-        Plot.line(overDraws, { x: 'count', y: 'lppd', stroke: ACCENT, strokeWidth: 2 }),
-        Plot.dot(overChains, { x: 'count', y: 'lppd', fill: WARN, r: 3 }),
+        Plot.ruleY([deep].filter(Number.isFinite), { stroke: 'currentColor', strokeDasharray: '6,4' }),
+        Plot.ruleY([best].filter(Number.isFinite), { stroke: 'currentColor', strokeDasharray: '1,4' }),
+        Plot.line(finite(overDraws), { x: 'count', y: 'lppd', stroke: ACCENT, strokeWidth: 2 }),
+        Plot.dot(finite(overChains), { x: 'count', y: 'lppd', fill: WARN, r: 3 }),
       ],
     }),
   };
 }
 
 function chainScores({ chainLppd, singleLppd }: Report): Figure {
-  const rows = chainLppd.map((lppd, chain) => ({ chain: String(chain), lppd, start: singleLppd[chain] }));
+  const known = (lppd: number) => (Number.isFinite(lppd) ? lppd : Number.NaN);
+  const rows = chainLppd.map((lppd, chain) => ({
+    chain: String(chain),
+    lppd: known(lppd),
+    start: known(singleLppd[chain]),
+  }));
   return {
     title: 'Chain by chain',
     says: 'Test LPPD of each chain alone (dot) and of the network it started from (ring). A chain far below the others found another mode, or none.',
@@ -310,10 +315,14 @@ function noise({ evaluation }: Report): Figure[] {
       : [],
   );
   if (rows.length === 0) return [];
+  const positive = rows.flatMap(({ low, middle, high }) => [low, middle, high]).filter((t) => t > 0);
+  const least = Math.min(1, ...positive) / 2;
+  // A logarithmic axis has no 0.
+  for (const row of rows) for (const what of ['low', 'middle', 'high'] as const) row[what] = Math.max(row[what], least);
   return [
     {
       title: 'Gradient noise',
-      says: 'Predicted effective temperature of the parameters, 5 to 95 % of them, from the measured noise: 1 is unbiased, above 1 too wide, below too narrow. The preconditioner should bring the bars to 1.',
+      says: 'Predicted effective temperature of the parameters, 5 to 95 % of them, from the measured noise: 1 is unbiased, above 1 too wide, below too narrow; 0 is drawn at the left end. The preconditioner should bring the bars to 1.',
       svg: draw({
         height: 60 + 16 * rows.length,
         marginLeft: 155,

@@ -3,13 +3,14 @@ import { adaptiveCalibrationError } from '../infer/calibration.ts';
 import type { Agreement } from '../infer/function-space.ts';
 import { binomialInterval, type Difference } from '../infer/intervals.ts';
 import { aurc, auroc, type StrangerAuroc } from '../infer/rejection.ts';
-import type { Convergence, Scores } from '../run/evaluate.ts';
+import type { Convergence, Evaluation, Scores } from '../run/evaluate.ts';
 import type { RecalibratedRun } from '../run/recalibrate.ts';
 import { noiseMatters } from '../run/verdict/sampling.ts';
 import type { Verdict } from '../run/verdict/types.ts';
 import { headline, questions, told } from '../run/verdict/words.ts';
 import type { Report } from './collect.ts';
 import { type Figure, figures } from './figures.ts';
+import { count, digits, percent } from './numbers.ts';
 
 /** A report before it has a form: verdict first. */
 export interface Page {
@@ -35,10 +36,6 @@ export interface Table {
   readonly head: readonly string[];
   readonly rows: readonly (readonly string[])[];
 }
-
-export const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
-export const digits = (value: number | undefined | null) =>
-  value === undefined || value === null ? '–' : value.toPrecision(3);
 
 /** The page of a run. */
 export function runPage(report: Report): Page {
@@ -79,9 +76,13 @@ export const sentence = (text: string) => `${text[0].toUpperCase()}${text.slice(
 function findings(report: Report): string[] {
   const { evaluation, gain, gainOverSingle, regression, classification, recalibration, ood } = report;
   const { bayesianEnsemble, deepEnsemble, convergence } = evaluation;
-  const sentences = [
-    `On the test rows the Bayesian ensemble is ${compared(gain)} the deep ensemble it started from, and ${compared(gainOverSingle)} a single network of it: LPPD differences ${interval(gain)} and ${interval(gainOverSingle)} nats per row, with 95 % bootstrap intervals.`,
-  ];
+  const sentences: string[] = [];
+  if (gain && gainOverSingle) {
+    sentences.push(
+      `On the test rows the Bayesian ensemble is ${compared(gain)} the deep ensemble it started from, and ${compared(gainOverSingle)} a single network of it: LPPD differences ${interval(gain)} and ${interval(gainOverSingle)} nats per row, with 95 % bootstrap intervals.`,
+    );
+  }
+  sentences.push(...absences(report));
   const ninety = bayesianEnsemble?.test.coverage?.find(({ level }) => level === 0.9);
   if (ninety && bayesianEnsemble) {
     const rows = bayesianEnsemble.test.rows;
@@ -117,16 +118,25 @@ function findings(report: Report): string[] {
       'The gradient noise is too weak to turn any chain within its path: it does nothing to this posterior.',
     );
   }
-  sentences.push(rejectionSentence(report));
+  if (report.rejection) sentences.push(rejectionSentence(report.rejection, evaluation.task));
   if (recalibration) sentences.push(recalibrationSentence(recalibration));
   if (ood) sentences.push(strangeSentence(ood));
   if (convergence) {
     sentences.push(
-      `Validation log likelihood per draw: R-hat ${digits(convergence.rhat)} over chains (they start in different modes, so this need not be 1), ${digits(Math.max(...convergence.chainRhat))} at most within a chain, effective draws ${convergence.essBulk.toFixed(0)}.`,
+      `Validation log likelihood per draw: R-hat ${digits(convergence.rhat)} over chains (they start in different modes, so this need not be 1), ${largest(convergence.chainRhat)} at most within a chain, effective draws ${count(convergence.essBulk)}.`,
     );
+    if (Number.isNaN(convergence.rhat)) sentences.push(UNDEFINED);
   }
   return sentences;
 }
+
+/** The largest of what is defined. */
+const largest = (values: readonly number[]) => {
+  const defined = values.filter((value) => !Number.isNaN(value));
+  return digits(defined.length > 0 ? Math.max(...defined) : Number.NaN);
+};
+const UNDEFINED =
+  'R-hat and effective draws are not defined where a draw is not finite there, or all draws are the same.';
 
 const compared = ({ interval: [low, high] }: Difference) =>
   low > 0 ? 'better than' : high < 0 ? 'worse than' : 'not distinguishable from';
@@ -136,8 +146,36 @@ const interval = ({ mean, interval: [low, high] }: Difference) =>
 export const strangeSentence = ({ source, auroc: area }: { source: string; auroc: StrangerAuroc }): string =>
   `Rows of ${source} look strange to it with AUROC ${digits(area.epistemic)} by its epistemic, ${digits(area.aleatoric)} by its aleatoric and ${digits(area.total)} by its total uncertainty; 0.5 would be blind.`;
 
+/** What a report lacks, and why. */
+function absences({ evaluation: { bayesianEnsemble, deepEnsemble }, gain }: Report): string[] {
+  const { test } = bayesianEnsemble ?? {};
+  if (!test)
+    return ['There are no draws: the run stopped before its first. What follows is the deep ensemble it started from.'];
+  if (test.members === 0)
+    return [
+      'No draw predicts finite numbers: the sampler diverged. What follows is the deep ensemble it started from.',
+    ];
+  const { emptyRows = 0, predictions = 0, rows = 0 } = test.leftOut ?? {};
+  const lacking =
+    predictions > 0
+      ? [
+          `Of the test rows ${rows} lack draws that predict nothing finite there (${predictions} predictions in all)${emptyRows > 0 ? `, and ${emptyRows} have none at all: they count as missed` : ''}.`,
+        ]
+      : [];
+  const impossible = [
+    ...(test.lppd === Number.NEGATIVE_INFINITY ? ['the Bayesian'] : []),
+    ...(deepEnsemble.test.lppd === Number.NEGATIVE_INFINITY ? ['the deep'] : []),
+  ];
+  return gain
+    ? lacking
+    : [
+        ...lacking,
+        `To ${impossible.join(' and ')} ensemble some test row is impossible, so that LPPD has no differences.`,
+      ];
+}
+
 /** What is gained by answering only where the ensemble is sure. */
-function rejectionSentence({ rejection: { uncertainty, loss }, evaluation }: Report): string {
+function rejectionSentence({ uncertainty, loss }: NonNullable<Report['rejection']>, task: Evaluation['task']): string {
   const sure = uncertainty
     .map((_, i) => i)
     .sort((a, b) => uncertainty[a] - uncertainty[b])
@@ -145,15 +183,22 @@ function rejectionSentence({ rejection: { uncertainty, loss }, evaluation }: Rep
   const mean = (rows: readonly number[]) => rows.reduce((sum, v) => sum + v, 0) / rows.length;
   const [all, half] = [mean(loss), mean(sure.map((i) => loss[i]))];
   const change =
-    evaluation.task === 'regression'
+    task === 'regression'
       ? `the RMSE from ${digits(Math.sqrt(all))} to ${digits(Math.sqrt(half))}`
       : `the errors from ${percent(all)} to ${percent(half)}`;
   return `Answering only the surer half of the test rows changes ${change}; area under the risk–coverage curve ${digits(aurc(uncertainty, loss))}.`;
 }
 
-function recalibrationSentence({ scale, calibrationRows, before, after }: RecalibratedRun): string {
-  const what = before.coverage90 === undefined ? 'Dividing its logits by' : 'Multiplying its deviations by';
-  return `${what} ${digits(scale)}, as suits the ${calibrationRows} validation rows best, would change the test LPPD from ${before.lppd.toFixed(3)} to ${after.lppd.toFixed(3)}.`;
+function recalibrationSentence({ scale, calibrationRows, crossFitted, helps, before, after }: RecalibratedRun): string {
+  const [what, name] =
+    before.coverage90 === undefined
+      ? ['dividing its logits by a temperature', 'temperature']
+      : ['multiplying its deviations by a factor', 'factor'];
+  const { before: own, after: own2 } = crossFitted;
+  const cross = `On the ${calibrationRows} validation rows, each scaled by what the others teach, ${what} changes the LPPD from ${own.lppd.toFixed(3)} to ${own2.lppd.toFixed(3)}`;
+  return helps
+    ? `${cross}: recalibration helps. With the ${name} of all of them, ${digits(scale)}, the test LPPD would go from ${before.lppd.toFixed(3)} to ${after.lppd.toFixed(3)}.`
+    : `${cross}, which is no gain beyond chance: predictions are best left as they are.`;
 }
 
 function scoreTable({ evaluation }: Report): Table {
@@ -185,8 +230,8 @@ function convergenceTable(convergence: Convergence): Table {
   const line = (name: string, { rhat, chainRhat, essBulk }: Agreement, norms: readonly number[] = []) => [
     name,
     digits(rhat),
-    digits(Math.max(...chainRhat)),
-    essBulk.toFixed(0),
+    largest(chainRhat),
+    count(essBulk),
     norms.length > 0 ? `${digits(Math.min(...norms))} to ${digits(Math.max(...norms))}` : '–',
   ];
   return {

@@ -2,7 +2,7 @@
  * Conformal intervals and sets of a stored run: calibrated on its validation rows, checked on its test rows, kept in the run
  * and replayed for new rows.
  */
-import { existsSync } from 'node:fs';
+import { firstInput, widthOf } from '../data/preprocess.ts';
 import { specError } from '../errors.ts';
 import {
   APS,
@@ -14,8 +14,9 @@ import {
   scaledScores,
   setScore,
 } from '../infer/conformal.ts';
-import { keepJson, readJson } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
+import { basisOf, keptFor } from './basis.ts';
+import type { Ensemble } from './ensemble.ts';
 import type { LoadedRun } from './load.ts';
 
 export const CONFORMAL_METHODS = ['cqr', 'scaled', 'aps', 'raps'] as const;
@@ -29,6 +30,7 @@ export interface GroupCalibration {
   readonly threshold: number;
   readonly own: boolean;
   readonly testRows: number;
+  /** Share of them that their intervals or sets hold; NaN, null in JSON, without any. */
   readonly testCoverage: number;
 }
 
@@ -42,8 +44,10 @@ export interface Calibration {
   /** Intervals widen by it (cqr, in units of the target, or of its logarithm for log-normal), are it times the deviation (scaled), or sets hold scores up to it. */
   readonly threshold: number;
   readonly calibrationRows: number;
-  /** Share of the test rows inside, which took no part in the calibration. */
+  /** Share of the test rows, which took no part in the calibration, that the intervals or sets handed out hold. */
   readonly testCoverage: number;
+  /** Mean width of those intervals, in units of the target, or mean number of classes of the sets. */
+  readonly testSize: number;
 }
 
 /** What a prediction must hold for its conformal part: numbers by column, as `predict` makes them. */
@@ -66,20 +70,34 @@ export const outerQuantiles = (level: number): [number, number] => {
   return [tail, 1 - tail];
 };
 
-/** Calibrates on the validation rows, or reads what was calibrated before, and stores it. */
-export async function calibrate(
+/** What is asked of a calibration. */
+export interface ConformalOptions {
+  readonly level: number;
+  readonly method: ConformalMethod;
+  /** Column whose groups get thresholds of their own. */
+  readonly groupColumn?: string | undefined;
+}
+
+/** Calibrates on the validation rows, or reads what was calibrated before from the same networks, and stores it. */
+export const calibrate = (
   run: LoadedRun,
   data: { readonly valid: EncodedRows; readonly test: EncodedRows },
-  level: number,
-  method: ConformalMethod,
+  asked: ConformalOptions,
+  ensemble: Ensemble,
   predictRows: RowPredictor,
-  groupColumn?: string,
+): Promise<Calibration> =>
+  keptFor(runPaths(run.dir).conformal(asked.method, asked.level, asked.groupColumn), basisOf(run, ensemble), () =>
+    calibrated(run, data, asked, predictRows),
+  );
+
+async function calibrated(
+  run: LoadedRun,
+  data: { readonly valid: EncodedRows; readonly test: EncodedRows },
+  { level, method, groupColumn }: ConformalOptions,
+  predictRows: RowPredictor,
 ): Promise<Calibration> {
-  const path = runPaths(run.dir).conformal(method, level, groupColumn);
-  if (existsSync(path)) return readJson(path) as Calibration;
-  const score = async ({ x, y }: EncodedRows) =>
-    scores(run, await predictRows(x, outerQuantiles(level)), y, level, method);
-  const own = await score(data.valid);
+  const predicted = (x: Float32Array) => predictRows(x, outerQuantiles(level));
+  const own = scores(run, await predicted(data.valid.x), data.valid.y, level, method);
   const threshold = conformalThreshold(own, level);
   if (threshold === Number.POSITIVE_INFINITY) {
     throw specError(
@@ -87,29 +105,34 @@ export async function calibrate(
         'Lower the level, or fit with more validation rows.',
     );
   }
-  const fresh = await score(data.test);
-  const groups =
-    groupColumn === undefined
-      ? undefined
-      : calibrateGroups(
-          { scores: own, groups: groupsOf(run, data.valid.x, groupColumn) },
-          { scores: fresh, groups: groupsOf(run, data.test.x, groupColumn) },
-          level,
-          threshold,
-        );
-  const limit = (i: number, of: readonly string[]) => thresholdOf({ threshold, groups }, of[i]);
-  const testGroups = groupColumn === undefined ? [] : groupsOf(run, data.test.x, groupColumn);
-  const calibration: Calibration = {
-    method,
-    level,
-    threshold,
-    calibrationRows: own.length,
-    testCoverage: fresh.filter((value, i) => value <= limit(i, testGroups)).length / data.test.y.length,
-    ...(groups && groupColumn !== undefined && { groupColumn, groups }),
+  const names = ({ x }: EncodedRows) => (groupColumn === undefined ? [] : groupsOf(run, x, groupColumn));
+  const groups = groupColumn === undefined ? undefined : calibrateGroups(own, names(data.valid), level, threshold);
+  const thresholds = { method, level, threshold, groups };
+  const testGroups = names(data.test);
+  const given = (await predicted(data.test.x)).map((row, i) =>
+    handedOut(run, row, data.test.y[i], thresholds, testGroups[i]),
+  );
+  const of = (rows: typeof given) => ({
+    testCoverage: average(rows.map(({ holds }) => Number(holds))),
+    testSize: average(rows.map(({ size }) => size).filter(Number.isFinite)),
+  });
+  return {
+    ...{ method, level, threshold, calibrationRows: own.length },
+    ...of(given),
+    ...(groups !== undefined &&
+      groupColumn !== undefined && {
+        groupColumn,
+        groups: [...new Set([...groups.map(({ group }) => group), ...testGroups])].sort().map((group) => {
+          const rows = given.filter((_, i) => testGroups[i] === group);
+          const { testCoverage } = of(rows);
+          const common = { group, calibrationRows: 0, threshold, own: false };
+          return { ...(groups.find((entry) => entry.group === group) ?? common), testRows: rows.length, testCoverage };
+        }),
+      }),
   };
-  keepJson(path, calibration);
-  return calibration;
 }
+
+const average = (v: readonly number[]) => v.reduce((sum, x) => sum + x, 0) / v.length;
 
 /** The `u` of the set scores: any fixed number keeps the coverage, and ½ is the mean of the random one. */
 const HALF = 0.5;
@@ -119,7 +142,11 @@ export interface EncodedRows {
   readonly y: Float64Array;
 }
 
-function scores(
+/** A row that no member predicts fits its prediction as badly as can be. */
+const scores = (...[run, rows, y, level, method]: Parameters<typeof plainScores>): Float64Array =>
+  plainScores(run, rows, y, level, method).map((score) => (Number.isNaN(score) ? Number.POSITIVE_INFINITY : score));
+
+function plainScores(
   run: LoadedRun,
   rows: readonly NamedRow[],
   y: Float64Array,
@@ -139,37 +166,44 @@ function scores(
   return quantileScores(observed.map(to), column(`q${lower}`).map(to), column(`q${upper}`).map(to));
 }
 
-interface Scored {
-  readonly scores: Float64Array;
-  readonly groups: readonly string[];
-}
+type GroupThreshold = Pick<GroupCalibration, 'group' | 'calibrationRows' | 'threshold' | 'own'>;
 
-function calibrateGroups(own: Scored, fresh: Scored, level: number, common: number): GroupCalibration[] {
-  const thresholds = groupThresholds(own.scores, own.groups, level);
-  return [...new Set([...own.groups, ...fresh.groups])].sort().map((group) => {
-    const found = thresholds.get(group) ?? Number.POSITIVE_INFINITY;
-    const enough = found < Number.POSITIVE_INFINITY;
-    const threshold = enough ? found : common;
-    const tested = fresh.scores.filter((_, i) => fresh.groups[i] === group);
-    return {
-      group,
-      calibrationRows: own.groups.filter((name) => name === group).length,
-      threshold,
-      own: enough,
-      testRows: tested.length,
-      testCoverage: tested.length > 0 ? tested.filter((score) => score <= threshold).length / tested.length : 0,
-    };
+function calibrateGroups(
+  scored: Float64Array,
+  groups: readonly string[],
+  level: number,
+  common: number,
+): GroupThreshold[] {
+  return [...groupThresholds(scored, groups, level)].map(([group, threshold]) => {
+    const own = threshold < Number.POSITIVE_INFINITY;
+    const calibrationRows = groups.filter((name) => name === group).length;
+    return { group, calibrationRows, threshold: own ? threshold : common, own };
   });
 }
 
-const thresholdOf = (
-  { threshold, groups }: { threshold: number; groups?: readonly GroupCalibration[] | undefined },
-  group: string | undefined,
-): number => groups?.find((entry) => entry.group === group)?.threshold ?? threshold;
+/** What is needed of a calibration to hand out intervals and sets. */
+type Thresholds = Pick<Calibration, 'method' | 'level' | 'threshold'> & {
+  readonly groups?: readonly GroupThreshold[] | undefined;
+};
+
+const thresholdOf = ({ threshold, groups }: Thresholds, group: string | undefined): number =>
+  groups?.find((entry) => entry.group === group)?.threshold ?? threshold;
+
+/** Whether the interval or set of a row holds its observation `y`, and how large it is. */
+function handedOut(run: LoadedRun, row: NamedRow, y: number, thresholds: Thresholds, group: string | undefined) {
+  const { target } = run.preprocessing;
+  if ('classes' in target) {
+    const set = setOf(target.classes, row, thresholds, group);
+    return { holds: set.includes(y), size: set.length > 0 ? set.length : Number.NaN };
+  }
+  const [lower, upper] = intervalOf(run, row, thresholds, group);
+  const observed = target.mean + target.sd * y;
+  return { holds: lower <= observed && observed <= upper, size: upper - lower };
+}
 
 /**
- * The group of every encoded row: the category of a categorical column, below or above the training mean of a numeric one.
- * Throws a `SpecError` for a column that the model does not use.
+ * The group of every encoded row: the category of a categorical column (one that training did not show is a group of its own), below or
+ * above the training mean of a numeric one, or missing. Throws a `SpecError` for a column that the model does not use.
  */
 export function groupsOf(
   { preprocessing: { inputNames, columns } }: LoadedRun,
@@ -182,32 +216,55 @@ export function groupsOf(
     throw specError(`conformal: expected a group column of the model (${names}), got '${column}'. Choose one of them.`);
   }
   const p = inputNames.length;
-  const rows = Array.from({ length: x.length / p }, (_, i) => x.subarray(i * p, (i + 1) * p));
-  const at = inputNames.indexOf(column);
-  if (code.kind === 'numeric') return rows.map((row) => `${column} ${row[at] < 0 ? 'below' : 'above'} its mean`);
-  const block = inputNames.flatMap((name, j) =>
-    name.startsWith(`${column}=`) || name === `${column} missing` ? [j] : [],
-  );
-  return rows.map((row) => inputNames[block.find((j) => row[j] === Math.max(...block.map((k) => row[k]))) ?? block[0]]);
+  const from = firstInput(columns, code);
+  const rows = Array.from({ length: x.length / p }, (_, i) => x.subarray(i * p + from, i * p + from + widthOf(code)));
+  if (code.kind === 'numeric') {
+    const centre = ((code.seen?.mean ?? code.mean) - code.mean) / code.sd;
+    return rows.map(([value, missing = 0]) =>
+      missing === 1 ? `${column} missing` : `${column} ${value < centre ? 'below' : 'above'} its mean`,
+    );
+  }
+  return rows.map((row) => {
+    const level = row.indexOf(1);
+    return level < 0 ? `${column} not seen in training` : inputNames[from + level];
+  });
 }
 
-/** The conformal columns of one predicted row, which belongs to this group if the calibration has groups. */
+/**
+ * The conformal columns of one predicted row, which belongs to this group if the calibration has groups: NaN, or an empty word, where
+ * no member predicts the row.
+ */
 export function conformalColumns(run: LoadedRun, row: NamedRow, calibration: Calibration, group?: string): NamedRow {
   const { target } = run.preprocessing;
-  const { method, level } = calibration;
-  const threshold = thresholdOf(calibration, group);
   if ('classes' in target) {
-    const set = predictionSet(probabilities(row, target.classes), threshold, HALF, method === 'raps' ? RAPS : APS);
+    const set = setOf(target.classes, row, calibration, group);
     return { conformal: set.map((k) => target.classes[k]).join('|') };
   }
-  const [lower, upper] = outerQuantiles(level);
-  if (method === 'scaled') {
-    const [mean, half] = [row.mean as number, threshold * deviation(row)];
-    return { conformalLower: mean - half, conformalUpper: mean + half };
+  const [conformalLower, conformalUpper] = intervalOf(run, row, calibration, group);
+  return { conformalLower, conformalUpper };
+}
+
+function setOf(classes: readonly string[], row: NamedRow, thresholds: Thresholds, group: string | undefined): number[] {
+  const p = probabilities(row, classes);
+  if (p.some(Number.isNaN)) return [];
+  return predictionSet(p, thresholdOf(thresholds, group), HALF, thresholds.method === 'raps' ? RAPS : APS);
+}
+
+function intervalOf(
+  run: LoadedRun,
+  row: NamedRow,
+  thresholds: Thresholds,
+  group: string | undefined,
+): [number, number] {
+  const threshold = thresholdOf(thresholds, group);
+  const number = (name: string) => row[name] as number;
+  if (thresholds.method === 'scaled') {
+    const half = threshold * deviation(row);
+    return [number('mean') - half, number('mean') + half];
   }
+  const [lower, upper] = outerQuantiles(thresholds.level);
   const { to, back } = widening(run);
-  const moved = (quantile: number, by: number) => back(to(row[`q${quantile}`] as number) + by);
-  return { conformalLower: moved(lower, -threshold), conformalUpper: moved(upper, threshold) };
+  return [back(to(number(`q${lower}`)) - threshold), back(to(number(`q${upper}`)) + threshold)];
 }
 
 /** The scale on which cqr widens: the target's, or that of its logarithm, where intervals stay above zero and widen by a factor. */

@@ -33,7 +33,10 @@ export interface PredictOptions {
   readonly conformalMethod?: ConformalMethod;
   /** Input column whose groups get thresholds, and so coverage, of their own (Mondrian). */
   readonly conformalGroup?: string | undefined;
-  /** Scales deviations, or tempers probabilities, as suits the validation rows best. Conformal columns are those without it. */
+  /**
+   * Scales deviations, or tempers probabilities, as suits the validation rows best, where that helps on rows it was not learned from.
+   * Conformal columns are those without it.
+   */
   readonly recalibrate?: boolean | undefined;
   /** Bytes that a gzipped file may unpack to. Default 1e9. */
   readonly maxUnpacked?: number | undefined;
@@ -54,7 +57,7 @@ export interface Predictions {
   readonly warnings: readonly string[];
   /** The calibration behind the conformal columns. */
   readonly calibration?: Calibration;
-  /** The scale behind recalibrated columns. */
+  /** The scale behind recalibrated columns; where it does not help, they are as they were. */
   readonly recalibration?: RecalibratedRun;
 }
 
@@ -79,13 +82,13 @@ export async function predict(options: PredictOptions): Promise<Predictions> {
   const warnings = [...table.notes.slice(1), ...encoded.warnings];
   const ensemble = await predictingEnsemble(run, options.ensemble);
   const predictRows: RowPredictor = (part, wanted) => predictEncoded(run, ensemble, part, wanted);
-  const recalibration = options.recalibrate ? await recalibrate(run) : undefined;
-  const shown = (row: PredictedRow) => (recalibration ? recalibrated(run, row, recalibration.scale) : row);
+  const recalibration = options.recalibrate ? await recalibrate(run, ensemble) : undefined;
+  const shown = (row: PredictedRow) => (recalibration?.helps ? recalibrated(run, row, recalibration.scale) : row);
   const method = level === undefined ? undefined : conformalMethod(preprocessing.task, options.conformalMethod);
   const { conformalGroup } = options;
   const calibration =
     method && level !== undefined
-      ? await calibrate(run, loadData(run), level, method, predictRows, conformalGroup)
+      ? await calibrate(run, loadData(run), { level, method, groupColumn: conformalGroup }, ensemble, predictRows)
       : undefined;
   const outer = level === undefined ? [] : outerQuantiles(level);
   const unasked = outer.filter((q) => !quantiles.includes(q)).map((q) => `q${q}`);
