@@ -61,10 +61,10 @@ Examples:
       line.end();
       const page = assessmentPage(result);
       const written = writePage(flags.out, page);
-      const { source, task, rows, members, verdict, recalibration, outOfDistribution } = result;
+      const { source, task, rows, members, notes, verdict, recalibration, outOfDistribution } = result;
       const [[, { rows: scores }]] = page.tables;
       const about = { source, task, rows, members, scores: Object.fromEntries(scores) };
-      const summary = { ...about, recalibration, outOfDistribution, verdict };
+      const summary = { ...about, notes, recalibration, outOfDistribution, verdict };
       if (flags.json) console.log(JSON.stringify(summary, null, 2));
       else {
         for (const [name, value] of scores) console.log(`${name.padEnd(32)} ${value}`);

@@ -2,10 +2,12 @@
 
 /**
  * Area under the receiver operating characteristic: the probability that a positive row has a higher score than a
- * negative one, ties counting half. NaN without both kinds.
+ * negative one, ties counting half. Rows whose score is NaN have no say; NaN without both kinds.
  */
 export function auroc(score: ArrayLike<number>, positive: ArrayLike<number>): number {
-  const order = Array.from(score, (_, i) => i).sort((a, b) => score[a] - score[b]);
+  const order = Array.from(score, (_, i) => i)
+    .filter((i) => !Number.isNaN(score[i]))
+    .sort((a, b) => score[a] - score[b]);
   let ranks = 0;
   let positives = 0;
   for (let i = 0; i < order.length; ) {

@@ -26,18 +26,23 @@ export function assessmentPage(a: Assessment): Page {
           ['Brier', digits(a.scores.brier)],
           ['ECE', digits(a.scores.ece)],
         ];
+  const pit = a.task === 'regression' ? [...a.scores.pit].filter(Number.isFinite) : [];
   const what = a.task === 'regression' ? 'intervals of mean width' : 'sets of mean size';
   const scale = a.task === 'regression' ? 'all standard deviations times' : 'logits divided by a temperature of';
   return {
     title: `${a.source}: can this ensemble be trusted?`,
     ...verdictOf(a.verdict),
     findings: [
-      `Conformal ${what} ${digits(r.size)}, calibrated on ${r.calibrationRows} rows at ${percent(r.level)}, hold ${percent(r.coverage)} of the other ${r.testRows}.`,
-      `The calibration rows are met best with ${scale} ${digits(r.scale)}.`,
+      ...a.notes.map((note) => `Note: ${note}.`),
+      ...(r
+        ? [
+            `Conformal ${what} ${digits(r.size)}, calibrated on ${r.calibrationRows} rows at ${percent(r.level)}, hold ${percent(r.coverage)} of the other ${r.testRows}.`,
+            `The calibration rows are met best with ${scale} ${digits(r.scale)}.`,
+          ]
+        : []),
       ...(a.outOfDistribution ? [strangeSentence(a.outOfDistribution)] : []),
     ],
-    figures:
-      a.task === 'regression' ? [coverage([...a.scores.pit]), transforms([...a.scores.pit])] : [confidences(a.scores)],
+    figures: members === 0 ? [] : a.task === 'regression' ? [coverage(pit), transforms(pit)] : [confidences(a.scores)],
     tables: [['Scores', { head: ['score', 'value'], rows: [...common, ...own] }]],
     facts: [['file', a.source]],
   };

@@ -1,5 +1,6 @@
 /** Scores, calibrates and judges the predictions of any ensemble, made anywhere, a member at a time. */
 import { type ColumnFile, openColumns } from '../data/columns.ts';
+import { levelMatcher } from '../data/levels.ts';
 import { dataError } from '../errors.ts';
 import { type ClassificationScores, classificationAccumulator } from '../infer/classification.ts';
 import { APS, conformalThreshold, predictionSet, scaledScores, setScore } from '../infer/conformal.ts';
@@ -27,7 +28,7 @@ export interface AssessOptions {
 export interface Recalibration {
   readonly calibrationRows: number;
   readonly testRows: number;
-  /** Conformal threshold at `level`, the share of test rows inside, and the mean width or size. */
+  /** Conformal threshold at `level`, the share of test rows that the intervals or sets hold, and their mean width or size. */
   readonly level: number;
   readonly threshold: number;
   readonly coverage: number;
@@ -40,8 +41,11 @@ export type Assessment = {
   readonly source: string;
   readonly rows: number;
   readonly members: number;
+  /** What was left out or changed on the way. */
+  readonly notes: readonly string[];
   readonly verdict: Verdict;
-  readonly recalibration: Recalibration;
+  /** Absent for too few rows. */
+  readonly recalibration?: Recalibration;
   readonly outOfDistribution?: { readonly source: string; readonly rows: number; readonly auroc: StrangerAuroc };
 } & (
   | { readonly task: 'regression'; readonly y: Float64Array; readonly scores: RegressionScores }
@@ -64,14 +68,22 @@ export async function assess(path: string, options: AssessOptions): Promise<Asse
 
 async function regression(file: ColumnFile, layout: MemberLayout, options: AssessOptions): Promise<Assessment> {
   const y = await file.numbers('y');
+  const infinite = y.findIndex((value) => !Number.isFinite(value));
+  if (infinite >= 0) {
+    throw dataError(
+      `${file.path}: expected a finite number in column y, row ${infinite + 1}, got ${y[infinite]}. Drop it.`,
+    );
+  }
   const accumulator = regressionAccumulator(file.rows, y);
-  await readRegression(file, layout, accumulator.add, options.onMember);
+  const notes = await readRegression(file, layout, accumulator.add, options.onMember);
   const scores = accumulator.result();
   const total = scores.aleatoric.map((a, i) => Math.hypot(a, scores.epistemic[i]));
-  const { own, fresh } = halves(file.rows, options);
-  const at = (v: Float64Array, rows: Int32Array) => Float64Array.from(rows, (i) => v[i]);
+  const { own, fresh } = halves(scores.usable, options);
+  const at = (v: Float64Array, rows: readonly number[]) => rows.map((i) => v[i]);
   const scored = scaledScores(y, scores.mean, total);
   const threshold = conformalThreshold(at(scored, own), options.level);
+  const told = (v: Float64Array) => v.filter((_, i) => scores.usable[i] > 0);
+  const { mean, aleatoric, epistemic, pit } = scores;
   return {
     source: file.path,
     task: 'regression',
@@ -80,12 +92,16 @@ async function regression(file: ColumnFile, layout: MemberLayout, options: Asses
     y,
     scores,
     ...(options.ood !== undefined && { outOfDistribution: await strangers(options.ood, layout, scores) }),
-    verdict: verdict(scores, { regression: { ...scores, y } }),
-    recalibration: {
-      ...tested(own, fresh, options.level, threshold, at(scored, fresh)),
-      size: fresh.reduce((sum, i) => sum + 2 * threshold * total[i], 0) / fresh.length,
+    verdict: verdict(scores, {
+      regression: {
+        ...{ y: told(y), mean: told(mean), aleatoric: told(aleatoric), epistemic: told(epistemic), pit: told(pit) },
+      },
+    }),
+    ...tested(notes, own, fresh, options.level, threshold, () => ({
+      held: fresh.map((i) => scored[i] <= threshold),
+      sizes: fresh.map((i) => 2 * threshold * total[i]),
       scale: varianceScale(at(y, own), at(scores.mean, own), at(total, own)),
-    },
+    })),
   };
 }
 
@@ -96,7 +112,8 @@ async function classification(
 ): Promise<Assessment> {
   const { classes } = layout;
   const observed = await file.texts('y');
-  const labels = Float64Array.from(observed, (name) => classes.indexOf(name));
+  const classOf = levelMatcher(classes);
+  const labels = Float64Array.from(observed, classOf);
   const stranger = labels.indexOf(-1);
   if (stranger >= 0) {
     throw dataError(
@@ -104,17 +121,14 @@ async function classification(
     );
   }
   const accumulator = classificationAccumulator(file.rows, classes.length, labels);
-  await readClassification(file, layout, classes, accumulator.add, options.onMember);
+  const notes = await readClassification(file, layout, classes, accumulator.add, options.onMember);
   const scores = accumulator.result();
-  const row = (i: number) => scores.probability.subarray(i * classes.length, (i + 1) * classes.length);
-  const { own, fresh } = halves(file.rows, options);
-  const scored = (rows: Int32Array) => Float64Array.from(rows, (i) => setScore(row(i), labels[i], HALF, APS));
-  const threshold = conformalThreshold(scored(own), options.level);
-  const logs = Float64Array.from(
-    [...own].flatMap((i) => [...row(i)]),
-    Math.log,
-  );
-  const confidence = Float64Array.from(scores.predicted, (c, i) => row(i)[c]);
+  const row = (of: Float64Array, i: number) => of.subarray(i * classes.length, (i + 1) * classes.length);
+  const { own, fresh } = halves(scores.usable, options);
+  const scored = own.map((i) => setScore(row(scores.probability, i), labels[i], HALF, APS));
+  const threshold = conformalThreshold(scored, options.level);
+  const told = <T extends Float64Array | Uint8Array>(v: T) => v.filter((_, i) => scores.usable[i] > 0) as T;
+  const { confidence, correct, epistemic } = scores;
   return {
     source: file.path,
     task: 'classification',
@@ -123,15 +137,20 @@ async function classification(
     members: scores.members,
     scores,
     ...(options.ood !== undefined && { outOfDistribution: await strangers(options.ood, layout, scores) }),
-    verdict: verdict(scores, { classes: { ...scores, confidence } }),
-    recalibration: {
-      ...tested(own, fresh, options.level, threshold, scored(fresh)),
-      size: fresh.reduce((sum, i) => sum + predictionSet(row(i), threshold, HALF, APS).length, 0) / fresh.length,
-      scale: temperature(
-        logs,
-        Float64Array.from(own, (i) => labels[i]),
-      ),
-    },
+    verdict: verdict(scores, {
+      classes: { confidence: told(confidence), correct: told(correct), epistemic: told(epistemic) },
+    }),
+    ...tested(notes, own, fresh, options.level, threshold, () => {
+      const sets = fresh.map((i) => predictionSet(row(scores.probability, i), threshold, HALF, APS));
+      return {
+        held: sets.map((set, k) => set.includes(labels[fresh[k]])),
+        sizes: sets.map((set) => set.length),
+        scale: temperature(
+          own.flatMap((i) => [...row(scores.logProbability, i)]),
+          own.map((i) => labels[i]),
+        ),
+      };
+    }),
   };
 }
 
@@ -153,33 +172,52 @@ async function strangers(path: string, layout: MemberLayout, own: Uncertainty) {
   return { source: path, rows: file.rows, auroc: strangerAuroc(own, accumulator.result(), (a, e) => a + e) };
 }
 
-/** Only the predictions can be judged. */
+/** Only the predictions can be judged; `said` is of the rows that some member predicts. */
 function verdict(
-  { members, nonFiniteMembers, pointwise }: RegressionScores | ClassificationScores,
+  { members, usable, leftOut, pointwise }: RegressionScores | ClassificationScores,
   said: Pick<HeldOut, 'regression' | 'classes'>,
 ): Verdict {
+  const rows = [...usable.keys()].filter((i) => usable[i] > 0);
   const predictions = judgePredictions({
     ...said,
-    rows: pointwise.length,
-    pointwise,
-    unusable: nonFiniteMembers / (members + nonFiniteMembers),
+    rows: rows.length,
+    pointwise: pointwise.filter((_, i) => usable[i] > 0),
+    unusable: leftOut.predictions / (usable.length * (members + leftOut.emptyMembers)),
+    unpredicted: leftOut.emptyRows,
     draws: members,
-    where: (i) => `row ${i + 1}`,
+    where: (i) => `row ${rows[i] + 1}`,
   });
   return { predictions, trusted: predictions.answer === 'yes' };
 }
 
-/** How the threshold of the calibration rows does on the scores of the test rows. */
-const tested = (own: Int32Array, fresh: Int32Array, level: number, threshold: number, scores: Float64Array) => ({
-  calibrationRows: own.length,
-  testRows: fresh.length,
-  level,
-  threshold,
-  coverage: scores.filter((score) => score <= threshold).length / fresh.length,
-});
+/** How the threshold of the calibration rows does on the test rows; a note where there are too few rows for one. */
+function tested(
+  notes: readonly string[],
+  own: readonly number[],
+  fresh: readonly number[],
+  level: number,
+  threshold: number,
+  measure: () => { held: readonly boolean[]; sizes: readonly number[]; scale: number },
+): Pick<Assessment, 'notes' | 'recalibration'> {
+  if (threshold === Number.POSITIVE_INFINITY || fresh.length === 0) {
+    const fewest = Math.ceil(level / (1 - level));
+    const few = `no conformal threshold: a level of ${level} needs ${fewest} calibration rows and a test row, and there are ${own.length} and ${fresh.length}`;
+    return { notes: [...notes, few] };
+  }
+  const { held, sizes, scale } = measure();
+  const recalibration = {
+    ...{ calibrationRows: own.length, testRows: fresh.length, level, threshold, scale },
+    coverage: held.filter(Boolean).length / fresh.length,
+    size: sizes.reduce((sum, size) => sum + size, 0) / fresh.length,
+  };
+  return { notes, recalibration };
+}
 
-function halves(rows: number, { calibration, seed }: AssessOptions): { own: Int32Array; fresh: Int32Array } {
-  const order = permutation(stream(rootKey(seed), 'split'), rows);
+/** The rows that some member predicts, cut in two by seed. */
+function halves(usable: Uint32Array, { calibration, seed }: AssessOptions): { own: number[]; fresh: number[] } {
+  const rows = usable.length;
+  const order = [...permutation(stream(rootKey(seed), 'split'), rows)];
   const cut = Math.min(rows - 1, Math.max(1, Math.round(calibration * rows)));
-  return { own: order.slice(0, cut), fresh: order.slice(cut) };
+  const predicted = (part: readonly number[]) => part.filter((i) => usable[i] > 0);
+  return { own: predicted(order.slice(0, cut)), fresh: predicted(order.slice(cut)) };
 }

@@ -107,7 +107,12 @@ const CHECKS: readonly Check<HeldOut>[] = [
     find: ({ unusable, unpredicted = 0 }) => [
       ...(unpredicted > 0 ? [{ turns: true, message: `no draw predicts ${unpredicted} of the rows` }] : []),
       ...(unusable > UNUSABLE_SHARE
-        ? [{ turns: true, message: `${percent(unusable)} of the predictions of single draws are not finite` }]
+        ? [
+            {
+              turns: true,
+              message: `${percent(unusable)} of the predictions of single draws are not finite, or have no positive deviation`,
+            },
+          ]
         : []),
     ],
   },
