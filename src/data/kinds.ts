@@ -131,22 +131,30 @@ export function readCategories(table: Table, j: number, options: MissingOptions)
   return { kind: 'categorical', name: table.names[j], levels, codes };
 }
 
-/** Column j as numbers in this notation, NaN where missing. Throws on the first cell that is neither. */
+/**
+ * Column j as numbers in this notation, NaN where missing. Throws on the first cell that is neither, and where `far` says so on one of
+ * infinite or unworkable size; else that is ±∞.
+ */
 export function readNumbers(
   table: Table,
   j: number,
   notation: Notation,
   options: MissingOptions = {},
   standIns: readonly string[] = [],
+  far: 'refused' | 'infinite' = 'refused',
 ): NumericColumn {
   const cells = table.columns[j];
   const rule = missingRule(options);
   const { texts, codes } = cells.kind === 'texts' ? cells : cells.odd.cells;
-  const numbers = Float64Array.from(texts, (text) =>
-    rule.number(text) || standIns.includes(text) ? Number.NaN : finite(table, j, text, parseNumber(text, notation)),
-  );
+  const numbers = Float64Array.from(texts, (text) => {
+    if (rule.number(text) || standIns.includes(text)) return Number.NaN;
+    const value = parseNumber(text, notation);
+    return far === 'infinite' && Math.abs(value) > LARGEST
+      ? Math.sign(value) * Number.POSITIVE_INFINITY
+      : finite(table, j, text, value);
+  });
   const values = cells.kind === 'texts' ? Float64Array.from(codes, (k) => numbers[k]) : withOdd(cells, numbers);
-  if (cells.kind === 'numbers') {
+  if (cells.kind === 'numbers' && far === 'refused') {
     const large = values.findIndex((value) => Math.abs(value) > LARGEST);
     if (large >= 0) throw tooLarge(whereIs(table, j, large), String(values[large]));
   }

@@ -12,12 +12,14 @@ const MAGIC = 'PAR1';
  * or is damaged.
  */
 export async function openParquet(path: string): Promise<RawColumns | undefined> {
-  if (!path.endsWith('.parquet') && !(await beginsAsParquet(path))) return undefined;
+  const begins = await beginsAsParquet(path);
+  if (!begins && !path.endsWith('.parquet')) return undefined;
   const damaged = (where: string, cause: unknown) =>
     dataError(`${where}: expected a whole Parquet file, got ${reason(cause)}. Write it again.`, { cause });
   const file = await asyncBufferFromFile(path).catch((cause) => {
     throw dataError(`${path}: expected a Parquet file, got ${reason(cause)}. Check the path.`, { cause });
   });
+  if (!begins) throw dataError(`${path}: expected a Parquet file, got one that does not begin as one. Write it again.`);
   const metadata = await parquetMetadataAsync(file).catch((cause) => {
     throw damaged(path, cause);
   });
@@ -93,5 +95,8 @@ async function beginsAsParquet(path: string): Promise<boolean> {
   }
 }
 
-const reason = (cause: unknown): string =>
-  (cause instanceof Error ? cause.message : String(cause)).replace(/^parquet /, '').split('\n')[0];
+/** What the reader says; faults of its own arithmetic are those of a file that is cut off or overwritten. */
+function reason(cause: unknown): string {
+  if (cause instanceof RangeError || cause instanceof TypeError) return 'bytes that make no sense';
+  return (cause instanceof Error ? cause.message : String(cause)).replace(/^parquet /, '').split('\n')[0];
+}

@@ -231,7 +231,10 @@ export interface Encoded {
   readonly warnings: readonly string[];
 }
 
-/** Replays the preprocessing on the rows of a table. Throws a `DataError` for a column that is not there. */
+/**
+ * Replays the preprocessing on the rows of a table. A number of unworkable size is refused in rows `withTarget`, which are to be learned
+ * from or scored; else it is infinite, and the matter of its row. Throws a `DataError` for a column that is not there.
+ */
 export function encode(pre: Preprocessing, table: Table, rows: readonly number[], withTarget: boolean): Encoded {
   const p = pre.inputNames.length;
   const x = new Float32Array(rows.length * p);
@@ -239,7 +242,14 @@ export function encode(pre: Preprocessing, table: Table, rows: readonly number[]
   const place = locator(pre, table, withTarget, warnings);
   let at = 0;
   for (const code of pre.columns) {
-    const column = readAs(pre, table, place(code.name, code.index), code, warnings);
+    const column = readAs(
+      pre,
+      table,
+      place(code.name, code.index),
+      code,
+      warnings,
+      withTarget ? 'refused' : 'infinite',
+    );
     const width = encodeColumn(code, column, rows, x, at, p, warnings);
     at += width;
   }
@@ -288,10 +298,11 @@ function readAs(
   j: number,
   code: NumericCode | CategoricalCode,
   warnings: string[],
+  far: 'refused' | 'infinite',
 ): Column {
   return code.kind === 'categorical'
     ? readCategories(table, j, pre.missing ?? {})
-    : readAsNumbers(pre, table, j, code, warnings);
+    : readAsNumbers(pre, table, j, code, warnings, far);
 }
 
 function readAsNumbers(
@@ -300,6 +311,7 @@ function readAsNumbers(
   j: number,
   { notation = PLAIN, missing = [] }: Pick<NumericCode, 'notation' | 'missing'>,
   warnings: string[],
+  far: 'refused' | 'infinite' = 'refused',
 ): NumericColumn {
   const cells = table.columns[j];
   const rule = missingRule(pre.missing);
@@ -307,7 +319,7 @@ function readAsNumbers(
   const present = texts.filter((text) => !rule.number(text) && !missing.includes(text));
   const readable = (way: Notation) => present.every((text) => !Number.isNaN(parseNumber(text, way)));
   const held = cells.kind === 'texts' || cells.notation.decimal === notation.decimal;
-  if (held && readable(notation)) return readNumbers(table, j, notation, pre.missing, missing);
+  if (held && readable(notation)) return readNumbers(table, j, notation, pre.missing, missing, far);
   const { column } = readColumn(table, j, pre.missing);
   const own = column.kind === 'numeric' ? column.notation : notation;
   const stranger = present.find((text) => Number.isNaN(parseNumber(text, own)));
@@ -319,7 +331,7 @@ function readAsNumbers(
     );
   }
   warnings.push(`column '${name}': numbers are written ${way(own)}, in training ${way(notation)}`);
-  return readNumbers(table, j, own, pre.missing, missing);
+  return readNumbers(table, j, own, pre.missing, missing, far);
 }
 
 const way = ({ decimal, grouped, percent }: Notation): string =>

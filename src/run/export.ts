@@ -30,7 +30,7 @@ export async function exportRun(
   return written;
 }
 
-/** A row per validation and test row: split, observed target, and every column of `predict`. */
+/** A row per validation and test row: split, row of the file counted from 1, observed target, and every column of `predict`. */
 async function exportPredictions(run: LoadedRun, path: string): Promise<string> {
   const data = loadData(run);
   const { target } = run.preprocessing;
@@ -46,6 +46,7 @@ async function exportPredictions(run: LoadedRun, path: string): Promise<string> 
     rows.forEach((row, i) => {
       const y = data[split].y[i];
       put('split', split);
+      if (data[split].rows) put('row', data[split].rows[i]);
       put('observed', 'classes' in target ? target.classes[y] : target.mean + target.sd * y);
       for (const [name, value] of Object.entries(row)) put(name, value);
     });

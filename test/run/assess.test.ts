@@ -124,6 +124,88 @@ describe('assess', () => {
     await expect(assess(write('f.csv', 'y,q\n1,2\n2,3'), options)).rejects.toThrow('expected columns mean_<k>');
   });
 
+  const fixture = (name: string) => join('test', 'fixtures', 'predictions', name);
+
+  it('reads Parquet packed in any usual way, whatever its name', async () => {
+    const scores = [];
+    for (const packed of ['zstd', 'gzip', 'brotli', 'lz4']) {
+      scores.push((await assess(fixture(`c_${packed}.parquet`), options)).scores.lppd);
+    }
+    expect(new Set(scores).size).toBe(1);
+    expect(Number.isFinite(scores[0])).toBe(true);
+    const named = write('members.pq', readFileSync(fixture('c_zstd.parquet')));
+    expect((await assess(named, options)).scores.lppd).toBe(scores[0]);
+  });
+
+  it('refuses damaged Parquet with words of its own, wherever the damage lies', async () => {
+    const whole = readFileSync(fixture('c_zstd.parquet'));
+    const refused: string[] = [];
+    for (let k = 0; k < 60; k++) {
+      const bytes = Uint8Array.from(k % 3 === 0 ? whole.subarray(0, 40 + k * 390) : whole);
+      const at = (k * 7919 + 4) % bytes.length;
+      if (k % 3 > 0) for (let i = at; i < Math.min(at + 8, bytes.length); i++) bytes[i] ^= 0xa5;
+      await assess(write('damaged.parquet', bytes), options).catch((error) => refused.push(String(error)));
+    }
+    expect(refused.length).toBeGreaterThan(30);
+    for (const message of refused) expect(message).toMatch(/^DataError: .*damaged\.parquet.*: expected .*, got /s);
+  });
+
+  it('names a missing observation, and leaves out what is missing of a member', async () => {
+    await expect(assess(fixture('nully.parquet'), options)).rejects.toThrow(
+      'expected a number in column y, row 6, got null',
+    );
+    const gaps = regressionColumns(1);
+    gaps.mean_1[7] = Number.NaN;
+    const { notes, scores, verdict } = await assess(write('gaps.parquet', parquet(gaps)), options);
+    expect(notes.join()).toContain('in 1 of 3000 rows of member 1; those predictions were left out');
+    expect([scores.usable[7], scores.usable[8], scores.members]).toEqual([2, 3, 3]);
+    expect(verdict.trusted).toBe(true);
+    const text = await assess(write('gaps.csv', csv(gaps)), options);
+    expect(text.scores.lppd).toBe(scores.lppd);
+  });
+
+  it('says that σ must be positive', async () => {
+    const { notes, verdict, scores } = await assess(fixture('sd0.parquet'), options);
+    expect(notes).toEqual([
+      'σ must be positive, and is not in 400 of 400 rows of member 2; those predictions were left out',
+    ]);
+    expect([verdict.trusted, scores.members]).toEqual([false, 3]);
+  });
+
+  it('does not trust what gives an observed class the probability 0', async () => {
+    const { scores, verdict, recalibration } = await assess(fixture('hardwrong.parquet'), options);
+    expect(scores.lppd).toBe(-Infinity);
+    expect(verdict.trusted).toBe(false);
+    expect(verdict.predictions.findings[0].message).toContain('held to be impossible');
+    expect(recalibration?.scale).toBeLessThan(10);
+  });
+
+  it('cannot tell from one row', async () => {
+    const { verdict, recalibration, notes } = await assess(fixture('one.parquet'), options);
+    expect(verdict.predictions.answer).toBe('too few rows to tell');
+    expect(recalibration).toBeUndefined();
+    expect(notes.join()).toContain('needs 9 calibration rows and a test row, and there are');
+  });
+
+  it('divides rounded probabilities by their sum, and refuses what is none', async () => {
+    const { notes, scores } = await assess(fixture('cls_rounded.csv'), options);
+    expect(notes.join()).toMatch(
+      /predictions sum to 0\.99\d+ … 1\.00\d*: they are rounded, and were divided by their sum/,
+    );
+    expect(Number.isFinite(scores.lppd)).toBe(true);
+    const logits = write('logits.csv', 'y,p_0_a,p_0_b\na,0.5,0.9\nb,0.5,0.5');
+    await expect(assess(logits, options)).rejects.toThrow('that sum to 1 in row 1, got 1.4');
+    const negative = write('negative.csv', 'y,p_0_a,p_0_b\na,0.5,0.5\nb,-0.5,1.5');
+    await expect(assess(negative, options)).rejects.toThrow('expected a probability in column p_0_a, row 2, got -0.5');
+  });
+
+  it('takes 1.0 for 1 and true for True', async () => {
+    for (const name of ['clsfloat.csv', 'clsbool.parquet']) {
+      const { scores } = await assess(fixture(name), options);
+      expect((scores as { accuracy?: number }).accuracy).toBeGreaterThan(0.5);
+    }
+  });
+
   it('is a command with a report and the exit code of its verdict', () => {
     const out = join(folder, 'report.html');
     const run = (name: string) =>
