@@ -17,6 +17,9 @@ export function conformalThreshold(scores: ArrayLike<number>, level: number): nu
   return rank > scores.length ? Number.POSITIVE_INFINITY : Float64Array.from(scores).sort()[rank - 1];
 }
 
+/** The fewest calibration rows that give a threshold at that level. */
+export const fewestRows = (level: number): number => Math.ceil(level / (1 - level) - 1e-9);
+
 /** Thresholds within groups (Mondrian): coverage holds in each. `groups[i]` is the group of row i. */
 export function groupThresholds(
   scores: ArrayLike<number>,

@@ -3,7 +3,7 @@ import { type ColumnFile, openColumns } from '../data/columns.ts';
 import { levelMatcher } from '../data/levels.ts';
 import { dataError } from '../errors.ts';
 import { type ClassificationScores, classificationAccumulator } from '../infer/classification.ts';
-import { APS, conformalThreshold, predictionSet, scaledScores, setScore } from '../infer/conformal.ts';
+import { APS, conformalThreshold, fewestRows, predictionSet, scaledScores, setScore } from '../infer/conformal.ts';
 import { type RegressionScores, regressionAccumulator } from '../infer/regression.ts';
 import { type StrangerAuroc, strangerAuroc, type Uncertainty } from '../infer/rejection.ts';
 import { temperature, varianceScale } from '../infer/scaling.ts';
@@ -200,8 +200,7 @@ function tested(
   measure: () => { held: readonly boolean[]; sizes: readonly number[]; scale: number },
 ): Pick<Assessment, 'notes' | 'recalibration'> {
   if (threshold === Number.POSITIVE_INFINITY || fresh.length === 0) {
-    const fewest = Math.ceil(level / (1 - level));
-    const few = `no conformal threshold: a level of ${level} needs ${fewest} calibration rows and a test row, and there are ${own.length} and ${fresh.length}`;
+    const few = `no conformal threshold: a level of ${level} needs ${fewestRows(level)} calibration rows and a test row, and there are ${own.length} and ${fresh.length}`;
     return { notes: [...notes, few] };
   }
   const { held, sizes, scale } = measure();

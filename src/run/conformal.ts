@@ -7,6 +7,7 @@ import { specError } from '../errors.ts';
 import {
   APS,
   conformalThreshold,
+  fewestRows,
   groupThresholds,
   predictionSet,
   quantileScores,
@@ -101,7 +102,7 @@ async function calibrated(
   const threshold = conformalThreshold(own, level);
   if (threshold === Number.POSITIVE_INFINITY) {
     throw specError(
-      `conformal: expected more than ${own.length} validation rows for a level of ${level}, which needs ${Math.ceil(level / (1 - level))}. ` +
+      `conformal: expected more than ${own.length} validation rows for a level of ${level}, which needs ${fewestRows(level)}. ` +
         'Lower the level, or fit with more validation rows.',
     );
   }
