@@ -28,9 +28,9 @@ writeFileSync(data, demoCsv(1, 300));
 const config: FitConfig = {
   model: { hidden: [8], likelihood: 'gaussian-per-input' },
   warmStart: { epochs: 40 },
-  sampler: { warmup: 300, steps: 600, thin: 10, batchSize: 64 },
+  sampler: { warmup: 600, steps: 600, thin: 10, batchSize: 64, energyTarget: 5e-4 },
   chains: 4,
-  seed: 6,
+  seed: 3,
 };
 const quick = { workers: 0, checkpointSeconds: 0.05 };
 const silent = { workers: 0, onProgress: () => {} };
