@@ -71,7 +71,8 @@ export interface FitFlags extends EngineFlags {
   standardise?: 'train' | 'all' | 'none';
   valid?: string | number;
   test?: string | number;
-  model?: string;
+  model?: string[];
+  priorAround?: boolean;
   parameters?: string[];
   hidden?: number[];
   activation?: 'relu' | 'tanh' | 'gelu' | 'silu';
@@ -100,6 +101,15 @@ export interface FitFlags extends EngineFlags {
   plateau?: number | true;
   minDraws?: number;
   repair?: number | boolean;
+}
+
+/** The data file: what stands alone, or, where it was taken for one more of the models before it, the last of those. */
+export function dataOf(data: string | undefined, flags: FitFlags): string {
+  if (data !== undefined) return data;
+  const last = flags.model && flags.model.length > 1 ? flags.model.at(-1)! : '.onnx';
+  if (last.endsWith('.onnx')) throw specError('data: expected a file to fit, got none. Name it before the flags.');
+  flags.model = flags.model!.slice(0, -1);
+  return last;
 }
 
 /** Adds them to a command. */
@@ -145,7 +155,10 @@ export function withModelOptions(command: Command): Command {
       fileOrFraction,
     )
     .optionsGroup('Model:')
-    .option('--model <file.onnx>', 'a trained network to use; its weights are the warm start (see smile inspect)')
+    .option(
+      '--model <files...>',
+      'a trained network (ONNX) to use; its weights are the warm start (see smile inspect). Several of one graph: chains start from each in turn',
+    )
     .option(
       '--parameters <names>',
       "which of its tensors to sample: all (default), last for the last layer's, or names",
@@ -158,6 +171,7 @@ export function withModelOptions(command: Command): Command {
     )
     .addOption(new Option('--prior <name>', 'default: normal').choices(PRIOR_NAMES))
     .option('--prior-scale <sd>', 'scale of the prior, for those without their own (default: 1)', number)
+    .option('--prior-around', "centre the prior at the given network's weights, in units of each tensor")
     .optionsGroup('Sampling:')
     .addOption(new Option('-s, --sampler <name>', 'default: psmile').choices(SAMPLER_NAMES))
     .addOption(
@@ -265,8 +279,9 @@ export function configOf(flags: FitFlags): FitConfig {
       ...(flags.decimal !== undefined && { decimal: flags.decimal === 'comma' ? ',' : '.' }),
     },
     model: {
-      ...chosen(flags, ['hidden', 'activation', 'likelihood', 'prior', 'priorScale']),
-      ...(flags.model !== undefined && { network: flags.model }),
+      ...chosen(flags, ['hidden', 'activation', 'likelihood', 'prior', 'priorScale', 'priorAround']),
+      ...(flags.model && { network: flags.model[0] }),
+      ...(flags.model && flags.model.length > 1 && { starts: flags.model.slice(1) }),
       ...(flags.parameters && { parameters: parameterChoice(flags.parameters) }),
     },
     warmStart: epochs === undefined ? {} : { epochs },

@@ -7,7 +7,7 @@ import type { FitEvent } from '../src/run/events.ts';
 import { type FitOptions, fit, prepareRun } from '../src/run/fit.ts';
 import type { FitConfig } from '../src/run/spec.ts';
 import { type EngineFlags, withEngine, withEngineOptions } from './engine-options.ts';
-import { chosen, configOf, type FitFlags, withModelOptions } from './fit-options.ts';
+import { chosen, configOf, dataOf, type FitFlags, withModelOptions } from './fit-options.ts';
 import { interruption } from './interrupt.ts';
 import { seconds } from './numbers.ts';
 import { progressScreen } from './progress.ts';
@@ -16,7 +16,7 @@ import { showEvaluation } from './table.ts';
 export function fitCommand(): Command {
   const command = new Command('fit')
     .description('Fit a Bayesian ensemble to a table and score it beside the deep ensemble.')
-    .argument('<data>', 'CSV, TSV or white-space separated file, optionally .gz')
+    .argument('[data]', 'CSV, TSV or white-space separated file, optionally .gz')
     .option('-o, --out <dir>', 'run directory (default: smile-runs/<data>-<sampler>-<seed>)')
     .option('--force', 'replace an earlier run in the directory')
     .option('--prepare', 'write the run directory only: `smile chain` or `smile resume` then do the work')
@@ -38,6 +38,8 @@ Examples:
   $ smile fit train.csv --target price --valid valid.csv --test test.csv
   $ smile fit houses.csv --model trained.onnx --parameters last
   $ smile fit houses.csv --target price --likelihood student-t
+  $ smile fit houses.csv --model a.onnx b.onnx c.onnx --test latest.csv
+  $ smile fit houses.csv --model dollars.onnx --prior-around
   $ smile fit houses.csv --prior laplace --prior-scale 0.5
   $ smile fit pixels.csv --model large.onnx --device webgpu --stepping device
   $ smile fit sales.csv --config fit.yaml --json > result.json
@@ -46,7 +48,8 @@ Examples:
 Ctrl-C ends the chains at their next step and scores what was drawn; a second Ctrl-C leaves at once. Either way, and after a
 crash, smile resume goes on.`,
     )
-    .action(async (data: string, flags: FitFlags) => {
+    .action(async (named: string | undefined, flags: FitFlags) => {
+      const data = dataOf(named, flags);
       const config = configOf(flags);
       const out = flags.out ?? defaultFolder(data, config);
       const { checkpointEvery: checkpointSeconds } = flags;

@@ -1,19 +1,20 @@
 /** `smile plan DATA`: what the fit that these flags ask for will cost. */
 import { Command } from 'commander';
 import { plan } from '../src/run/plan.ts';
-import { chosen, configOf, type FitFlags, withModelOptions } from './fit-options.ts';
+import { chosen, configOf, dataOf, type FitFlags, withModelOptions } from './fit-options.ts';
 import { bytes, duration } from './units.ts';
 
 export function planCommand(): Command {
   const command = new Command('plan')
     .description('Probe for two seconds and say what a fit will cost: time, memory, disk. Takes the flags of fit.')
-    .argument('<data>', 'the file to fit');
+    .argument('[data]', 'the file to fit');
   return withModelOptions(command)
     .addHelpText(
       'after',
       '\nExamples:\n  $ smile plan houses.csv --target price --hidden 64,64 --steps 100000 --chains 20',
     )
-    .action(async (data: string, flags: FitFlags) => {
+    .action(async (named: string | undefined, flags: FitFlags) => {
+      const data = dataOf(named, flags);
       const found = await plan({ data, config: configOf(flags), ...chosen(flags, ['workers', 'maxUnpacked']) });
       if (flags.json) {
         console.log(JSON.stringify(found, null, 2));

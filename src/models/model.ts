@@ -28,8 +28,8 @@ export interface Parameter {
 export interface Model {
   readonly name: string;
   readonly parameters: readonly Parameter[];
-  /** Start values of one chain `[d]`, where they are not what each parameter's `start` says. */
-  initial?(key: Key): Float64Array;
+  /** Start values of chain `chain` (0) `[d]`, where they are not what each parameter's `start` says. */
+  initial?(key: Key, chain?: number): Float64Array;
   /**
    * From parameters `[C, …shape]` by name and inputs `[C or 1, features, rows]` to outputs `[C, outputs, rows]`, or
    * `[C, outputs, places·rows]` where each row has several places, all rows of a place together.

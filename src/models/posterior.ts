@@ -64,11 +64,11 @@ function withOwnNames(model: Model, others: readonly Parameter[]): Model {
   return { ...model, parameters, forward };
 }
 
-/** Start values of one chain `[d]`. */
-export function initial({ model, likelihood, parameters, dim }: BayesianNetwork, key: Key): Float64Array {
+/** Start values of chain `chain` `[d]`. */
+export function initial({ model, likelihood, parameters, dim }: BayesianNetwork, key: Key, chain = 0): Float64Array {
   if (!model.initial) return startValues(parameters, key);
   const values = new Float64Array(dim);
-  values.set(model.initial(key));
+  values.set(model.initial(key, chain));
   values.set(startValues(likelihood.parameters, key), dimensionOf(model.parameters));
   return values;
 }

@@ -7,6 +7,7 @@ import { type LikelihoodName, likelihood } from '../models/likelihood.ts';
 import { mlp } from '../models/mlp.ts';
 import { onnxModel } from '../models/onnx/model.ts';
 import { type OnnxNetwork, readOnnx } from '../models/onnx/network.ts';
+import { withStarts } from '../models/onnx/starts.ts';
 import { type BayesianNetwork, bayesianNetwork } from '../models/posterior.ts';
 import { readWhole, sha256 } from '../store/files.ts';
 import { type Manifest, runPaths } from '../store/rundir.ts';
@@ -18,6 +19,16 @@ import type { FitSpec } from './spec.ts';
  */
 export function readNetwork(path: string): OnnxNetwork {
   return readOnnx(readNamed(path), basename(path), (file) => readNamed(beside(path, file)));
+}
+
+/** The networks of a configuration, the further ones as starts. Throws what `readNetwork` throws, and where graphs differ. */
+export function readNetworks({ model: { network, starts = [], priorAround } }: FitSpec): OnnxNetwork | undefined {
+  if (network !== undefined) return withStarts(readNetwork(network), starts.map(readNetwork));
+  const field = starts.length > 0 ? 'starts' : priorAround ? 'priorAround' : undefined;
+  if (field === undefined) return undefined;
+  throw specError(
+    `model.${field}: expected a network in model.network (--model), got none. Give one, or leave it out.`,
+  );
 }
 
 function readNamed(file: string): Uint8Array {
@@ -79,7 +90,7 @@ export function networkOf(
   const classes = classCount(preprocessing);
   const chosen = likelihood(model.likelihood as LikelihoodName, Math.max(classes, 1));
   const inputs = inputNames.length;
-  const { hidden, activation, parameters, outputs } = model;
+  const { hidden, activation, parameters, outputs, priorAround: around } = model;
   if (!model.network) {
     return bayesianNetwork(mlp({ inputs, hidden, outputs: chosen.outputs, activation }), chosen, inputs);
   }
@@ -93,5 +104,5 @@ export function networkOf(
     );
   }
   const scaled = 'classes' in target ? {} : { target };
-  return bayesianNetwork(onnxModel(network, { parameters, classes, outputs, ...scaled }), chosen, inputs);
+  return bayesianNetwork(onnxModel(network, { parameters, classes, outputs, around, ...scaled }), chosen, inputs);
 }

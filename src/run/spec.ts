@@ -64,6 +64,17 @@ const model = z
       .describe(
         'ONNX file of a trained network to use instead; its weights are the warm start, features are not scaled.',
       ),
+    starts: z
+      .array(z.string())
+      .min(1)
+      .optional()
+      .describe('Further ONNX files of the same graph with other weights: chains start from all of them in turn.'),
+    priorAround: z
+      .boolean()
+      .default(false)
+      .describe(
+        "Centres the prior at the network's given weights, in units of each tensor's root mean square, at least 1.",
+      ),
     parameters: z
       .union([z.enum(['all', 'last']), z.array(z.string()).min(1)])
       .default('all')

@@ -36,7 +36,7 @@ export async function trainBlock(
   const posterior = await blockDensity(run, { chains: chains.length, rows: w.batchSize }, flat);
   const validation = await validationLoss(run, data.valid, chains.length);
   const { noise, decay } = parameterMasks(network, w.weightDecay);
-  const state = standing ?? untrained(starts(network, keys), chains.length);
+  const state = standing ?? untrained(starts(network, keys, chains), chains.length);
   let interrupted = false;
   try {
     if (w.epochs === 0) {
@@ -77,10 +77,14 @@ export async function trainBlock(
   return interrupted ? undefined : state.best;
 }
 
-function starts(network: BayesianNetwork, keys: readonly (readonly [number, number])[]): Float64Array {
+function starts(
+  network: BayesianNetwork,
+  keys: readonly (readonly [number, number])[],
+  chains: readonly number[],
+): Float64Array {
   const start = new Float64Array(keys.length * network.dim);
   keys.forEach((key, c) => {
-    start.set(initial(network, stream(key, 'init')), c * network.dim);
+    start.set(initial(network, stream(key, 'init'), chains[c]), c * network.dim);
   });
   return start;
 }

@@ -1,9 +1,11 @@
 /** A network from an ONNX file as a model: chosen tensors are its parameters, outputs are what likelihoods take. */
 import { shapeError } from '../../errors.ts';
 import {
+  add,
   cast,
   concat,
   constant,
+  data,
   filled,
   importGraph,
   importValues,
@@ -18,7 +20,7 @@ import {
   tensorType,
   transpose,
 } from '../../graph/index.ts';
-import { eachChain, type Model } from '../model.ts';
+import { dimensionOf, eachChain, type Model } from '../model.ts';
 import type { GraphSpec } from '../posterior.ts';
 import { NONE, type OnnxNetwork, openInput } from './network.ts';
 
@@ -30,6 +32,8 @@ export type OutputChoice = 'auto' | 'logits' | 'probabilities';
 
 export interface OnnxModelOptions {
   readonly parameters: ParameterChoice;
+  /** Parameters are offsets from the given weights, as `aroundWeights` has them, and chains start at none. Default false. */
+  readonly around?: boolean;
   /** K for classes; 0 for a real target. */
   readonly classes: number;
   /** What the outputs are, for classes. Default auto. */
@@ -45,9 +49,10 @@ export interface OnnxModelOptions {
  */
 export function onnxModel(network: OnnxNetwork, options: OnnxModelOptions): Model {
   const { row, source, tensors } = network;
-  const { parameters, classes, target } = options;
+  const { parameters, classes, target, around = false } = options;
   const sampled = chosenTensors(network, parameters);
   checkOutputs(network, classes);
+  checkStarts(network, sampled, around);
   const { name, type } = openInput(network.onnx);
   const dtype = tensorType(`input '${name}'`, type.tensorType!.elemType);
   const { output, adapt } = classes > 0 ? logitsOf(network, options) : { output: undefined, adapt: inUnitsOf(target) };
@@ -58,15 +63,61 @@ export function onnxModel(network: OnnxNetwork, options: OnnxModelOptions): Mode
   return {
     name: `${source} (${sampled.length} of ${tensors.length} tensors)`,
     parameters: sampled.map(({ name, shape, start, role }) => ({ name, shape, start, role })),
-    initial: () => Float64Array.from(sampled.flatMap(({ values }) => Array.from(values))),
+    initial: (_key, chain = 0) => (around ? new Float64Array(dimensionOf(sampled)) : startOf(network, sampled, chain)),
     forward: eachChain((named, x) => {
       const rows = x.shape[0];
-      const given = new Map(sampled.map((tensor) => [tensor.name, named[tensor.name]]));
+      const given = new Map(
+        sampled.map((tensor) => {
+          const value = named[tensor.name];
+          return [tensor.name, around ? aroundWeights(tensor, value) : value];
+        }),
+      );
       given.set(name, cast(reshape(x, [rows, ...row]), dtype === 'float32' ? x.dtype : dtype));
       const [y] = importGraph(onnx, given, NONE);
       return adapt(transpose(reshape(y, [rows, sizeOfShape(y.shape) / rows]), [1, 0]));
     }),
   };
+}
+
+type Sampled = OnnxNetwork['tensors'][number];
+
+/** Where chain k starts: at the weights of the file, or of further starts, in turn. */
+function startOf({ starts }: OnnxNetwork, sampled: readonly Sampled[], chain: number): Float64Array {
+  const own = chain % (starts.length + 1);
+  const values = (tensor: Sampled) => (own === 0 ? tensor.values : starts[own - 1].get(tensor.name)!);
+  return Float64Array.from(sampled.flatMap((tensor) => Array.from(values(tensor))));
+}
+
+/** Several starts are one posterior where they share all that is not sampled, and no weights that the prior is around. */
+function checkStarts({ source, starts, tensors }: OnnxNetwork, sampled: readonly Sampled[], around: boolean): void {
+  if (starts.length === 0) return;
+  if (around) {
+    throw shapeError(
+      `${source}: expected one network for a prior around its weights, got ${starts.length + 1}. Give one, or leave the prior out.`,
+    );
+  }
+  const fixed = tensors.filter((tensor) => !sampled.includes(tensor));
+  const other = fixed.find(({ name, values }) =>
+    starts.some((weights) => Array.from(values).some((v, i) => v !== weights.get(name)?.[i])),
+  );
+  if (!other) return;
+  throw shapeError(
+    `${source}: expected tensors that are not sampled to be the same in all networks, got others in '${other.name}'. ` +
+      'Sample it (--parameters), or give one network.',
+  );
+}
+
+/** The unit of offsets from the weights of a tensor: their root mean square, and at least 1. */
+export function unitOf({ values }: Pick<Sampled, 'values'>): number {
+  let square = 0;
+  for (let i = 0; i < values.length; i++) square += values[i] ** 2;
+  return Math.max(1, Math.sqrt(square / values.length));
+}
+
+/** Weights from offsets: those of the file plus the offset in their unit. */
+function aroundWeights(tensor: Sampled, offset: Tensor): Tensor {
+  const given = data(Float64Array.from(tensor.values), tensor.shape, offset.dtype);
+  return add(given, mul(offset, constant(unitOf(tensor), offset)));
 }
 
 function checkOutputs({ source, outputs }: OnnxNetwork, classes: number): void {
@@ -78,7 +129,8 @@ function checkOutputs({ source, outputs }: OnnxNetwork, classes: number): void {
   );
 }
 
-function chosenTensors({ tensors, last, source }: OnnxNetwork, choice: ParameterChoice): OnnxNetwork['tensors'] {
+/** The tensors that a choice samples. Throws a `ShapeError` for names that are none. */
+export function chosenTensors({ tensors, last, source }: OnnxNetwork, choice: ParameterChoice): OnnxNetwork['tensors'] {
   const all = tensors.flatMap(({ name, learned }) => (learned ? [name] : []));
   const wanted = choice === 'all' ? all : choice === 'last' ? last : choice;
   const strange = wanted.filter((name) => !tensors.some((tensor) => tensor.name === name));

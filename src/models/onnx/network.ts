@@ -3,7 +3,6 @@ import { shapeError } from '../../errors.ts';
 import {
   decodeModel,
   type External,
-  encodeModel,
   importValues,
   input as inputTensor,
   isDouble,
@@ -21,6 +20,7 @@ import type { Parameter } from '../model.ts';
 import { cuttingHint } from './cutting.ts';
 import { type Ending, endingOf } from './ending.ts';
 import { learnedTensors } from './learned.ts';
+import { separated, type Weights } from './starts.ts';
 
 /** A network as its file describes it. */
 export interface OnnxNetwork {
@@ -45,6 +45,8 @@ export interface OnnxNetwork {
   })[];
   /** Names of the learned ones of the last layer, of all heads where there are several. */
   readonly last: readonly string[];
+  /** Weights of further networks of the same graph, which chains start from too. */
+  readonly starts: readonly Weights[];
   /** What was changed to read it, in sentences. */
   readonly notes: readonly string[];
 }
@@ -61,9 +63,6 @@ export function readOnnx(bytes: Uint8Array, source: string, external: External):
     throw shapeError(`${source}: ${(cause as Error).message}`, { cause });
   }
 }
-
-/** The file again, with everything it referred to inside. */
-export const onnxBytes = ({ onnx }: OnnxNetwork): Uint8Array => encodeModel(onnx);
 
 function decoded(bytes: Uint8Array, source: string): OnnxModel {
   let model: OnnxModel | undefined;
@@ -98,14 +97,16 @@ function described(written: OnnxModel, source: string, external: External): Onnx
   }
   const opset = opsetOf(written);
   const notes = isDouble(written) ? ['its float64 numbers are computed with in float32, as all networks here are'] : [];
-  const { onnx, note } = withRows(tidied(written, external), source);
+  const tidy = tidied(written, external);
+  const { own, starts } = separated(tidy.graph);
+  const { onnx, note } = withRows({ ...tidy, graph: { ...tidy.graph, initializer: own } }, source);
   const row = rowShape(onnx);
   const values = importValues(onnx, rowsOf(onnx, ROWS), NONE);
   const outputs = outputWidth(onnx, values);
   const { tensors, last } = storedTensors(onnx, values);
   const ending = endingOf(onnx, values, ROWS);
   const all = [...notes, ...(note ? [note] : [])];
-  return { source, onnx, opset, row, inputs: sizeOfShape(row), outputs, ending, tensors, last, notes: all };
+  return { source, onnx, opset, row, inputs: sizeOfShape(row), outputs, ending, tensors, last, starts, notes: all };
 }
 
 /** The one input that is not stored. */
