@@ -97,11 +97,15 @@ export function fifthCoverage(mean: ArrayLike<number>, pit: ArrayLike<number>): 
   }));
   const level = LEVEL_OF_PARTS / kept.length;
   const which = (misses: (one: Kept) => boolean) => kept.flatMap((one, k) => (misses(one) ? [k] : []));
+  const narrow = which((one) => fallsShort(one, level));
+  const doubtful = which((one) => isDoubtful(one, level, kept.length));
+  // Chance raises a doubt in a fifth with probability 0.004, and in two of five at once with less than 0.0002.
+  const together = narrow.length + doubtful.length > 1;
   return {
     observed: kept.map((one) => one.kept / one.rows),
     rows: kept.map(({ rows }) => rows),
-    narrow: which((one) => fallsShort(one, level)),
-    doubtful: which((one) => isDoubtful(one, level, kept.length)),
+    narrow: together ? [...narrow, ...doubtful].sort() : narrow,
+    doubtful: together ? [] : doubtful,
     wide: which((one) => exceeds(one, level)),
   };
 }

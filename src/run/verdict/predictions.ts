@@ -131,10 +131,9 @@ const CHECKS: readonly Check<HeldOut>[] = [
     find(facts) {
       const { regression } = facts;
       if (!regression) return [];
-      const [judged, tails] = [LEVELS, TAILS].map((levels) =>
-        intervalFaults(coverageOf(regression.pit, levels), facts.rows),
-      );
-      const underconfident = [...judged.underconfident, ...tails.underconfident];
+      const faults = (levels: readonly number[]) => intervalFaults(coverageOf(regression.pit, levels), facts.rows);
+      const [judged, tails] = [faults(LEVELS), faults(TAILS)];
+      const { underconfident } = faults([...LEVELS, ...TAILS]);
       return [
         ...judged.overconfident.map((message) => ({ turns: true, message, cure: cureFor(facts) })),
         ...judged.doubtful.map((message) => doubt(message)),
