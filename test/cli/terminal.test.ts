@@ -41,8 +41,11 @@ describe('output that nobody reads', () => {
     const terminal = spawn('script', ['-qec', inside, '/dev/null'], { cwd: folder, stdio: 'ignore' });
     const phases = () =>
       existsSync(join(folder, 'closed/manifest.json')) ? status(join(folder, 'closed')).chains : [];
-    await until(() => phases().some(({ phase, step }) => phase === 'sampling' && step > 100), 'the first steps');
-    terminal.kill('SIGKILL');
+    try {
+      await until(() => phases().some(({ phase, step }) => phase === 'sampling' && step > 100), 'the first steps');
+    } finally {
+      terminal.kill('SIGKILL');
+    }
     await until(() => existsSync(join(folder, 'closed-code')), 'the fit to end');
     // As the system ends it, not as an abort does.
     expect(readFileSync(join(folder, 'closed-code'), 'utf8').trim()).toBe('129');
