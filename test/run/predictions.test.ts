@@ -116,6 +116,16 @@ describe('planted faults', () => {
     expect(judgePredictions(ensemble(1, plan)).answer).toBe('no');
   });
 
+  it('name their cure: a σ of each row where the noise grows, though tails look heavy there; Student-t where they are', () => {
+    const cures = (plan: Plan, likelihood: string) =>
+      judgePredictions({ ...ensemble(1, plan), likelihood }).findings.map(({ cure }) => cure);
+    const growing: Plan = { rows: 2000, predicted: () => 0.25 };
+    expect(cures(growing, 'gaussian')[0]).toBe('fit with --likelihood gaussian-per-input');
+    const heavy: Plan = { rows: 2000, observed: (m, sd, z, i) => m + sd * z * (i % 8 === 0 ? 8 : 1.5) };
+    expect(cures(heavy, 'gaussian')[0]).toBe('fit with --likelihood student-t');
+    expect(cures(heavy, 'student-t')[0]).toContain('predict --recalibrate');
+  });
+
   it('draws that all predict the same, unusable draws, no draws', () => {
     const fair = ensemble(2);
     const copies = { ...fair, regression: { ...fair.regression!, epistemic: new Float64Array(200) } };

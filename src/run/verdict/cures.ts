@@ -16,14 +16,12 @@ const SKEWED = 4;
 /** The cure of intervals that are too narrow, or of a score that is too low, by the residuals and the likelihood in use. */
 export function cureFor({ regression, likelihood }: HeldOut): string {
   if (!regression || likelihood === undefined) return MEND;
-  if (heavy(regression) && likelihood !== 'student-t') return 'fit with --likelihood student-t';
   const fifths = fifthCoverage(regression.mean, regression.pit)?.observed;
   const uneven = fifths !== undefined && Math.max(...fifths) - Math.min(...fifths) > UNEVEN;
-  if (likelihood === 'log-normal') return 'predict --conformal mends it';
-  if (!uneven || likelihood !== 'gaussian') return MEND;
-  return skewed(regression)
-    ? 'fit with --likelihood log-normal or gaussian-per-input'
-    : 'fit with --likelihood gaussian-per-input';
+  if (uneven && likelihood === 'gaussian') {
+    return `fit with --likelihood ${skewed(regression) ? 'log-normal or gaussian-per-input' : 'gaussian-per-input'}`;
+  }
+  return heavy(regression) && likelihood !== 'student-t' ? 'fit with --likelihood student-t' : MEND;
 }
 
 function heavy({ y, mean, aleatoric, epistemic }: HeldOutNumbers): boolean {
