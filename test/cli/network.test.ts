@@ -97,7 +97,7 @@ describe('smile fit --model', () => {
     [['pixels.csv', '--model', 'mlp.onnx'], 'model.network: expected 5 features, as mlp.onnx takes, got 64'],
     [['five.csv', '--model', 'mlp.onnx', '--parameters', 'nine'], 'mlp.onnx: expected names of its tensors'],
     [
-      ['five.csv', '--model', 'mlp.onnx', '--categorical', 'f1'],
+      ['five.csv', '--model', 'mlp.onnx', '--categorical', 'f1', '--keep', 'f1'],
       "column 'f1': expected numbers, since features go into",
     ],
     [
