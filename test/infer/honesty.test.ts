@@ -97,6 +97,17 @@ describe('tempering', () => {
     );
     expect(temperature(logs, labels) / fair).toBeCloseTo(2, 4);
   });
+
+  it('does not let one label of probability 0 set the temperature', () => {
+    // Forty rows of 0.9, nine in ten right, and one more label that was held to be impossible.
+    const rows = Array.from({ length: 40 }, () => [Math.log(0.1), Math.log(0.9)]);
+    const labels = rows.map((_, i) => (i % 10 === 0 ? 0 : 1));
+    const fair = temperature(Float64Array.from(rows.flat()), labels);
+    for (const log of [Number.NEGATIVE_INFINITY, -800]) {
+      const spoilt = temperature(Float64Array.from([...rows.flat(), log, 0]), [...labels, 0]);
+      expect(Math.abs(spoilt / fair - 1)).toBeLessThan(0.05);
+    }
+  });
 });
 
 describe('strangers', () => {
