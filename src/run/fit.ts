@@ -133,12 +133,11 @@ function prepare(table: Table, own: HeldOut, asked: FitSpec, brought: OnnxNetwor
   const rowsOf = (part: Int32Array) => Array.from(part, (i) => schema.rows[i]);
   const { preprocessing, notes } = learnPreprocessing(table, schema, Int32Array.from(rowsOf(split.train)), standardise);
   const regression = schema.task === 'regression';
-  const likelihood =
-    asked.model.likelihood === 'auto' ? usualLikelihood(asked, regression, brought) : asked.model.likelihood;
+  const { likelihood: wanted } = asked.model;
+  const likelihood = wanted === 'auto' || wanted === 'usual' ? leftOpen(asked, regression, brought) : wanted;
   if (likelihood !== 'auto' && (likelihood === 'softmax') === regression) {
     throw specError(
-      `model.likelihood: expected one for ${schema.task}, got ${likelihood}. Leave it out, or set data.task` +
-        (regression ? '.' : '; with --preset paper, which is for regressions, add --likelihood softmax.'),
+      `model.likelihood: expected one for ${schema.task}, got ${likelihood}. Leave it out, or set data.task.`,
     );
   }
   const warnings: string[] = [];
@@ -189,11 +188,11 @@ function onlyInTraining({ target, rows }: Schema, { train, valid, test }: Split)
   ];
 }
 
-/** What `auto` stands for, where that needs no trial: the paper's code and networks that come trained have one. */
-function usualLikelihood({ sampler }: FitSpec, regression: boolean, brought: OnnxNetwork | undefined) {
+/** What `auto` and `usual` stand for; `auto` where it is to be tried. Networks that come trained have one. */
+function leftOpen({ sampler, model }: FitSpec, regression: boolean, brought: OnnxNetwork | undefined) {
   if (!regression) return 'softmax';
   if (brought) return brought.outputs === 2 ? 'gaussian-per-input' : 'gaussian';
-  return sampler.mode === 'paper' ? 'gaussian' : 'auto';
+  return model.likelihood === 'usual' || sampler.mode === 'paper' ? 'gaussian' : 'auto';
 }
 
 /** Fills in what depends on rows and sampler: batch sizes that were left out, and the sampler's step size. */

@@ -15,7 +15,7 @@ const positive = () => z.number().positive();
 const fraction = () => z.number().gt(0).lt(1);
 
 /** Choices of `model.likelihood`. */
-export const LIKELIHOODS = ['auto', ...REGRESSION_LIKELIHOODS, 'softmax'] as const;
+export const LIKELIHOODS = ['auto', 'usual', ...REGRESSION_LIKELIHOODS, 'softmax'] as const;
 
 const data = z
   .strictObject({
@@ -88,7 +88,8 @@ const model = z
       .default('auto')
       .describe(
         'What the target is, given the outputs. Regression: gaussian (one learned σ), log-normal (the same of the logarithm), ' +
-          'gaussian-per-input (a σ of each row), student-t (that with heavy tails); auto tries them on validation rows. Classification: softmax.',
+          'gaussian-per-input (a σ of each row), student-t (that with heavy tails); auto tries them on validation rows. Classification: softmax. ' +
+          'usual: gaussian or softmax.',
       ),
     prior: priorSchema
       .default('normal')
@@ -250,7 +251,7 @@ export type FitConfig = z.input<typeof fitSchema>;
 /** The paper's UCI protocol: SMILE, section on tabular regression. */
 export const PAPER_PRESET: FitConfig = {
   data: { standardise: 'all' },
-  model: { hidden: [16, 16, 16], activation: 'relu', likelihood: 'gaussian' },
+  model: { hidden: [16, 16, 16], activation: 'relu', likelihood: 'usual' },
   warmStart: { learningRate: 0.01, weightDecay: 0.005, batchSize: 64, epochs: 200, patience: 10, schedule: 'constant' },
   sampler: { batchSize: 256, warmup: 50_000, steps: 10_000, thin: 10 },
   chains: 10,

@@ -69,6 +69,9 @@ describe('smile fit --model', () => {
     expect(stderr).not.toContain('warm start');
     expect(stderr).toContain('may have been trained on rows that are validation and test rows here');
     expect(stdout).toMatch(/psmile \(sound\) +test +200 /);
+    expect(stdout).toMatch(
+      /Is the table what it seems\?[\s\S]*note: .*may have been trained on rows that are validation/,
+    );
     // The file's network knows nothing of thousands: the sampled one has begun to learn them.
     const rmse = (line: RegExp) => Number(line.exec(stdout)?.[1]);
     expect(rmse(/psmile \(sound\) +test +200 +([\d.]+)/)).toBeLessThan(rmse(/deep ensemble +test +2 +([\d.]+)/));

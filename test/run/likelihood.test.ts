@@ -12,7 +12,7 @@ import { fit, prepareRun } from '../../src/run/fit.ts';
 import type { LikelihoodChoice } from '../../src/run/likelihood-pilot.ts';
 import { loadData, loadRun } from '../../src/run/load.ts';
 import { predict } from '../../src/run/predict.ts';
-import { type FitConfig, mergeConfigs, PAPER_PRESET, resolveSpec } from '../../src/run/spec.ts';
+import { type FitConfig, mergeConfigs, PAPER_PRESET } from '../../src/run/spec.ts';
 import { readJson } from '../../src/store/files.ts';
 import { runPaths } from '../../src/store/rundir.ts';
 
@@ -75,7 +75,10 @@ describe('likelihood: auto', () => {
     expect((await prepared('student-t', { model: { likelihood: 'gaussian' } })).choice).toBeUndefined();
     const paper = await prepared('student-t', { sampler: { mode: 'paper' } });
     expect([paper.spec.model.likelihood, paper.choice]).toEqual(['gaussian', undefined]);
-    expect(resolveSpec(PAPER_PRESET).model.likelihood).toBe('gaussian');
+    const { model } = PAPER_PRESET;
+    expect((await prepared('student-t', { model })).spec.model.likelihood).toBe('gaussian');
+    const labels = table('labels', (mean) => (mean > 0 ? 1 : 0));
+    expect((await prepared('student-t', { model }, labels)).spec.model.likelihood).toBe('softmax');
     const few = await prepared('student-t', {}, table('few', TRUTHS['student-t'], 60));
     expect(few.spec.model.likelihood).toBe('gaussian');
     expect(few.notes).toContain('likelihood gaussian: 6 validation rows are too few to compare others');

@@ -2,8 +2,11 @@
 import { fifthCoverage } from '../../infer/miscalibration.ts';
 import type { HeldOut, HeldOutNumbers } from './predictions.ts';
 
-/** Changes the width of all predictions alike. */
-export const MEND = 'predict --recalibrate or --conformal mends it';
+/** What changes the width of all predictions. Recalibration measures what it gains; a log-normal law is not stretched about its mean. */
+export const mend = ({ likelihood }: HeldOut): string =>
+  likelihood === 'log-normal'
+    ? 'predict --conformal mends it'
+    : 'predict --conformal mends it, and so does --recalibrate where it says that it helps';
 
 /** The share held in the best and the worst fifth may differ by this before one width for all rows is held to be wrong. */
 const UNEVEN = 0.1;
@@ -14,14 +17,15 @@ const FAR_SHARE = 0.005;
 const SKEWED = 4;
 
 /** The cure of intervals that are too narrow, or of a score that is too low, by the residuals and the likelihood in use. */
-export function cureFor({ regression, likelihood }: HeldOut): string {
-  if (!regression || likelihood === undefined) return MEND;
+export function cureFor(facts: HeldOut): string {
+  const { regression, likelihood } = facts;
+  if (!regression || likelihood === undefined) return mend(facts);
   const fifths = fifthCoverage(regression.mean, regression.pit)?.observed;
   const uneven = fifths !== undefined && Math.max(...fifths) - Math.min(...fifths) > UNEVEN;
   if (uneven && likelihood === 'gaussian') {
     return `fit with --likelihood ${skewed(regression) ? 'log-normal or gaussian-per-input' : 'gaussian-per-input'}`;
   }
-  return heavy(regression) && likelihood !== 'student-t' ? 'fit with --likelihood student-t' : MEND;
+  return heavy(regression) && likelihood !== 'student-t' ? 'fit with --likelihood student-t' : mend(facts);
 }
 
 function heavy({ y, mean, aleatoric, epistemic }: HeldOutNumbers): boolean {

@@ -36,6 +36,7 @@ export function judge(run: LoadedRun, { data, deep, bayes, chains, repairs, conv
           stopped: manifest.endedBy === undefined && chains.some(({ status }) => status === 'stopped'),
         }
       : undefined,
+    chains.reduce((sum, { draws }) => sum + draws, 0),
   );
   const sampling = answerOf(
     SAMPLING,

@@ -2,7 +2,7 @@
 import { binomialCdf } from '../../infer/binomial.ts';
 import { compare, isWorse, looksWorse } from '../../infer/comparison.ts';
 import { confidenceFaults, fifthCoverage, intervalFaults, LEVEL } from '../../infer/miscalibration.ts';
-import { cureFor, MEND } from './cures.ts';
+import { cureFor, mend } from './cures.ts';
 import { impartial, meanAgainstStart, START } from './mean.ts';
 import { number, percent } from './numbers.ts';
 import { type Answer, answerOf, type Check } from './types.ts';
@@ -138,7 +138,7 @@ const CHECKS: readonly Check<HeldOut>[] = [
         ...judged.overconfident.map((message) => ({ turns: true, message, cure: cureFor(facts) })),
         ...judged.doubtful.map((message) => doubt(message)),
         ...tails.overconfident.map((message) => ({ turns: false, message, cure: cureFor(facts) })),
-        ...underconfident.map((message) => ({ turns: false, message, cure: MEND })),
+        ...underconfident.map((message) => ({ turns: false, message, cure: mend(facts) })),
       ];
     },
   },
@@ -161,13 +161,14 @@ const CHECKS: readonly Check<HeldOut>[] = [
   },
   {
     name: 'probabilities',
-    find({ classes }) {
+    find(facts) {
+      const { classes } = facts;
       if (!classes) return [];
       const { overconfident, doubtful, underconfident } = confidenceFaults(classes.confidence, classes.correct);
       return [
-        ...overconfident.map((message) => ({ turns: true, message, cure: MEND })),
+        ...overconfident.map((message) => ({ turns: true, message, cure: mend(facts) })),
         ...doubtful.map((message) => doubt(message)),
-        ...underconfident.map((message) => ({ turns: false, message, cure: MEND })),
+        ...underconfident.map((message) => ({ turns: false, message, cure: mend(facts) })),
       ];
     },
   },
@@ -252,16 +253,14 @@ const CHECKS: readonly Check<HeldOut>[] = [
   },
 ];
 
-/** The answer for held-out rows; without any draw it is no. */
-export function judgePredictions(heldOut: HeldOut | undefined): Answer {
+/** The answer for held-out rows; where no draw predicts any of them it is no. */
+export function judgePredictions(heldOut: HeldOut | undefined, draws = 0): Answer {
   if (heldOut) return answerOf(CHECKS, heldOut);
-  const finding = {
-    check: 'draws',
-    turns: true,
-    message: 'there are no draws that predict finite numbers',
-    cure: 'smile resume goes on',
-  };
-  return { answer: 'no', findings: [finding] };
+  const finding =
+    draws > 0
+      ? { message: `none of the ${draws} draws predicts finite numbers`, cure: 'lower --step-size' }
+      : { message: 'there are no draws', cure: 'smile resume goes on' };
+  return { answer: 'no', findings: [{ check: 'draws', turns: true, ...finding }] };
 }
 
 /** Something that chance may explain: nothing to refuse for, and too much to say yes. */

@@ -2,10 +2,11 @@
 import { createHash } from 'node:crypto';
 import type { BatchSource } from '../../data/batches.ts';
 import type { Preprocessing } from '../../data/preprocess.ts';
+import { trainedRows } from '../brought.ts';
 import { type LoadedRun, SPLITS, type SplitData } from '../load.ts';
 import type { TableColumn, TableFacts, Twins } from './table.ts';
 
-export function tableFacts({ preprocessing, network }: LoadedRun, data: SplitData): TableFacts {
+export function tableFacts({ spec, preprocessing, network }: LoadedRun, data: SplitData): TableFacts {
   const { target } = preprocessing;
   return {
     target: target.name,
@@ -14,6 +15,7 @@ export function tableFacts({ preprocessing, network }: LoadedRun, data: SplitDat
     data,
     parameters: network.dim,
     twins: twinsOf(data),
+    brought: spec.model.network === undefined ? [] : trainedRows(spec),
   };
 }
 

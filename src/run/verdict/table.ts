@@ -13,6 +13,8 @@ export interface TableFacts {
   /** Sampled parameters. */
   readonly parameters: number;
   readonly twins: Twins;
+  /** What there is to say of a network that came trained, and may have seen the rows that score it. */
+  readonly brought: readonly string[];
 }
 
 /** A column of the table over all rows: training, validation, test. Numbers are in the units of the file. */
@@ -109,6 +111,10 @@ export const TABLE: readonly Check<TableFacts>[] = [
         cure: 'add rows, or use another --seed',
       }));
     },
+  },
+  {
+    name: 'trained elsewhere',
+    find: ({ brought }) => brought.map((message) => ({ turns: false, message })),
   },
 ];
 
