@@ -15,7 +15,7 @@ const SIGNIFICANT = 3;
 /** Standard errors that raise a doubt: chance in one case of fifty. */
 const DOUBTFUL = 2;
 /** If ours were the law of the rows, the product of density ratios would exceed 1000 with probability at most 1/1000 (Markov). */
-const EVIDENCE = Math.log(1000);
+export const EVIDENCE = Math.log(1000);
 
 /** Compares log densities `[n]`. A row is left out where neither gives it a density, or where one is not a number. */
 export function compare(ours: ArrayLike<number>, theirs: ArrayLike<number>): Comparison {

@@ -1,4 +1,5 @@
 /** Which of several models explains rows better, where the simpler one stays unless another is clearly better. */
+import { EVIDENCE } from './comparison.ts';
 
 export interface Contender<N extends string = string> {
   readonly name: N;
@@ -12,6 +13,8 @@ export interface Comparison<N extends string = string> {
   /** Mean gain, each row's within ±`MOST`, and its standard error. */
   readonly gain: number;
   readonly error: number;
+  /** Sum of the gains, each in full: the log of an e-value against the one before as the law of the rows. */
+  readonly evidence: number;
 }
 
 export interface Choice<N extends string = string> {
@@ -23,14 +26,15 @@ export interface Choice<N extends string = string> {
   }[];
 }
 
-/** A row counts for no more than this, so that no single one decides. */
+/** A row counts for no more than this in the mean, so that no single one makes a better model. */
 const MOST = 3;
 /** Standard errors, and nats per row, that a gain must exceed. */
 const [SURE, RELEVANT] = [2, 0.02];
 
 /**
  * Goes through `contenders`, the simplest first: each must beat the best before it by a mean gain of more than 0.02 nats per row and
- * more than two standard errors over the paired rows.
+ * more than two standard errors over the paired rows; or the rows must refute the best before it by an e-value above 1000, as a few
+ * rows that it holds to be impossible do, and the contender be no worse on the rest.
  */
 export function likelier<N extends string>(contenders: readonly Contender<N>[]): Choice<N> {
   let best = contenders[0];
@@ -39,7 +43,9 @@ export function likelier<N extends string>(contenders: readonly Contender<N>[]):
     const lppd = meanOf(pointwise);
     if (k === 0) return { name, lppd };
     const comparison = { against: best.name, ...pairedGain(pointwise, best.pointwise) };
-    if (comparison.gain > Math.max(RELEVANT, SURE * comparison.error)) best = contender;
+    const { gain, error, evidence } = comparison;
+    const refuted = evidence > EVIDENCE && gain > -SURE * error;
+    if (refuted || gain > Math.max(RELEVANT, SURE * error)) best = contender;
     return { name, lppd, comparison };
   });
   return { chosen: best.name, candidates };
@@ -48,12 +54,13 @@ export function likelier<N extends string>(contenders: readonly Contender<N>[]):
 const meanOf = (v: Float64Array): number => v.reduce((sum, x) => sum + x, 0) / v.length;
 
 /** Of a over b; where neither gives a row any density it is a tie, and one that is not a number loses. */
-function pairedGain(a: Float64Array, b: Float64Array): { gain: number; error: number } {
+function pairedGain(a: Float64Array, b: Float64Array): { gain: number; error: number; evidence: number } {
   const n = a.length;
-  const gains = a.map((value, i) => (value === b[i] ? 0 : within(number(value) - number(b[i]))));
+  const whole = a.map((value, i) => (value === b[i] ? 0 : number(value) - number(b[i])));
+  const gains = whole.map(within);
   const gain = meanOf(gains);
   const variance = gains.reduce((sum, v) => sum + (v - gain) ** 2, 0) / Math.max(1, n - 1);
-  return { gain, error: Math.sqrt(variance / n) };
+  return { gain, error: Math.sqrt(variance / n), evidence: whole.reduce((sum, v) => sum + v, 0) };
 }
 
 const number = (density: number): number => (Number.isNaN(density) ? Number.NEGATIVE_INFINITY : density);

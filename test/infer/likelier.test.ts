@@ -25,11 +25,18 @@ describe('the likelier model', () => {
     expect(candidates[1].comparison?.gain).toBeCloseTo(0.3, 1);
   });
 
-  it('is not decided by a single row, for or against', () => {
-    const saved = { name: 'other', pointwise: simple.pointwise.with(7, simple.pointwise[7] + 5000) };
+  it('is not made better by a single row, nor worse', () => {
+    const saved = { name: 'other', pointwise: simple.pointwise.with(7, simple.pointwise[7] + 6) };
     expect(likelier([simple, saved]).chosen).toBe('simple');
     const good = better(0.3);
     expect(likelier([simple, { ...good, pointwise: good.pointwise.with(7, -5000) }]).chosen).toBe('other');
+  });
+
+  it('is the one that no row refutes, unless it is worse on the rest', () => {
+    const refuted = { name: 'refuted', pointwise: simple.pointwise.with(7, -40) };
+    expect(likelier([refuted, simple]).chosen).toBe('simple');
+    const worse = { name: 'worse', pointwise: simple.pointwise.map((v) => v - 0.1) };
+    expect(likelier([refuted, worse]).chosen).toBe('refuted');
   });
 
   it('survives rows without density, and never takes one that has no number', () => {

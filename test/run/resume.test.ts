@@ -122,8 +122,9 @@ describe('a finished run', () => {
   });
 
   it.each(['mclmc', 'mile'] as const)('of %s, which keeps a trace in its warm-up only, too', async (name) => {
-    const short: FitConfig = { sampler: { name, warmup: 200, steps: 400, batchSize: undefined }, chains: 2 };
-    const base = mergeConfigs(config, short, { warmStart: { epochs: 5 } });
+    // A repair asks how far the draws have come, so that a run made longer need not be the longer run.
+    const short: FitConfig = { sampler: { name, warmup: 200, steps: 400, batchSize: undefined }, repair: { share: 0 } };
+    const base = mergeConfigs(config, short, { warmStart: { epochs: 5 }, chains: 2 });
     const [long, out] = ['long', 'grown'].map((which) => join(folder, `${which}-${name}`));
     await fit({ data, out: long, config: mergeConfigs(base, { sampler: { steps: 600 } }), workers: 0 });
     await fit({ data, out, config: base, workers: 0 });
@@ -135,16 +136,16 @@ describe('a finished run', () => {
     const large: FitConfig = {
       model: { hidden: [256, 256] },
       warmStart: { epochs: 1 },
-      sampler: { warmup: 5, steps: 130, thin: 1, batchSize: 16 },
+      sampler: { warmup: 5, steps: 70, thin: 1, batchSize: 16 },
       compute: { threads: 1 },
-      chains: 2,
+      chains: 1,
     };
     const base = mergeConfigs(config, large);
     const [whole, out] = ['large', 'large-stopped'].map((which) => join(folder, which));
     await fit({ data, out: whole, config: base, workers: 0 });
     const sizes = drawFiles(whole).map((name) => statSync(join(whole, name)).size);
     expect(Math.max(...sizes)).toBeLessThan(16.1 * 2 ** 20);
-    expect(drawFiles(whole).length).toBe(2 * 3 + 2);
+    expect(drawFiles(whole).length).toBe(2 + 1);
     const stop = new AbortController();
     const onEvent = (event: FitEvent) => event.type === 'progress' && event.block.draws > 10 && stop.abort();
     await fit({ data, out, config: base, workers: 0, signal: stop.signal, onEvent });
