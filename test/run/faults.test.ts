@@ -79,7 +79,7 @@ describe('planted faults', () => {
     });
     expect(trusted).toBe(false);
     expect(predictions.findings[0].message).toMatch(/90.* intervals hold only .* too narrow/);
-    expect(predictions.findings[0].cure).toContain('predict --recalibrate');
+    expect(predictions.findings[0].cure).toContain('--recalibrate');
     const { scale, before, after } = await recalibrate(loadRun(join(folder, 'sure')));
     const healthy = await recalibrate(loadRun(join(folder, 'healthy')));
     expect(scale / healthy.scale).toBeGreaterThan(1.6);

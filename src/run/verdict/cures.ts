@@ -1,4 +1,5 @@
 /** What to do about predictions that are too sure, by the shape of what went wrong. */
+import { median } from '../../infer/function-space.ts';
 import { fifthCoverage } from '../../infer/miscalibration.ts';
 import type { HeldOut, HeldOutNumbers } from './predictions.ts';
 
@@ -10,9 +11,14 @@ export const mend = ({ likelihood }: HeldOut): string =>
 
 /** The share held in the best and the worst fifth may differ by this before one width for all rows is held to be wrong. */
 const UNEVEN = 0.1;
-/** Rows beyond 4 deviations, of which a normal law has one in 16,000: more than this share are heavy tails. */
+/**
+ * Rows beyond 4 deviations, of which a normal law has one in 16,000: more than this share are heavy tails. Where all deviations are too
+ * small, the residuals' own median says how large they are.
+ */
 const FAR = 4;
 const FAR_SHARE = 0.005;
+/** Median of the size of a standard normal number. */
+const NORMAL_MEDIAN = 0.6745;
 /** Times the mean that the largest of positive training targets must be for them to be called skewed. */
 const SKEWED = 4;
 
@@ -29,7 +35,9 @@ export function cureFor(facts: HeldOut): string {
 }
 
 function heavy({ y, mean, aleatoric, epistemic }: HeldOutNumbers): boolean {
-  const far = y.filter((v, i) => Math.abs(v - mean[i]) > FAR * Math.hypot(aleatoric[i], epistemic[i])).length;
+  const deviations = y.map((v, i) => Math.abs(v - mean[i]) / Math.hypot(aleatoric[i], epistemic[i]));
+  const scale = Math.max(1, median(Array.from(deviations)) / NORMAL_MEDIAN);
+  const far = deviations.filter((z) => z > FAR * scale).length;
   return far > 1 && far > FAR_SHARE * y.length;
 }
 
