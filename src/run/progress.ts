@@ -6,7 +6,7 @@ const EVENT_INTERVAL = 250;
 
 type Numbers = ArrayLike<number>;
 
-/** Sends progress at most four times a second, and always at the end of a phase. */
+/** Sends progress at most four times a second, and always at the beginning and the end of a phase. */
 export function progressReporter(chains: readonly number[], onProgress: (progress: BlockProgress) => void) {
   const zeros = chains.map(() => 0);
   const unknown = chains.map(() => Number.NaN);
@@ -34,6 +34,7 @@ export function progressReporter(chains: readonly number[], onProgress: (progres
       phaseOf = phase;
       began = time;
       first = step;
+      sent = Number.NEGATIVE_INFINITY;
     }
     if (time - sent < EVENT_INTERVAL && step < total) return;
     sent = time;
