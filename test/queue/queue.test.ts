@@ -61,7 +61,7 @@ const finished = async (run: Running, out: string) => {
   expect(drawsOf(out)).toEqual(undisturbed);
 };
 
-describe.skipIf(!hasRedis)('chains on a queue', { timeout: 120_000 }, () => {
+describe.skipIf(!hasRedis)('chains on a queue', { timeout: 240_000 }, () => {
   beforeAll(async () => {
     writeFileSync(data, demoCsv(1, 300));
     writeFileSync(yaml, stringify(config));
