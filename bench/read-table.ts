@@ -5,7 +5,7 @@
 import { closeSync, existsSync, openSync, renameSync, statSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readTable } from '../src/data/table.ts';
+import { readTable } from '../src/data/table/table.ts';
 import { uniforms } from '../src/math/random.ts';
 import { fold, rootKey } from '../src/math/threefry.ts';
 

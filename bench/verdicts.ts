@@ -21,7 +21,7 @@ import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { tableFromRows } from '../src/data/table.ts';
+import { tableFromRows } from '../src/data/table/table.ts';
 import { binomialCdf } from '../src/infer/binomial.ts';
 import { deepEnsemble } from '../src/run/deep-ensemble.ts';
 import { type PointwiseScores, score } from '../src/run/evaluate.ts';

@@ -3,9 +3,15 @@ import { open } from 'node:fs/promises';
 import { asyncBufferFromFile, type FileMetaData, parquetMetadataAsync, parquetRead } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { dataError } from '../errors.ts';
-import type { RawColumns } from './columns.ts';
 
 const MAGIC = 'PAR1';
+
+/** A file whose columns come as values of any type, one per row. */
+export interface RawColumns {
+  readonly rows: number;
+  readonly names: readonly string[];
+  read(name: string): Promise<readonly unknown[]>;
+}
 
 /**
  * The columns of the Parquet file at `path`; undefined for a file that is none. Throws a `DataError` for one that says so by its name,

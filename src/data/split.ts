@@ -2,7 +2,7 @@
 import { dataError } from '../errors.ts';
 import { permutation } from '../math/random.ts';
 import { rootKey, stream } from '../math/threefry.ts';
-import type { Schema } from './schema.ts';
+import type { Schema } from './table/schema.ts';
 
 export interface Split {
   readonly train: Int32Array;

@@ -1,6 +1,6 @@
 /** Scores, calibrates and judges the predictions of any ensemble, made anywhere, a member at a time. */
-import { type ColumnFile, openColumns } from '../data/columns.ts';
-import { levelMatcher } from '../data/levels.ts';
+import { type ColumnFile, openColumns } from '../data/table/column-file.ts';
+import { levelMatcher } from '../data/table/levels.ts';
 import { dataError } from '../errors.ts';
 import { type ClassificationScores, classificationAccumulator } from '../infer/classification.ts';
 import { APS, conformalThreshold, fewestRows, predictionSet, scaledScores, setScore } from '../infer/conformal.ts';

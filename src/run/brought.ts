@@ -1,7 +1,7 @@
 /** A fit of a network that the user brought: what it changes in the configuration, and what there is to say of it. */
 
 import { few } from '../data/names.ts';
-import type { Preprocessing } from '../data/preprocess.ts';
+import type { Preprocessing } from '../data/table/preprocess.ts';
 import { chosenTensors } from '../models/onnx/model.ts';
 import type { OnnxNetwork } from '../models/onnx/network.ts';
 import { HELD_OUT } from './held-out.ts';

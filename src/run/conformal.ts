@@ -2,7 +2,7 @@
  * Conformal intervals and sets of a stored run: calibrated on its validation rows, checked on its test rows, kept in the run
  * and replayed for new rows.
  */
-import { firstInput, widthOf } from '../data/preprocess.ts';
+import { firstInput, widthOf } from '../data/table/preprocess.ts';
 import { specError } from '../errors.ts';
 import {
   APS,

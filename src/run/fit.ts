@@ -1,10 +1,11 @@
 /** The main job: data in, calibrated ensemble out. */
 import type { BatchSource } from '../data/batches.ts';
 import { few } from '../data/names.ts';
-import { encode, learnPreprocessing } from '../data/preprocess.ts';
-import { readSchema, type Schema } from '../data/schema.ts';
 import { classesOf, type Split, splitRows } from '../data/split.ts';
-import type { Table } from '../data/table.ts';
+import { encode } from '../data/table/encode.ts';
+import { learnPreprocessing } from '../data/table/preprocess.ts';
+import { readSchema, type Schema } from '../data/table/schema.ts';
+import type { Table } from '../data/table/table.ts';
 import { specError } from '../errors.ts';
 import type { OnnxNetwork } from '../models/onnx/network.ts';
 import { onnxBytes } from '../models/onnx/starts.ts';

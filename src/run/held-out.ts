@@ -1,8 +1,9 @@
 /** Validation and test rows of the user's own: read from files of their own, and encoded as the training rows taught. */
 import type { BatchSource } from '../data/batches.ts';
 import { sharedRows } from '../data/overlap.ts';
-import { encode, type Preprocessing, rowsWithTarget } from '../data/preprocess.ts';
-import { type ReadOptions, readTable, type Table, tableFromRows } from '../data/table.ts';
+import { encode, rowsWithTarget } from '../data/table/encode.ts';
+import type { Preprocessing } from '../data/table/preprocess.ts';
+import { type ReadOptions, readTable, type Table, tableFromRows } from '../data/table/table.ts';
 import { dataError } from '../errors.ts';
 
 /** Path of a delimited file, or rows as objects. */

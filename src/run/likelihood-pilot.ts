@@ -4,7 +4,7 @@
  * with `steps`.
  */
 import { type BatchSource, batchStream } from '../data/batches.ts';
-import type { Preprocessing } from '../data/preprocess.ts';
+import type { Preprocessing } from '../data/table/preprocess.ts';
 import { type Choice, likelier } from '../infer/likelier.ts';
 import { logSums } from '../infer/logsum.ts';
 import { stream } from '../math/threefry.ts';

@@ -1,7 +1,7 @@
 /** Opens what a run directory holds: configuration, preprocessing, encoded data and the network they define. */
 import { stringify } from 'yaml';
 import type { BatchSource } from '../data/batches.ts';
-import type { Preprocessing } from '../data/preprocess.ts';
+import type { Preprocessing } from '../data/table/preprocess.ts';
 import { storeError } from '../errors.ts';
 import type { BayesianNetwork } from '../models/posterior.ts';
 import { jsonText, readJson, readWhole, sha256, writeJson, writeWhole } from '../store/files.ts';

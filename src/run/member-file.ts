@@ -1,5 +1,5 @@
 /** Member predictions in a file, made anywhere: which columns hold what, and reading them a member at a time. */
-import type { ColumnFile } from '../data/columns.ts';
+import type { ColumnFile } from '../data/table/column-file.ts';
 import { dataError } from '../errors.ts';
 import { usableNormal } from '../infer/usable.ts';
 

@@ -1,7 +1,7 @@
 /** The network of a run: a perceptron of the configuration's widths, or the ONNX file that the user brought. */
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, relative, sep, win32 } from 'node:path';
-import type { Preprocessing } from '../data/preprocess.ts';
+import type { Preprocessing } from '../data/table/preprocess.ts';
 import { specError, storeError } from '../errors.ts';
 import { type LikelihoodName, likelihood } from '../models/likelihood.ts';
 import { mlp } from '../models/mlp.ts';

@@ -1,6 +1,6 @@
 /** Predictions of encoded rows by all members of an ensemble, a chunk of rows at a time. */
-import { outsideOf } from '../data/outside.ts';
-import type { Preprocessing } from '../data/preprocess.ts';
+import { outsideOf } from '../data/table/outside.ts';
+import type { Preprocessing } from '../data/table/preprocess.ts';
 import { classificationAccumulator } from '../infer/classification.ts';
 import { mixtureQuantiles } from '../infer/mixture.ts';
 import { regressionAccumulator } from '../infer/regression.ts';

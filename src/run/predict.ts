@@ -1,10 +1,10 @@
 /** Predictions for new rows from a stored run. */
 
-import { allTexts } from '../data/cells.ts';
-import { lacksRanges } from '../data/outside.ts';
-import { encode } from '../data/preprocess.ts';
-import { findColumn } from '../data/schema.ts';
-import { readTable, type Table, tableFromRows } from '../data/table.ts';
+import { allTexts } from '../data/table/cells.ts';
+import { encode } from '../data/table/encode.ts';
+import { lacksRanges } from '../data/table/outside.ts';
+import { findColumn } from '../data/table/schema.ts';
+import { readTable, type Table, tableFromRows } from '../data/table/table.ts';
 import { dataError, specError } from '../errors.ts';
 import {
   type Calibration,

@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { allTexts } from '../../src/data/cells.ts';
-import { encode, learnPreprocessing } from '../../src/data/preprocess.ts';
-import { readSchema, type SchemaOptions } from '../../src/data/schema.ts';
-import { parseTable, type ReadOptions, readTable } from '../../src/data/table.ts';
+import { allTexts } from '../../src/data/table/cells.ts';
+import { encode } from '../../src/data/table/encode.ts';
+import { learnPreprocessing } from '../../src/data/table/preprocess.ts';
+import { readSchema, type SchemaOptions } from '../../src/data/table/schema.ts';
+import { parseTable, type ReadOptions, readTable } from '../../src/data/table/table.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-makes-'));
 let files = 0;

@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { allTexts } from '../../src/data/cells.ts';
 import { demoCsv } from '../../src/data/demo.ts';
-import { encode, learnPreprocessing, type Preprocessing } from '../../src/data/preprocess.ts';
-import { readSchema, type SchemaOptions } from '../../src/data/schema.ts';
 import { splitRows } from '../../src/data/split.ts';
-import { parseTable, readTable, type Table, tableFromRows } from '../../src/data/table.ts';
+import { allTexts } from '../../src/data/table/cells.ts';
+import { encode } from '../../src/data/table/encode.ts';
+import { learnPreprocessing, type Preprocessing } from '../../src/data/table/preprocess.ts';
+import { readSchema, type SchemaOptions } from '../../src/data/table/schema.ts';
+import { parseTable, readTable, type Table, tableFromRows } from '../../src/data/table/table.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-data-'));
 const file = (name: string, content: string | Uint8Array) => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect, it } from 'vitest';
-import { readTable } from '../../src/data/table.ts';
+import { readTable } from '../../src/data/table/table.ts';
 import { unpacked } from '../../src/data/unpack.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-unpack-'));

@@ -1,5 +1,5 @@
 /** The prediction that looks at no feature: the law of the training targets. */
-import type { TargetCode } from '../../data/preprocess.ts';
+import type { TargetCode } from '../../data/table/preprocess.ts';
 import { HALF_LOG_TWO_PI } from '../../math/special.ts';
 import type { SplitData } from '../load.ts';
 

@@ -1,7 +1,7 @@
 /** What the checks of the table look at, from the encoded rows of a run. */
 import { createHash } from 'node:crypto';
 import type { BatchSource } from '../../data/batches.ts';
-import type { Preprocessing } from '../../data/preprocess.ts';
+import type { Preprocessing } from '../../data/table/preprocess.ts';
 import { trainedRows } from '../brought.ts';
 import { type LoadedRun, SPLITS, type SplitData } from '../load.ts';
 import type { TableColumn, TableFacts, Twins } from './table.ts';

@@ -1,14 +1,14 @@
 /** What the columns of a table are for: features or target, regression or classification, identifiers. */
-import { dataError } from '../errors.ts';
+import { dataError } from '../../errors.ts';
+import { few } from '../names.ts';
 import { rowOfText } from './cells.ts';
+import { type Column, notationNotes, type Reading, readCategories, readColumn } from './column.ts';
 import { countsRows, identifierReason } from './identifiers.ts';
-import { type Column, notationNotes, type Reading, readCategories, readColumn } from './kinds.ts';
 import { equalPairs } from './levels.ts';
 import type { MissingOptions } from './missing.ts';
-import { few } from './names.ts';
 import type { Table } from './table.ts';
 
-export type { CategoricalColumn, Column, NumericColumn } from './kinds.ts';
+export type { CategoricalColumn, Column, NumericColumn } from './column.ts';
 
 export type Task = 'regression' | 'classification';
 

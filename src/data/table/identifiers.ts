@@ -1,5 +1,5 @@
 /** Columns that say which row it is and nothing else: row numbers and keys. */
-import type { Column } from './kinds.ts';
+import type { Column } from './column.ts';
 
 /** Names of columns that count rows. */
 const COUNTER =

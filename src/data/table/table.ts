@@ -1,15 +1,15 @@
 /** Reads delimited text into typed columns, piece by piece, and says what it took the file to be. */
-import { dataError } from '../errors.ts';
-import { checkUtf8, type Encoding, NotUtf8, readUtf8 } from './bytes.ts';
+import { dataError } from '../../errors.ts';
+import { checkUtf8, type Encoding, NotUtf8, readUtf8 } from '../delimited/bytes.ts';
+import { type Dialect, type Layout, type LayoutOptions, layOut, quoteFault } from '../delimited/layout.ts';
+import { readRecords } from '../delimited/records.ts';
+import { lineScanner } from '../delimited/scan.ts';
+import { SEPARATORS } from '../delimited/separator.ts';
+import { Growing, int32 } from '../growing.ts';
+import { few } from '../names.ts';
 import { type Cells, ColumnBuilder, cellsOf } from './cells.ts';
-import { Growing, int32 } from './growing.ts';
-import { type Dialect, type Layout, type LayoutOptions, layOut, quoteFault } from './layout.ts';
-import { few } from './names.ts';
-import { readRecords } from './records.ts';
-import { lineScanner } from './scan.ts';
-import { SEPARATORS } from './separator.ts';
 
-export type { Dialect } from './layout.ts';
+export type { Dialect } from '../delimited/layout.ts';
 
 /** Columns of cells, as they stood in the file. */
 export interface Table {

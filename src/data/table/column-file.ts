@@ -1,7 +1,7 @@
 /** Columns of a file by name, one at a time: Parquet without holding the rest, delimited text as a whole. */
-import { dataError } from '../errors.ts';
+import { dataError } from '../../errors.ts';
+import { openParquet, type RawColumns } from '../parquet.ts';
 import { allTexts } from './cells.ts';
-import { openParquet } from './parquet.ts';
 import { readTable } from './table.ts';
 
 export interface ColumnFile {
@@ -43,13 +43,6 @@ export async function openColumns(path: string): Promise<ColumnFile> {
       });
     },
   };
-}
-
-/** A file whose columns come as values of any type, one per row. */
-export interface RawColumns {
-  readonly rows: number;
-  readonly names: readonly string[];
-  read(name: string): Promise<readonly unknown[]>;
 }
 
 async function openText(path: string): Promise<RawColumns> {

@@ -1,5 +1,5 @@
 /** How a delimited file is laid out, seen from its first lines: separator, lines before the table, header, width. */
-import { dataError } from '../errors.ts';
+import { dataError } from '../../errors.ts';
 import { looksLikeHeader } from './header.ts';
 import { readRecords, type Separator } from './records.ts';
 import { chooseSeparator, numberish, SEPARATORS, usualWidth } from './separator.ts';

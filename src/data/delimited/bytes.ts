@@ -1,8 +1,8 @@
 /** The bytes of a text file as UTF-8, piece by piece: unpacked, and translated from the encodings that exports come in. */
 import { isUtf8 } from 'node:buffer';
 import { open } from 'node:fs/promises';
-import { dataError } from '../errors.ts';
-import { unpacked } from './unpack.ts';
+import { dataError } from '../../errors.ts';
+import { unpacked } from '../unpack.ts';
 
 /** `utf-8` may turn out to be wrong while the file is read: `NotUtf8` is thrown then. */
 export type Encoding = 'utf-8' | 'utf-16le' | 'utf-16be' | 'windows-1252';

@@ -2,7 +2,7 @@
  * The cells of a column in typed memory. Few distinct texts are held once each; many distinct numbers as numbers, beside
  * the texts that are none or that a number would not keep (`007`). Either way every cell's text can be had again.
  */
-import { float64, Growing, int32, uint16 } from './growing.ts';
+import { float64, Growing, int32, uint16 } from '../growing.ts';
 import { losesDigits, type Notation, notationOf, PLAIN, parseNumber, shownDecimal } from './numbers.ts';
 
 /** Distinct texts and, per row, which. */

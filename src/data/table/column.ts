@@ -1,8 +1,8 @@
 /** What a column is: numbers or categories, decided by all its cells together, and the words that say so. */
-import { dataError } from '../errors.ts';
+import { dataError } from '../../errors.ts';
+import { few } from '../names.ts';
 import { type Cells, rowOfText, tally } from './cells.ts';
 import { DOUBTFUL, type MissingOptions, missingRule } from './missing.ts';
-import { few } from './names.ts';
 import { dressed, losesDigits, type Notation, notationOf, parseNumber, shownDecimal } from './numbers.ts';
 import type { Table } from './table.ts';
 

@@ -1,5 +1,5 @@
 /** Whether the first record of a table names its columns. Every column votes; a header is what most evidence is for. */
-import { missingRule } from './missing.ts';
+import { missingRule } from '../table/missing.ts';
 import { numberish } from './separator.ts';
 
 const { number: isMissing } = missingRule();

@@ -1,6 +1,6 @@
 /** Which character separates the cells of a file: the one that cuts it into even rows of plausible cells. */
-import { missingRule } from './missing.ts';
-import { parseNumber } from './numbers.ts';
+import { missingRule } from '../table/missing.ts';
+import { parseNumber } from '../table/numbers.ts';
 import { readRecords, type Separator } from './records.ts';
 
 export const SEPARATORS: Readonly<Record<Separator, string>> = {
