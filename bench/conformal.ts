@@ -10,8 +10,8 @@ import { conformalThreshold, groupThresholds, quantileScores, scaledScores } fro
 import { mixtureQuantiles } from '../src/infer/mixture.ts';
 import { permutation } from '../src/math/random.ts';
 import { fold, rootKey } from '../src/math/threefry.ts';
-import { loadData, loadRun } from '../src/run/load.ts';
-import { predictMembers, readEnsemble } from '../src/run/members.ts';
+import { loadData, loadRun } from '../src/spec/opened.ts';
+import { predictMembers, readEnsemble } from '../src/spec/predictor.ts';
 
 const { values } = parseArgs({
   options: {

@@ -21,16 +21,16 @@ import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { type PointwiseScores, score } from '../src/answers/evaluate.ts';
+import { constantDensities } from '../src/answers/verdict/constant.ts';
+import { fit } from '../src/control/fit.ts';
 import { tableFromRows } from '../src/data/table/table.ts';
 import { binomialCdf } from '../src/infer/binomial.ts';
-import { deepEnsemble } from '../src/run/deep-ensemble.ts';
-import { type PointwiseScores, score } from '../src/run/evaluate.ts';
-import { fit } from '../src/run/fit.ts';
-import { encodeHeldOut } from '../src/run/held-out.ts';
-import { loadData, loadRun } from '../src/run/load.ts';
-import { readEnsemble } from '../src/run/members.ts';
-import { type FitConfig, mergeConfigs } from '../src/run/spec.ts';
-import { constantDensities } from '../src/run/verdict/constant.ts';
+import { deepEnsemble } from '../src/spec/deep-ensemble.ts';
+import { encodeHeldOut } from '../src/spec/held-out.ts';
+import { loadData, loadRun } from '../src/spec/opened.ts';
+import { readEnsemble } from '../src/spec/predictor.ts';
+import { type FitConfig, mergeConfigs } from '../src/spec/spec.ts';
 import { type BenchTable, benchTables, type Row } from './verdict-tables.ts';
 
 const { values } = parseArgs({

@@ -47,7 +47,7 @@ Examples:
     .action(async (file: string, flags: AssessFlags) => {
       const [{ assessmentPage }, { assess }] = await Promise.all([
         import('../src/report/assessment.ts'),
-        import('../src/run/assess.ts'),
+        import('../src/answers/assess.ts'),
       ]);
       const line = progressLine(flags.quiet ?? false);
       const { onMember, ...options } = {

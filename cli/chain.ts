@@ -1,10 +1,10 @@
 /** `smile chain RUN --index I`: one chain of a prepared run, for job arrays. */
 import { Command } from 'commander';
+import { runBlock } from '../src/chains/block.ts';
+import { standingOf } from '../src/chains/checkpoint.ts';
+import { isFinished, unfinishedChains } from '../src/chains/settle.ts';
 import { specError } from '../src/errors.ts';
-import { runBlock } from '../src/run/block.ts';
-import { loadRun } from '../src/run/load.ts';
-import { isFinished, unfinishedChains } from '../src/run/settle.ts';
-import { standingOf } from '../src/run/standing.ts';
+import { loadRun } from '../src/spec/opened.ts';
 import { setStatus } from '../src/store/rundir.ts';
 import { interruption } from './interrupt.ts';
 import { seconds, wholeFrom } from './numbers.ts';

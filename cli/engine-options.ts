@@ -1,10 +1,10 @@
 /** The flags that say what runs the chains. */
 import { type Command, Option } from 'commander';
+import type { Engine } from '../src/control/pool.ts';
 import { specError } from '../src/errors.ts';
 import { queueEngine } from '../src/queue/coordinator.ts';
 import { readSecret, requireSecret } from '../src/queue/secret.ts';
 import { serveStore } from '../src/queue/store-server.ts';
-import type { Engine } from '../src/run/pool.ts';
 
 export interface EngineFlags {
   engine?: 'local' | 'bullmq';

@@ -1,7 +1,7 @@
 /** `smile evaluate RUN`: the table of scores again. */
 import { Command } from 'commander';
-import { evaluate } from '../src/run/evaluate.ts';
-import { outOfDistribution } from '../src/run/ood.ts';
+import { evaluate } from '../src/answers/evaluate.ts';
+import { outOfDistribution } from '../src/answers/ood.ts';
 import { showEvaluation } from './table.ts';
 
 export function evaluateCommand(): Command {

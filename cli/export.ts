@@ -1,8 +1,8 @@
 /** `smile export RUN`: predictions and draws for other tools. */
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
+import type { DrawFormat } from '../src/answers/export.ts';
 import { specError } from '../src/errors.ts';
-import type { DrawFormat } from '../src/run/export.ts';
 
 const DRAW_FORMATS = ['safetensors', 'npz'] as const satisfies readonly DrawFormat[];
 
@@ -29,7 +29,7 @@ Examples:
   $ smile export smile-runs/houses-psmile-0 --only draws --draws npz`,
     )
     .action(async (run: string, flags: { out?: string; only?: string; draws: DrawFormat; json?: boolean }) => {
-      const { EXPORTS, exportRun } = await import('../src/run/export.ts');
+      const { EXPORTS, exportRun } = await import('../src/answers/export.ts');
       const asked = flags.only?.split(',').map((name) => name.trim()) ?? EXPORTS;
       const kinds = EXPORTS.filter((kind) => asked.includes(kind));
       const stranger = asked.find((name) => !(EXPORTS as readonly string[]).includes(name));

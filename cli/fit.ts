@@ -2,10 +2,10 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { Command } from 'commander';
-import type { Evaluation } from '../src/run/evaluate.ts';
-import type { FitEvent } from '../src/run/events.ts';
-import { type FitOptions, fit, prepareRun } from '../src/run/fit.ts';
-import type { FitConfig } from '../src/run/spec.ts';
+import type { Evaluation } from '../src/answers/evaluate.ts';
+import { type FitOptions, fit, prepareRun } from '../src/control/fit.ts';
+import type { FitEvent } from '../src/spec/records.ts';
+import type { FitConfig } from '../src/spec/spec.ts';
 import { type EngineFlags, withEngine, withEngineOptions } from './engine-options.ts';
 import { chosen, configOf, dataOf, type FitFlags, withModelOptions } from './fit-options.ts';
 import { interruption } from './interrupt.ts';

@@ -2,8 +2,8 @@
 import { Command } from 'commander';
 import { sizeOf } from '../src/models/model.ts';
 import type { OnnxNetwork } from '../src/models/onnx/network.ts';
-import { readNetwork } from '../src/run/network.ts';
-import { type Trial, tryNetwork } from '../src/run/network-trial.ts';
+import { readNetwork } from '../src/spec/network.ts';
+import { type Trial, tryNetwork } from '../src/spec/network-trial.ts';
 
 export function inspectCommand(): Command {
   return new Command('inspect')

@@ -1,6 +1,6 @@
 /** `smile plan DATA`: what the fit that these flags ask for will cost. */
 import { Command } from 'commander';
-import { plan } from '../src/run/plan.ts';
+import { plan } from '../src/control/plan.ts';
 import { chosen, configOf, dataOf, type FitFlags, withModelOptions } from './fit-options.ts';
 import { bytes, duration } from './units.ts';
 

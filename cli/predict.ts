@@ -1,10 +1,10 @@
 /** `smile predict RUN DATA`: a row of prediction per row of data. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import Papa from 'papaparse';
-import { type Calibration, CONFORMAL_METHODS, type ConformalMethod } from '../src/run/conformal.ts';
-import { type Predictions, predict } from '../src/run/predict.ts';
-import type { PredictedRow } from '../src/run/predict-rows.ts';
-import type { RecalibratedRun, RecalibrationScores } from '../src/run/recalibrate.ts';
+import { type Calibration, CONFORMAL_METHODS, type ConformalMethod } from '../src/answers/conformal.ts';
+import { type Predictions, predict } from '../src/answers/predict.ts';
+import type { PredictedRow } from '../src/answers/predict-rows.ts';
+import type { RecalibratedRun, RecalibrationScores } from '../src/answers/recalibrate.ts';
 import { writeWhole } from '../src/store/files.ts';
 import { progressLine } from './progress.ts';
 import { size } from './units.ts';

@@ -1,6 +1,6 @@
 /** The commands of `smile`, put together. */
 import { Command, CommanderError } from 'commander';
-import { VERSION } from '../src/run/version.ts';
+import { VERSION } from '../src/spec/version.ts';
 import { assessCommand } from './assess.ts';
 import { benchCommand } from './bench.ts';
 import { chainCommand } from './chain.ts';

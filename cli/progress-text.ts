@@ -1,5 +1,5 @@
 /** What is said of the progress of chains, in lines of 80 columns. */
-import type { BlockProgress, Phase } from '../src/run/events.ts';
+import type { BlockProgress, Phase } from '../src/spec/records.ts';
 import { duration } from './units.ts';
 
 /** Mean of what is known. */

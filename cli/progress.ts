@@ -1,5 +1,5 @@
 /** Progress of a fit: a line per chain and one for all, redrawn on a terminal; plain lines now and then elsewhere. All on stderr. */
-import type { BlockProgress, FitEvent } from '../src/run/events.ts';
+import type { BlockProgress, FitEvent } from '../src/spec/records.ts';
 import { chainLine, digits, meanOf, totalLine, where } from './progress-text.ts';
 import { duration } from './units.ts';
 

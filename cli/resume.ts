@@ -1,6 +1,6 @@
 /** `smile resume RUN`: goes on where a run was stopped or killed, or makes it longer. */
 import { Command, InvalidArgumentError } from 'commander';
-import { resume } from '../src/run/resume.ts';
+import { resume } from '../src/control/resume.ts';
 import { type EngineFlags, withEngine, withEngineOptions } from './engine-options.ts';
 import { noteTo, withProgress } from './fit.ts';
 import { seconds, wholeFrom } from './numbers.ts';

@@ -1,6 +1,6 @@
 /** `smile sensitivity RUN`: do step size and batch size show in the predictions? */
 import { Command, InvalidArgumentError } from 'commander';
-import type { Shift } from '../src/run/sensitivity.ts';
+import type { Shift } from '../src/control/sensitivity.ts';
 import { interruption } from './interrupt.ts';
 import { progressScreen } from './progress.ts';
 
@@ -35,7 +35,7 @@ Example:
   $ smile sensitivity smile-runs/houses-psmile-0`,
     )
     .action(async (run: string, flags: { workers?: number; json?: boolean; quiet?: boolean }) => {
-      const { sensitivity } = await import('../src/run/sensitivity.ts');
+      const { sensitivity } = await import('../src/control/sensitivity.ts');
       const signal = interruption();
       const screen = progressScreen(flags.quiet ?? false);
       const shifts = await sensitivity(run, {

@@ -1,6 +1,6 @@
 /** `smile status RUN`: where every chain stands. */
 import { Command } from 'commander';
-import { status } from '../src/run/status.ts';
+import { status } from '../src/control/status.ts';
 
 export function statusCommand(): Command {
   return new Command('status')

@@ -1,6 +1,6 @@
 /** `smile stop RUN`: asks a running fit to store where it stands and end. */
 import { Command } from 'commander';
-import { requestStop, withdrawStop } from '../src/run/stop.ts';
+import { requestStop, withdrawStop } from '../src/chains/stop.ts';
 import { openRun } from '../src/store/rundir.ts';
 
 export function stopCommand(): Command {

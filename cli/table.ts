@@ -1,7 +1,7 @@
 /** The result as people read it, or as JSON; sets the exit code. */
-import type { Evaluation, Scores } from '../src/run/evaluate.ts';
-import type { Verdict } from '../src/run/verdict/types.ts';
-import { headline, questions, told } from '../src/run/verdict/words.ts';
+import type { Evaluation, Scores } from '../src/answers/evaluate.ts';
+import type { Verdict } from '../src/answers/verdict/types.ts';
+import { headline, questions, told } from '../src/answers/verdict/words.ts';
 import { paint } from './paint.ts';
 
 /** Prints the evaluation. Exit code 2 says that the result should not be trusted. */

@@ -1,6 +1,6 @@
 /** `smile verify RUN`: kills and replays a piece of a run and compares it to the bit. */
 import { Command } from 'commander';
-import { describeKill, verify } from '../src/run/verify.ts';
+import { describeKill, verify } from '../src/control/verify.ts';
 import { wholeFrom } from './numbers.ts';
 import { paint } from './paint.ts';
 

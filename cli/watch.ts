@@ -1,7 +1,7 @@
 /** `smile watch RUN`: looks at a run from outside, whatever process or machines work on it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
-import { heartbeats } from '../src/run/heartbeat.ts';
+import { heartbeats } from '../src/chains/heartbeat.ts';
 import { openRun } from '../src/store/rundir.ts';
 import { outputLost } from './interrupt.ts';
 import { number } from './numbers.ts';

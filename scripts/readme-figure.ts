@@ -5,8 +5,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
+import { predict } from '../src/answers/predict.ts';
 import { demoTruth } from '../src/data/demo.ts';
-import { predict } from '../src/run/predict.ts';
 
 const run = 'smile-runs/demo/run';
 const grid = Array.from({ length: 121 }, (_, i) => -4 + (8 * i) / 120);

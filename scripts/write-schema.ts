@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import { fitSchema } from '../src/run/spec.ts';
+import { fitSchema } from '../src/spec/spec.ts';
 
 const folder = resolve(import.meta.dirname, '..', 'schema');
 mkdirSync(folder, { recursive: true });

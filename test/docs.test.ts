@@ -78,7 +78,7 @@ describe.each(['README.md', 'docs/runs.md', 'docs/networks.md', 'docs/security.m
   });
 
   it('shows a configuration that is valid', async () => {
-    const { parseYamlConfig } = await import('../src/run/spec.ts');
+    const { parseYamlConfig } = await import('../src/spec/spec.ts');
     for (const text of blocks(page, 'yaml')) expect(() => parseYamlConfig(text, page)).not.toThrow();
   });
 });

@@ -1,17 +1,17 @@
 /** Harm done to files: single bits, and worse; and what every reader of a run must then do. */
 import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { predict } from '../src/answers/predict.ts';
+import { attemptOf } from '../src/chains/attempt.ts';
+import { standingOf } from '../src/chains/checkpoint.ts';
+import { heartbeats } from '../src/chains/heartbeat.ts';
+import { readLedger, readWatched, WATCHED } from '../src/chains/posterior-store.ts';
+import { status } from '../src/control/status.ts';
 import { SmileError } from '../src/errors.ts';
 import { uniforms } from '../src/math/random.ts';
 import { fold, rootKey } from '../src/math/threefry.ts';
-import { attemptOf } from '../src/run/attempt.ts';
-import { heartbeats } from '../src/run/heartbeat.ts';
-import { loadData, loadRun } from '../src/run/load.ts';
-import { readEnsemble, readMembers } from '../src/run/members.ts';
-import { readLedger, readWatched, WATCHED } from '../src/run/posterior-store.ts';
-import { predict } from '../src/run/predict.ts';
-import { standingOf } from '../src/run/standing.ts';
-import { status } from '../src/run/status.ts';
+import { loadData, loadRun } from '../src/spec/opened.ts';
+import { readEnsemble, readMembers } from '../src/spec/predictor.ts';
 import { readJson } from '../src/store/files.ts';
 import { openRun, runPaths } from '../src/store/rundir.ts';
 import { readTensors } from '../src/store/safetensors.ts';

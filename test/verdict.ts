@@ -1,6 +1,6 @@
 /** Everything a verdict says, for tests. */
-import type { Verdict } from '../src/run/verdict/types.ts';
-import { questions, told } from '../src/run/verdict/words.ts';
+import type { Verdict } from '../src/answers/verdict/types.ts';
+import { questions, told } from '../src/answers/verdict/words.ts';
 
 /** Findings that speak for a no or for too little to tell, and notes, as lines. */
 export function said(verdict: Verdict): { reasons: string; notes: string } {

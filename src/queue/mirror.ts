@@ -2,8 +2,8 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { requestStop } from '../chains/stop.ts';
 import { SmileError } from '../errors.ts';
-import { requestStop } from '../run/stop.ts';
 import { runPaths } from '../store/rundir.ts';
 import { scratchFolder } from '../store/scratch.ts';
 import { filesOf, ownerOf } from './files.ts';

@@ -1,8 +1,9 @@
 /** What a worker does with a job: reads who asks, for what and where, and runs its chains there or in a copy. */
+
+import { runChains } from '../control/pool.ts';
 import { engineError, SmileError } from '../errors.ts';
-import type { BlockProgress } from '../run/events.ts';
-import { loadRun } from '../run/load.ts';
-import { runChains } from '../run/pool.ts';
+import { loadRun } from '../spec/opened.ts';
+import type { BlockProgress } from '../spec/records.ts';
 import { type Admission, placeOf } from './admission.ts';
 import { type ChainJob, readJob, runId } from './job.ts';
 import { mirrored } from './mirror.ts';

@@ -1,6 +1,6 @@
 /** Progress as a worker tells it through Redis, where others may write too. */
 import { z } from 'zod';
-import type { BlockProgress } from '../run/events.ts';
+import type { BlockProgress } from '../spec/records.ts';
 
 /** JSON has no NaN. */
 const numbers = z.array(

@@ -1,6 +1,6 @@
 /** A worker of the queue: takes blocks of chains and runs each in a thread, while this thread keeps the lock. */
 import { once } from 'node:events';
-import type { BlockProgress } from '../run/events.ts';
+import type { BlockProgress } from '../spec/records.ts';
 import { sweepScratch } from '../store/scratch.ts';
 import { shownAddress } from './address.ts';
 import { checkAdmission } from './admission.ts';

@@ -1,5 +1,5 @@
 /** The page of an ensemble that was made elsewhere. */
-import type { Assessment } from '../run/assess.ts';
+import type { Assessment } from '../answers/assess.ts';
 import { confidences, coverage, transforms } from './figures.ts';
 import { digits, percent } from './numbers.ts';
 import { type Page, strangeSentence, verdictOf } from './text.ts';

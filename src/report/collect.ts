@@ -1,5 +1,9 @@
 /** Everything a report shows of a run, as numbers. */
 import { existsSync } from 'node:fs';
+import { type Evaluation, evaluate } from '../answers/evaluate.ts';
+import { type OutOfDistribution, outOfDistribution } from '../answers/ood.ts';
+import { FEWEST_ROWS, isRecalibrable, type RecalibratedRun, recalibrate } from '../answers/recalibrate.ts';
+import type { LikelihoodChoice } from '../control/likelihood-pilot.ts';
 import type { BatchSource } from '../data/batches.ts';
 import type { Reliability } from '../infer/calibration.ts';
 import { classificationAccumulator } from '../infer/classification.ts';
@@ -12,16 +16,12 @@ import { regressionAccumulator } from '../infer/regression.ts';
 import { usableNormal } from '../infer/usable.ts';
 import { meanOf } from '../math/autocorrelation.ts';
 import { rootKey, stream } from '../math/threefry.ts';
-import { deepEnsemble } from '../run/deep-ensemble.ts';
-import { type Evaluation, evaluate } from '../run/evaluate.ts';
-import type { ChainTrace } from '../run/events.ts';
-import type { LikelihoodChoice } from '../run/likelihood-pilot.ts';
-import { type LoadedRun, loadData, loadRun } from '../run/load.ts';
-import { type MemberPrediction, predictMembers, readEnsemble, rowDensities } from '../run/members.ts';
-import { type OutOfDistribution, outOfDistribution } from '../run/ood.ts';
-import { describePrior } from '../run/prior.ts';
-import { FEWEST_ROWS, isRecalibrable, type RecalibratedRun, recalibrate } from '../run/recalibrate.ts';
-import { lawOf } from '../run/target-law.ts';
+import { deepEnsemble } from '../spec/deep-ensemble.ts';
+import { type LoadedRun, loadData, loadRun } from '../spec/opened.ts';
+import { type MemberPrediction, predictMembers, readEnsemble, rowDensities } from '../spec/predictor.ts';
+import { describePrior } from '../spec/prior.ts';
+import type { ChainTrace } from '../spec/records.ts';
+import { lawOf } from '../spec/target-law.ts';
 import { readJson } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
 

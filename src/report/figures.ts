@@ -1,11 +1,11 @@
 /** The figures of a report: SVG text whose colours follow the page's. */
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
+import type { OutOfDistribution } from '../answers/ood.ts';
+import { noiseMatters } from '../answers/verdict/sampling.ts';
 import type { Reliability } from '../infer/calibration.ts';
 import { median } from '../infer/function-space.ts';
 import { binomialInterval } from '../infer/intervals.ts';
-import type { OutOfDistribution } from '../run/ood.ts';
-import { noiseMatters } from '../run/verdict/sampling.ts';
 import type { Report, Running } from './collect.ts';
 import { digits } from './numbers.ts';
 

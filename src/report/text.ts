@@ -1,13 +1,14 @@
 /** The words and tables of a report, the same for Markdown and HTML. */
+
+import type { Convergence, Evaluation, Scores } from '../answers/evaluate.ts';
+import type { RecalibratedRun } from '../answers/recalibrate.ts';
+import { noiseMatters } from '../answers/verdict/sampling.ts';
+import type { Verdict } from '../answers/verdict/types.ts';
+import { headline, questions, told } from '../answers/verdict/words.ts';
 import { adaptiveCalibrationError } from '../infer/calibration.ts';
 import type { Agreement } from '../infer/function-space.ts';
 import { binomialInterval, type Difference } from '../infer/intervals.ts';
 import { aurc, auroc, type StrangerAuroc } from '../infer/rejection.ts';
-import type { Convergence, Evaluation, Scores } from '../run/evaluate.ts';
-import type { RecalibratedRun } from '../run/recalibrate.ts';
-import { noiseMatters } from '../run/verdict/sampling.ts';
-import type { Verdict } from '../run/verdict/types.ts';
-import { headline, questions, told } from '../run/verdict/words.ts';
 import type { Report } from './collect.ts';
 import { type Figure, figures } from './figures.ts';
 import { count, digits, percent } from './numbers.ts';

@@ -15,7 +15,7 @@
  *   chains/K/start-A.safetensors   where attempt A > 0 of chain K begins
  *   result.json              scores and verdict
  *   progress/K.json          the last progress of the block that begins with chain K
- *   posterior.zarr           what is watched of every draw, in ArviZ's groups (run/posterior-store)
+ *   posterior.zarr           what is watched of every draw, in ArviZ's groups (chains/posterior-store)
  *   stop                     there while a stop is asked for
  *   store-nonce              what is special about the store that serves the run to a queue's workers
  */

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
-import { fitSchema } from '../../src/run/spec.ts';
+import { fitSchema } from '../../src/spec/spec.ts';
 
 it('packs, installs in an empty folder, runs the demo and the library', { timeout: 300_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'smile-pack-'));

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { chainLine, totalLine } from '../../cli/progress-text.ts';
+import { status } from '../../src/control/status.ts';
 import { demoCsv } from '../../src/data/demo.ts';
-import type { BlockProgress } from '../../src/run/events.ts';
-import { status } from '../../src/run/status.ts';
+import type { BlockProgress } from '../../src/spec/records.ts';
 import { until } from '../queue/cluster.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-terminal-'));

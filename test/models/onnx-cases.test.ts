@@ -9,8 +9,8 @@ import { likelihood } from '../../src/models/likelihood.ts';
 import { onnxModel } from '../../src/models/onnx/model.ts';
 import { type OnnxNetwork, readOnnx } from '../../src/models/onnx/network.ts';
 import { bayesianNetwork, initial, predictionGraph } from '../../src/models/posterior.ts';
-import { settleOutputs } from '../../src/run/network-outputs.ts';
-import { checkRows } from '../../src/run/network-trial.ts';
+import { settleOutputs } from '../../src/spec/network-outputs.ts';
+import { checkRows } from '../../src/spec/network-trial.ts';
 
 const FOLDER = join(import.meta.dirname, '../fixtures/onnx-cases');
 const bytes = (file: string) => readFileSync(join(FOLDER, file));

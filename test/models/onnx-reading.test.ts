@@ -9,8 +9,8 @@ import { onnxModel, writtenOutputs } from '../../src/models/onnx/model.ts';
 import { readOnnx } from '../../src/models/onnx/network.ts';
 import { onnxBytes } from '../../src/models/onnx/starts.ts';
 import { bayesianNetwork, initial, predictionGraph } from '../../src/models/posterior.ts';
-import { settleOutputs } from '../../src/run/network-outputs.ts';
-import { checkRows, tryNetwork } from '../../src/run/network-trial.ts';
+import { settleOutputs } from '../../src/spec/network-outputs.ts';
+import { checkRows, tryNetwork } from '../../src/spec/network-trial.ts';
 import { type Description, onnxFile, onnxModelFile, type Stored, spread, type Written } from './onnx-file.ts';
 
 const none = () => {

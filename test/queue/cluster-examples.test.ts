@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { heartbeats } from '../../src/chains/heartbeat.ts';
+import { prepareRun } from '../../src/control/fit.ts';
+import { status } from '../../src/control/status.ts';
 import { demoCsv } from '../../src/data/demo.ts';
-import { prepareRun } from '../../src/run/fit.ts';
-import { heartbeats } from '../../src/run/heartbeat.ts';
-import type { FitConfig } from '../../src/run/spec.ts';
-import { status } from '../../src/run/status.ts';
+import type { FitConfig } from '../../src/spec/spec.ts';
 import { until } from './cluster.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-examples-'));

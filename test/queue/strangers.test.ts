@@ -6,11 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Queue } from 'bullmq';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { prepareRun } from '../../src/control/fit.ts';
 import { demoCsv } from '../../src/data/demo.ts';
 import { checkRedis } from '../../src/queue/doctor.ts';
 import { type ChainJob, runId } from '../../src/queue/job.ts';
 import { QUEUE } from '../../src/queue/redis.ts';
-import { prepareRun } from '../../src/run/fit.ts';
 import { openRun } from '../../src/store/rundir.ts';
 import { freePort, hasRedis, killAll, redisServer, smile, until } from './cluster.ts';
 

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFi
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { prepareRun } from '../../src/control/fit.ts';
 import { demoCsv } from '../../src/data/demo.ts';
 import { decodeModel, encodeModel, storedNumbers } from '../../src/graph/index.ts';
 import { isLoopback, shownAddress, withoutSecrets } from '../../src/queue/address.ts';
@@ -13,8 +14,7 @@ import { printable } from '../../src/queue/printable.ts';
 import { readSecret, requireSecret } from '../../src/queue/secret.ts';
 import { type TakeOptions, takeJob } from '../../src/queue/take.ts';
 import { readProgress } from '../../src/queue/told.ts';
-import { prepareRun } from '../../src/run/fit.ts';
-import { loadRun } from '../../src/run/load.ts';
+import { loadRun } from '../../src/spec/opened.ts';
 import { sha256, writeJson } from '../../src/store/files.ts';
 import { openRun, runPaths } from '../../src/store/rundir.ts';
 import { scratchFolder, sweepScratch } from '../../src/store/scratch.ts';

@@ -1,7 +1,7 @@
 /** Sampling against its start: rows that chose the start are not impartial, and a worse mean is told. */
 import { expect, it } from 'vitest';
+import { type HeldOut, judgePredictions } from '../../src/answers/verdict/predictions.ts';
 import { normals } from '../../src/math/random.ts';
-import { type HeldOut, judgePredictions } from '../../src/run/verdict/predictions.ts';
 
 const ROWS = 120;
 

@@ -1,7 +1,7 @@
 /** Which chains ail, from made-up draws: every rule and the order of what is found. */
 import { describe, expect, it } from 'vitest';
+import { ailments } from '../../src/answers/ailments.ts';
 import { normals } from '../../src/math/random.ts';
-import { ailments } from '../../src/run/ailments.ts';
 
 /** Four chains of draws around −1, of which chain c is changed as `change` says. */
 function chains(change: (value: number, c: number, share: number) => number = (v) => v, draws = 100): Float64Array[] {

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
+import { assess } from '../../src/answers/assess.ts';
 import { normals, uniforms } from '../../src/math/random.ts';
-import { assess } from '../../src/run/assess.ts';
 import { said } from '../verdict.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-assess-'));

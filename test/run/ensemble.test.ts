@@ -3,13 +3,13 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
+import { predict } from '../../src/answers/predict.ts';
+import { fit } from '../../src/control/fit.ts';
 import { demoCsv } from '../../src/data/demo.ts';
 import { encode } from '../../src/data/table/encode.ts';
 import { readTable } from '../../src/data/table/table.ts';
-import { fit } from '../../src/run/fit.ts';
-import { loadRun } from '../../src/run/load.ts';
-import { predictMembers, readMembers } from '../../src/run/members.ts';
-import { predict } from '../../src/run/predict.ts';
+import { loadRun } from '../../src/spec/opened.ts';
+import { predictMembers, readMembers } from '../../src/spec/predictor.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-ensemble-'));
 const data = join(folder, 'demo.csv');

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { unzipSync } from 'fflate';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { evaluate } from '../../src/answers/evaluate.ts';
+import { exportRun } from '../../src/answers/export.ts';
+import { fit } from '../../src/control/fit.ts';
 import { demoCsv } from '../../src/data/demo.ts';
-import { evaluate } from '../../src/run/evaluate.ts';
-import { exportRun } from '../../src/run/export.ts';
-import { fit } from '../../src/run/fit.ts';
 import { readTensors } from '../../src/store/safetensors.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-export-'));

@@ -3,12 +3,12 @@ import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { fit } from '../../src/control/fit.ts';
+import { resume } from '../../src/control/resume.ts';
 import { demoCsv } from '../../src/data/demo.ts';
 import { SmileError } from '../../src/errors.ts';
-import type { FitEvent } from '../../src/run/events.ts';
-import { fit } from '../../src/run/fit.ts';
-import { resume } from '../../src/run/resume.ts';
-import type { FitConfig } from '../../src/run/spec.ts';
+import type { FitEvent } from '../../src/spec/records.ts';
+import type { FitConfig } from '../../src/spec/spec.ts';
 import { drawsOf } from '../draws.ts';
 import { answersOf, chances, copyOf, DAMAGED, filesByKind, flipped, mangled, rawErrors, withChanged } from '../harm.ts';
 

@@ -3,9 +3,9 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type FitOptions, prepareRun } from '../../src/run/fit.ts';
-import { loadData, loadRun } from '../../src/run/load.ts';
-import type { FitConfig } from '../../src/run/spec.ts';
+import { type FitOptions, prepareRun } from '../../src/control/fit.ts';
+import { loadData, loadRun } from '../../src/spec/opened.ts';
+import type { FitConfig } from '../../src/spec/spec.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-held-out-'));
 const file = (name: string, lines: readonly string[]) => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { encodeModel } from '../../src/graph/index.ts';
-import { readNetwork } from '../../src/run/network.ts';
+import { readNetwork } from '../../src/spec/network.ts';
 import { onnxModelFile } from '../models/onnx-file.ts';
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'smile-external-')));

@@ -3,12 +3,12 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { fit } from '../../src/control/fit.ts';
 import { demoCsv } from '../../src/data/demo.ts';
 import type { Parameter } from '../../src/models/model.ts';
 import { PRIOR_NAMES } from '../../src/models/prior.ts';
-import { fit } from '../../src/run/fit.ts';
-import { describePrior, runPrior } from '../../src/run/prior.ts';
-import { type FitConfig, parseYamlConfig, resolveSpec } from '../../src/run/spec.ts';
+import { describePrior, runPrior } from '../../src/spec/prior.ts';
+import { type FitConfig, parseYamlConfig, resolveSpec } from '../../src/spec/spec.ts';
 import { runPaths } from '../../src/store/rundir.ts';
 
 const weight: Parameter = { name: 'w', shape: [3, 5], start: { fanIn: 5 }, role: 'outIn' };

@@ -4,12 +4,8 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { demoCsv } from '../../src/data/demo.ts';
-import type { FitEvent } from '../../src/run/events.ts';
-import { fit } from '../../src/run/fit.ts';
-import { loadRun } from '../../src/run/load.ts';
-import { resume } from '../../src/run/resume.ts';
-import { type FitConfig, mergeConfigs, resolveSpec } from '../../src/run/spec.ts';
+import { fit } from '../../src/control/fit.ts';
+import { resume } from '../../src/control/resume.ts';
 import {
   hasPlateau,
   type LppdPoint,
@@ -17,7 +13,11 @@ import {
   lppdHistories,
   nextQuestion,
   reasonToEnd,
-} from '../../src/run/stop-rules.ts';
+} from '../../src/control/stop-rules.ts';
+import { demoCsv } from '../../src/data/demo.ts';
+import { loadRun } from '../../src/spec/opened.ts';
+import type { FitEvent } from '../../src/spec/records.ts';
+import { type FitConfig, mergeConfigs, resolveSpec } from '../../src/spec/spec.ts';
 import { openRun } from '../../src/store/rundir.ts';
 import { drawFiles, drawsOf } from '../draws.ts';
 import { said } from '../verdict.ts';

@@ -3,12 +3,12 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { tableFacts } from '../../src/answers/verdict/rows.ts';
+import { TABLE } from '../../src/answers/verdict/table.ts';
+import { type Answer, answerOf } from '../../src/answers/verdict/types.ts';
+import { prepareRun } from '../../src/control/fit.ts';
 import { normals } from '../../src/math/random.ts';
-import { prepareRun } from '../../src/run/fit.ts';
-import { loadData, loadRun } from '../../src/run/load.ts';
-import { tableFacts } from '../../src/run/verdict/rows.ts';
-import { TABLE } from '../../src/run/verdict/table.ts';
-import { type Answer, answerOf } from '../../src/run/verdict/types.ts';
+import { loadData, loadRun } from '../../src/spec/opened.ts';
 
 type Row = Record<string, number | string | null>;
 

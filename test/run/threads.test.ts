@@ -4,12 +4,12 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { settleThreads } from '../../src/chains/threads.ts';
 import { demoCsv } from '../../src/data/demo.ts';
 import { likelihood } from '../../src/models/likelihood.ts';
 import { mlp } from '../../src/models/mlp.ts';
 import { bayesianNetwork } from '../../src/models/posterior.ts';
-import { resolveSpec } from '../../src/run/spec.ts';
-import { settleThreads } from '../../src/run/threads.ts';
+import { resolveSpec } from '../../src/spec/spec.ts';
 
 const network = bayesianNetwork(
   mlp({ inputs: 64, hidden: [256, 256], outputs: 1, activation: 'relu' }),

@@ -1,8 +1,8 @@
 /** Worker threads of a run. */
 import { availableParallelism } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { resolveSpec } from '../../src/run/spec.ts';
-import { workersOf } from '../../src/run/workers.ts';
+import { resolveSpec } from '../../src/spec/spec.ts';
+import { workersOf } from '../../src/spec/workers.ts';
 
 describe('workers', () => {
   const [cpu, gpu] = (['cpu', 'webgpu'] as const).map((device) => resolveSpec({ compute: { device } }));

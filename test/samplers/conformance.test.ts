@@ -1,10 +1,10 @@
 /** What every registered sampler must do, whatever it is. */
 import { describe, expect, it } from 'vitest';
+import { partOf, standingState } from '../../src/chains/checkpoint.ts';
+import type { SamplingStanding } from '../../src/chains/checkpointed.ts';
 import { effectiveSampleSize } from '../../src/math/autocorrelation.ts';
 import { normals } from '../../src/math/random.ts';
 import { fold, rootKey } from '../../src/math/threefry.ts';
-import type { SamplingStanding } from '../../src/run/checkpointed.ts';
-import { partOf, standingState } from '../../src/run/standing.ts';
 import { stepAsync, stepSync } from '../../src/samplers/drive.ts';
 import { SAMPLERS, type SamplerName, type SamplerOptions } from '../../src/samplers/registry.ts';
 import { standardNormal } from '../../src/targets/gaussian.ts';

@@ -1,0 +1,36 @@
+/** Does the run know what it has not seen? Its uncertainty on its own test rows against rows from elsewhere. */
+import { type StrangerAuroc, strangerAuroc } from '../infer/rejection.ts';
+import { predictingEnsemble } from '../spec/ensemble.ts';
+import { loadData, loadRun } from '../spec/opened.ts';
+import type { NamedRow } from './conformal.ts';
+import { predict } from './predict.ts';
+import { predictEncoded } from './predict-rows.ts';
+
+export interface OutOfDistribution {
+  readonly source: string;
+  readonly testRows: number;
+  readonly rows: number;
+  readonly auroc: StrangerAuroc;
+  /** Epistemic uncertainty of both, as `predict` gives it. */
+  readonly epistemic: { readonly test: readonly number[]; readonly strange: readonly number[] };
+}
+
+/** Compares with the rows of the file `data`, which has the input columns of the run. */
+export async function outOfDistribution(dir: string, data: string): Promise<OutOfDistribution> {
+  const run = loadRun(dir);
+  const own = await predictEncoded(run, await predictingEnsemble(run), loadData(run).test.x, []);
+  const { rows: strange } = await predict({ run: dir, data, quantiles: [] });
+  const split = (rows: readonly NamedRow[]) => ({
+    aleatoric: rows.map((row) => row.aleatoric as number),
+    epistemic: rows.map((row) => row.epistemic as number),
+  });
+  const total = run.preprocessing.task === 'regression' ? Math.hypot : (a: number, e: number) => a + e;
+  const [test, elsewhere] = [split(own), split(strange)];
+  return {
+    source: data,
+    testRows: own.length,
+    rows: strange.length,
+    auroc: strangerAuroc(test, elsewhere, total),
+    epistemic: { test: test.epistemic, strange: elsewhere.epistemic },
+  };
+}

@@ -1,0 +1,167 @@
+/** Predictions for new rows from a stored run. */
+
+import { allTexts } from '../data/table/cells.ts';
+import { encode } from '../data/table/encode.ts';
+import { lacksRanges } from '../data/table/outside.ts';
+import { findColumn } from '../data/table/schema.ts';
+import { readTable, type Table, tableFromRows } from '../data/table/table.ts';
+import { dataError, specError } from '../errors.ts';
+import { type Ensemble, predictingEnsemble } from '../spec/ensemble.ts';
+import { type LoadedRun, loadData, loadRun } from '../spec/opened.ts';
+import {
+  type Calibration,
+  type ConformalMethod,
+  calibrate,
+  conformalColumns,
+  conformalMethod,
+  groupsOf,
+  outerQuantiles,
+  type RowPredictor,
+} from './conformal.ts';
+import { columnNames, type PredictedRow, predictEncoded, QUANTILES } from './predict-rows.ts';
+import { type RecalibratedRun, recalibrate, recalibrated } from './recalibrate.ts';
+
+export interface PredictOptions {
+  readonly run: string;
+  /** Path of a delimited file, or rows as objects, with the columns of the training data. */
+  readonly data: string | readonly Readonly<Record<string, unknown>>[];
+  /** Probabilities of the quantiles of a regression, each in (0, 1). */
+  readonly quantiles?: readonly number[];
+  /** Adds a conformal interval or set that holds the truth with this probability, in (0, 1). */
+  readonly conformal?: number;
+  /** Default: cqr for regression, aps for classification. */
+  readonly conformalMethod?: ConformalMethod;
+  /** Input column whose groups get thresholds, and so coverage, of their own (Mondrian). */
+  readonly conformalGroup?: string | undefined;
+  /**
+   * Scales deviations, or tempers probabilities, as suits the validation rows best, where that helps on rows it was not learned from.
+   * Conformal columns are those without it.
+   */
+  readonly recalibrate?: boolean | undefined;
+  /** Bytes that a gzipped file may unpack to. Default 1e9. */
+  readonly maxUnpacked?: number | undefined;
+  /** Whose predictions: the draws', or the deep ensemble's. Default: the draws', where they predict at all. */
+  readonly ensemble?: Ensemble['name'] | undefined;
+  /** Columns of `data` to pass through, as text, before the predictions. */
+  readonly ids?: readonly string[] | undefined;
+  /** Hears of progress, as a share in [0, 1]. */
+  readonly onShare?: ((share: number) => void) | undefined;
+}
+
+export interface Predictions {
+  readonly task: 'regression' | 'classification';
+  readonly target: string;
+  /** Whose predictions they are: the draws', or the deep ensemble's where no draw predicts anything. */
+  readonly ensemble: Ensemble['name'];
+  readonly rows: readonly PredictedRow[];
+  readonly warnings: readonly string[];
+  /** The calibration behind the conformal columns. */
+  readonly calibration?: Calibration;
+  /** The scale behind recalibrated columns; where it does not help, they are as they were. */
+  readonly recalibration?: RecalibratedRun;
+}
+
+/**
+ * Predicts with every draw of a run. Regression: mean, aleatoric and epistemic standard deviation and quantiles, in
+ * the units of the target. Classification: class probabilities, and aleatoric and epistemic entropy in nats. Every row of `data` has
+ * one; what a draw does not predict is left out of that row only, and said.
+ */
+export async function predict(options: PredictOptions): Promise<Predictions> {
+  const { run: dir, data, quantiles = QUANTILES, conformal: level, ids = [], onShare, maxUnpacked } = options;
+  const beyond = quantiles.find((q) => !(q > 0 && q < 1));
+  if (beyond !== undefined) throw specError(`quantiles: expected numbers between 0 and 1, got ${beyond}. Correct it.`);
+  const run = loadRun(dir);
+  const { preprocessing } = run;
+  const table: Table =
+    typeof data === 'string'
+      ? await readTable(data, { header: preprocessing.headed, like: preprocessing.dialect, maxUnpacked })
+      : tableFromRows(data);
+  const passed = idColumns(table, ids, columnNames(preprocessing, quantiles));
+  const encoded = encode(preprocessing, table, [...Array(table.rows).keys()], false);
+  const { x } = encoded;
+  const warnings = [...table.notes.slice(1), ...encoded.warnings];
+  const ensemble = await predictingEnsemble(run, options.ensemble);
+  const predictRows: RowPredictor = (part, wanted) => predictEncoded(run, ensemble, part, wanted);
+  const recalibration = options.recalibrate ? await recalibrate(run, ensemble) : undefined;
+  const shown = (row: PredictedRow) => (recalibration?.helps ? recalibrated(run, row, recalibration.scale) : row);
+  const method = level === undefined ? undefined : conformalMethod(preprocessing.task, options.conformalMethod);
+  const { conformalGroup } = options;
+  const calibration =
+    method && level !== undefined
+      ? await calibrate(run, loadData(run), { level, method, groupColumn: conformalGroup }, ensemble, predictRows)
+      : undefined;
+  const outer = level === undefined ? [] : outerQuantiles(level);
+  const unasked = outer.filter((q) => !quantiles.includes(q)).map((q) => `q${q}`);
+  const groups = conformalGroup === undefined ? [] : groupsOf(run, x, conformalGroup);
+  const wanted = [...new Set([...quantiles, ...outer])].sort((a, b) => a - b);
+  const rows = await predictEncoded(run, ensemble, x, wanted, onShare);
+  return {
+    task: preprocessing.task,
+    target: preprocessing.target.name,
+    ensemble: ensemble.name,
+    warnings: [...ensembleWarnings(ensemble), ...warnings, ...rowWarnings(run, rows, ensemble.members)],
+    ...(calibration && { calibration }),
+    ...(recalibration && { recalibration }),
+    rows: rows.map((row, i) => {
+      const { outside, unusable, ...numbers } = shown(row);
+      const asked = Object.entries(numbers).filter(([name]) => !unasked.includes(name));
+      const conformal = calibration ? conformalColumns(run, row, calibration, groups[i]) : {};
+      const own = Object.fromEntries(passed.map(({ name, cells }) => [name, cells[i]]));
+      return { ...own, ...Object.fromEntries(asked), ...conformal, outside, unusable };
+    }),
+  };
+}
+
+/** The cells of columns that are passed through. Throws a `DataError` for one that is not there, or is called as a prediction is. */
+function idColumns(table: Table, ids: readonly string[], names: readonly string[]) {
+  return [...new Set(ids)].map((name) => {
+    if (!names.includes(name)) return { name, cells: allTexts(table.columns[findColumn(table, name)]) };
+    throw dataError(
+      `${table.source}: expected columns to pass through under names that predictions do not have, got '${name}'. Rename it in the file.`,
+    );
+  });
+}
+
+function ensembleWarnings({ name, asked }: Ensemble): string[] {
+  if (name === 'bayesian') return [];
+  const reason = asked
+    ? 'as --ensemble asks'
+    : 'no draw of the run predicts finite numbers, the sampler diverged. Fit again with a lower --step-size';
+  return [`THESE ARE PREDICTIONS OF THE DEEP ENSEMBLE, not of the posterior: ${reason}`];
+}
+
+/** What to know of rows that lack draws, or lie outside. */
+function rowWarnings({ preprocessing }: LoadedRun, rows: readonly PredictedRow[], members: number): string[] {
+  const warnings: string[] = [];
+  const numbers = (found: readonly number[]) => {
+    const first = found.slice(0, EXAMPLES).map((i) => i + 1);
+    return `${found.length} of ${rows.length} rows (row${found.length > 1 ? 's' : ''} ${first.join(', ')}${found.length > EXAMPLES ? ', …' : ''})`;
+  };
+  const where = (holds: (row: PredictedRow) => boolean) => rows.flatMap((row, i) => (holds(row) ? [i] : []));
+  const empty = where((row) => row.unusable === members);
+  if (empty.length > 0) warnings.push(`${numbers(empty)}: no draw predicts finite numbers, their cells are empty`);
+  const partial = where((row) => Number(row.unusable) > 0 && row.unusable !== members);
+  if (partial.length > 0) {
+    const most = Math.max(...partial.map((i) => Number(rows[i].unusable)));
+    warnings.push(`${numbers(partial)}: up to ${most} of ${members} draws predict nothing finite and were left out`);
+  }
+  const outside = where((row) => row.outside !== '');
+  if (outside.length > 0) {
+    const counts = new Map<string, number>();
+    for (const i of outside)
+      for (const name of String(rows[i].outside).split('|')) counts.set(name, (counts.get(name) ?? 0) + 1);
+    const most = [...counts].sort(([, a], [, b]) => b - a).slice(0, EXAMPLES);
+    const by = most.map(([name, count]) => `${name} (${count})`).join(', ');
+    warnings.push(
+      `${numbers(outside)} lie outside what the training rows showed, by ${by}${counts.size > EXAMPLES ? ', …' : ''}`,
+    );
+  }
+  if (lacksRanges(preprocessing))
+    warnings.push(
+      'the run was made by an earlier version and knows no ranges: numbers outside of them are not flagged',
+    );
+  return warnings;
+}
+
+/** Rows or columns named in a warning. */
+const EXAMPLES = 3;

@@ -1,0 +1,218 @@
+/**
+ * Recalibration of a stored run: one factor for all deviations, or one temperature of all logits, that suits the validation rows
+ * best; judged on rows it was not learned from, kept in the run and replayed for new rows.
+ */
+import type { BatchSource } from '../data/batches.ts';
+import { specError } from '../errors.ts';
+import { reliability } from '../infer/calibration.ts';
+import { classificationAccumulator } from '../infer/classification.ts';
+import { regressionAccumulator } from '../infer/regression.ts';
+import { temperature, tempered, temperedLogs, varianceScale } from '../infer/scaling.ts';
+import { meanOf } from '../math/autocorrelation.ts';
+import { permutation } from '../math/random.ts';
+import { rootKey, stream } from '../math/threefry.ts';
+import { type Ensemble, predictingEnsemble } from '../spec/ensemble.ts';
+import { type LoadedRun, loadData } from '../spec/opened.ts';
+import { predictMembers } from '../spec/predictor.ts';
+import { lawOf } from '../spec/target-law.ts';
+import { runPaths } from '../store/rundir.ts';
+import { basisOf, keptFor } from './basis.ts';
+import type { NamedRow } from './conformal.ts';
+
+/** Scores of rows: LPPD, and the share inside the 90 % interval or the expected calibration error. */
+export interface RecalibrationScores {
+  readonly lppd: number;
+  readonly coverage90?: number;
+  readonly ece?: number;
+}
+
+/** A recalibration as it lies in the run. */
+export interface RecalibratedRun {
+  /** Factor of all deviations around the mean, or divisor of all log probabilities. */
+  readonly scale: number;
+  readonly calibrationRows: number;
+  /**
+   * The validation rows in parts, each scaled as the others teach: so none is scored by a scale that it taught. `gain` is the LPPD
+   * gained per row, and its standard error.
+   */
+  readonly crossFitted: Compared & { readonly folds: number; readonly gain: number; readonly error: number };
+  /** Whether that gain exceeds its error. Where it does not, predictions are left as they are. */
+  readonly helps: boolean;
+  readonly testRows: number;
+  /** Of the test rows. */
+  readonly before: RecalibrationScores;
+  readonly after: RecalibrationScores;
+}
+
+/** Whether one factor of all deviations is a recalibration: stretched about its mean, a positive target would reach below zero. */
+export const isRecalibrable = ({ network }: LoadedRun): boolean => network.likelihood.scale !== 'log';
+
+interface Compared {
+  readonly before: RecalibrationScores;
+  readonly after: RecalibrationScores;
+}
+
+/** Rows scored one by one: log densities, and what is told beside their mean. */
+interface Scored {
+  readonly pointwise: Float64Array;
+  readonly beside: Omit<RecalibrationScores, 'lppd'>;
+}
+
+/** How a task scales: what the rows `own` of the validation rows teach, and scores of rows each under a scale of its own. */
+interface Scaling {
+  learn(own: readonly number[]): number;
+  valid(scales: Float64Array): Promise<Scored>;
+  test(scale: number): Promise<Scored>;
+}
+
+const FOLDS = 5;
+/** Fewer validation rows teach no scale. */
+export const FEWEST_ROWS = 10;
+
+/**
+ * Learns the scale from the validation rows, or reads what was learned before from the same draws, and stores it. Throws a `SpecError`
+ * for fewer than ten validation rows, and for a log-normal run.
+ */
+export async function recalibrate(run: LoadedRun, given?: Ensemble): Promise<RecalibratedRun> {
+  if (!isRecalibrable(run)) {
+    throw specError(
+      'recalibrate: expected a likelihood whose deviations can be scaled about the mean, got log-normal, whose intervals would reach ' +
+        'below zero. Use --conformal, or fit with another --likelihood.',
+    );
+  }
+  const { valid, test } = loadData(run);
+  if (valid.y.length < FEWEST_ROWS) {
+    throw specError(
+      `recalibrate: expected at least ${FEWEST_ROWS} validation rows, got ${valid.y.length}. Fit with more of them.`,
+    );
+  }
+  const ensemble = given ?? (await predictingEnsemble(run));
+  return keptFor(runPaths(run.dir).recalibration, basisOf(run, ensemble), async () => {
+    const scaling =
+      run.preprocessing.task === 'regression'
+        ? await deviations(run, ensemble, valid, test)
+        : await logits(run, ensemble, valid, test);
+    return judged(scaling, run.spec.seed, valid.y.length, test.y.length);
+  });
+}
+
+async function judged(scaling: Scaling, seed: number, rows: number, testRows: number): Promise<RecalibratedRun> {
+  const order = permutation(stream(rootKey(seed), 'predict'), rows);
+  const foldOf = new Uint8Array(rows);
+  order.forEach((row, k) => {
+    foldOf[row] = k % FOLDS;
+  });
+  const all = [...foldOf.keys()];
+  const taught = Array.from({ length: FOLDS }, (_, fold) => scaling.learn(all.filter((i) => foldOf[i] !== fold)));
+  const plain = await scaling.valid(new Float64Array(rows).fill(1));
+  const fitted = await scaling.valid(Float64Array.from(foldOf, (fold) => taught[fold]));
+  // A density of 0 stays one under every scale.
+  const gains = plain.pointwise.map((log, i) => fitted.pointwise[i] - log).filter(Number.isFinite);
+  const gain = meanOf(gains);
+  const variance = gains.reduce((sum, g) => sum + (g - gain) ** 2, 0) / (gains.length - 1);
+  const error = Math.sqrt(variance / gains.length);
+  const scale = scaling.learn(all);
+  const scores = ({ pointwise, beside }: Scored): RecalibrationScores => ({ lppd: meanOf(pointwise), ...beside });
+  return {
+    scale,
+    calibrationRows: rows,
+    crossFitted: { folds: FOLDS, gain, error, before: scores(plain), after: scores(fitted) },
+    helps: gain > error,
+    testRows,
+    before: scores(await scaling.test(1)),
+    after: scores(await scaling.test(scale)),
+  };
+}
+
+async function deviations(run: LoadedRun, ensemble: Ensemble, valid: BatchSource, test: BatchSource): Promise<Scaling> {
+  const summary = async (x: Float32Array, y: Float64Array) => {
+    const accumulator = regressionAccumulator(y.length, y, lawOf(run));
+    for await (const { mean, sd } of predictMembers(run, x, ensemble.thetas())) accumulator.add(mean, sd);
+    return accumulator.result();
+  };
+  // A density stretched by s about its mean is, at y, that of before at mean + (y − mean)/s, divided by s.
+  const stretched = async (
+    { x, y }: BatchSource,
+    { mean }: { readonly mean: Float64Array },
+    scales: Float64Array,
+  ): Promise<Scored> => {
+    const shrunk = y.map((value, i) => (usable(mean[i]) ? mean[i] + (value - mean[i]) / scales[i] : value));
+    const { pointwise, coverage } = await summary(x, shrunk);
+    return {
+      pointwise: pointwise.map((log, i) => log - Math.log(scales[i])),
+      beside: { coverage90: coverage.find(({ level }) => level === 0.9)?.observed ?? Number.NaN },
+    };
+  };
+  const own = await summary(valid.x, valid.y);
+  const fresh = await summary(test.x, test.y);
+  const spread = own.aleatoric.map((a, i) => Math.hypot(a, own.epistemic[i]));
+  const at = (values: Float64Array, rows: readonly number[]) => rows.map((i) => values[i]);
+  return {
+    learn: (rows) => varianceScale(at(valid.y, rows), at(own.mean, rows), at(spread, rows)),
+    valid: (scales) => stretched(valid, own, scales),
+    test: (scale) => stretched(test, fresh, new Float64Array(test.y.length).fill(scale)),
+  };
+}
+
+const usable = Number.isFinite;
+
+async function logits(run: LoadedRun, ensemble: Ensemble, valid: BatchSource, test: BatchSource): Promise<Scaling> {
+  const classes = valid.targets;
+  const logsOf = async ({ x, y }: BatchSource) => {
+    const accumulator = classificationAccumulator(y.length, classes);
+    for await (const { logProbability } of predictMembers(run, x, ensemble.thetas())) accumulator.add(logProbability);
+    return accumulator.result().logProbability;
+  };
+  const row = (logs: Float64Array, i: number) => logs.subarray(i * classes, (i + 1) * classes);
+  const scored = (logs: Float64Array, y: Float64Array, scaleOf: (i: number) => number): Scored => {
+    const rows = Array.from(y, (_, i) => temperedLogs(row(logs, i), scaleOf(i)));
+    const seen = [...rows.keys()].filter((i) => !rows[i].some(Number.isNaN));
+    const best = rows.map((p) => p.indexOf(Math.max(...p)));
+    return {
+      pointwise: y.map((label, i) => (rows[i].some(Number.isNaN) ? Number.NEGATIVE_INFINITY : rows[i][label])),
+      beside: {
+        ece: reliability(
+          seen.map((i) => Math.exp(rows[i][best[i]])),
+          seen.map((i) => Number(best[i] === y[i])),
+        ).ece,
+      },
+    };
+  };
+  const [own, fresh] = [await logsOf(valid), await logsOf(test)];
+  return {
+    learn: (rows) =>
+      temperature(
+        rows.flatMap((i) => [...row(own, i)]),
+        rows.map((i) => valid.y[i]),
+      ),
+    valid: async (scales) => scored(own, valid.y, (i) => scales[i]),
+    test: async (scale) => scored(fresh, test.y, () => scale),
+  };
+}
+
+/**
+ * A predicted row after recalibration. Regression: deviations times the scale, quantiles stretched about the mean. Classification:
+ * tempered probabilities; their entropy keeps the former shares of noise and disagreement.
+ */
+export function recalibrated({ preprocessing: { target } }: LoadedRun, row: NamedRow, scale: number): NamedRow {
+  const number = (name: string) => row[name] as number;
+  if ('classes' in target) {
+    const names = target.classes.map((name) => `p(${name})`);
+    const p = tempered(names.map(number), scale);
+    const entropy = p.reduce((sum, q) => (q > 0 ? sum - q * Math.log(q) : sum), 0);
+    const total = number('aleatoric') + number('epistemic');
+    const share = total > 0 ? entropy / total : 0;
+    return {
+      ...row,
+      ...Object.fromEntries(names.map((name, k) => [name, p[k]])),
+      aleatoric: share * number('aleatoric'),
+      epistemic: share * number('epistemic'),
+    };
+  }
+  const mean = number('mean');
+  const stretched = Object.keys(row).map((name) => {
+    if (name === 'aleatoric' || name === 'epistemic') return [name, scale * number(name)];
+    return [name, /^q[\d.]/.test(name) ? mean + scale * (number(name) - mean) : row[name]];
+  });
+  return Object.fromEntries(stretched);
+}

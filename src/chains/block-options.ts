@@ -1,0 +1,25 @@
+/** What a block of chains is told. */
+import { fold, rootKey } from '../math/threefry.ts';
+import type { BlockProgress, Phase } from '../spec/records.ts';
+import type { Claim } from '../store/claim.ts';
+import type { Key } from '../types.ts';
+
+export interface BlockOptions {
+  /** Indices of the chains in the run. Neighbours share graphs, not randomness. */
+  readonly chains: readonly number[];
+  /** Asked before each epoch and step, with those that are done; true ends the block with what it has. */
+  readonly stopped: (phase: Phase, done: number) => boolean;
+  readonly onProgress: (progress: BlockProgress) => void;
+  /** Seconds between checkpoints; they change nothing but where a killed run goes on. Default 15. */
+  readonly checkpointSeconds?: number | undefined;
+}
+
+/** Chains at the same place, each claimed: none is written after another process has claimed it. */
+export interface ClaimedBlock extends BlockOptions {
+  readonly claims: readonly Claim[];
+}
+
+export const CHECKPOINT_SECONDS = 15;
+
+/** The key that all randomness of a chain derives from. */
+export const chainKey = (seed: number, chain: number): Key => fold(rootKey(seed), chain);

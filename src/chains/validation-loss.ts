@@ -1,0 +1,94 @@
+/** What training watches and spares: the loss on validation rows, and the parameters that do not decay. */
+import { type BatchSource, featuresFirst, gather } from '../data/batches.ts';
+import { sumOf } from '../math/sums.ts';
+import { LOG_SIGMA } from '../models/likelihood.ts';
+import { sizeOf } from '../models/model.ts';
+import { type BayesianNetwork, likelihoodGraph } from '../models/posterior.ts';
+import { compileFor } from '../spec/compute.ts';
+import type { LoadedRun } from '../spec/opened.ts';
+import { asTheNetworkSees } from '../spec/target-law.ts';
+
+/** Rows of one call, so that networks with many activations stay within memory. */
+const VALIDATION_ROWS = 2048;
+
+export interface ValidationLoss {
+  /** Mean negative log likelihood `[C]` of every member at `theta` `[C × d]`, in the units of the network's graphs. */
+  loss(theta: Float64Array): Promise<Float64Array>;
+  /** Log likelihoods `[rows]` of every member. */
+  rows(theta: Float64Array): Promise<Float64Array[]>;
+  release(): Promise<void>;
+}
+
+/** The loss of C members on all of `valid`. */
+export async function validationLoss(
+  run: Pick<LoadedRun, 'network' | 'spec' | 'preprocessing'>,
+  valid: BatchSource,
+  chains: number,
+): Promise<ValidationLoss> {
+  const { network } = run;
+  const rows = valid.y.length;
+  const columns = featuresFirst(valid.x, network.inputs);
+  const labels = Float32Array.from(asTheNetworkSees(run, valid).y);
+  const { targets } = network.likelihood;
+  const size = Math.min(rows, VALIDATION_ROWS);
+  const graph = await compileFor(run, likelihoodGraph(network, chains, size));
+  // The last part overlaps the one before it; what was counted there is left out.
+  const parts = Array.from({ length: Math.ceil(rows / size) }, (_, k) => {
+    const from = Math.min(k * size, rows - size);
+    const batch = {
+      x: new Float32Array(chains * network.inputs * size),
+      y: new Float32Array(chains * targets * size),
+    };
+    const picked = Int32Array.from({ length: size }, (_, i) => from + i);
+    for (let c = 0; c < chains; c++) gather(columns, labels, picked, batch, c, targets);
+    return { batch, skip: k * size - from };
+  });
+  return {
+    async loss(theta) {
+      const sums = new Float64Array(chains);
+      for (const { batch, skip } of parts) {
+        const { logLikelihood } = await graph.run({ theta, ...batch });
+        for (let c = 0; c < chains; c++) sums[c] += sumOf(logLikelihood, c * size + skip, (c + 1) * size);
+      }
+      return sums.map((sum) => -sum / rows);
+    },
+    async rows(theta) {
+      const each = Array.from({ length: chains }, () => new Float64Array(rows));
+      for (const [k, { batch, skip }] of parts.entries()) {
+        const { logLikelihood } = await graph.run({ theta, ...batch });
+        each.forEach((own, c) => {
+          own.set(logLikelihood.subarray(c * size + skip, (c + 1) * size), k * size);
+        });
+      }
+      return each;
+    },
+    release: graph.release,
+  };
+}
+
+/**
+ * Sets a learned log σ of every member of `theta` `[C × d]` where σ² is the mean squared residual of the validation rows, which
+ * follows from the loss at σ = 1: ½ mean r² + ½ log 2π. Nothing where the likelihood has no such parameter.
+ */
+export async function settleSigma(
+  theta: Float64Array,
+  { parameters, dim }: BayesianNetwork,
+  loss: ValidationLoss['loss'],
+) {
+  if (parameters.at(-1)!.name !== LOG_SIGMA) return;
+  for (let at = dim - 1; at < theta.length; at += dim) theta[at] = 0;
+  (await loss(theta)).forEach((value, c) => {
+    theta[(c + 1) * dim - 1] = 0.5 * Math.log(Math.max(2 * value - Math.log(2 * Math.PI), LEAST_VARIANCE));
+  });
+}
+
+/** Of a network that hits every validation target: σ = 10⁻³ of the target's deviation. */
+const LEAST_VARIANCE = 1e-6;
+
+/** 1 at the noise parameters, and the weight decay, which spares them; both `[d]`. */
+export function parameterMasks(network: BayesianNetwork, weightDecay: number) {
+  const noise = Float64Array.from(
+    network.parameters.flatMap(({ name, shape }) => new Array(sizeOf(shape)).fill(name === LOG_SIGMA ? 1 : 0)),
+  );
+  return { noise, decay: noise.map((isNoise) => (isNoise ? 0 : weightDecay)) };
+}

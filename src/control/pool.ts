@@ -1,0 +1,69 @@
+/** The local engine: runs the chains of a run in worker threads, a block each; and what every engine is. */
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { runBlock } from '../chains/block.ts';
+import { revived } from '../errors.ts';
+import type { BlockProgress } from '../spec/records.ts';
+import type { WorkerJob } from './worker.ts';
+
+export interface EngineOptions {
+  /** Pieces to cut the chains into. */
+  readonly workers?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress: (progress: BlockProgress) => void;
+  readonly checkpointSeconds?: number | undefined;
+}
+
+/**
+ * Runs chains on from where they stand, neighbours of the list together in a block. Aborting the signal ends all blocks at their next
+ * step, with checkpoints and draws stored.
+ */
+export type Engine = (dir: string, chains: readonly number[], options: EngineOptions) => Promise<void>;
+
+/** In as many worker threads as there are `workers`, by default a thread per core; 0 runs in this thread. */
+export const runChains: Engine = async (
+  dir,
+  chains,
+  { signal, onProgress, checkpointSeconds, workers = availableParallelism() },
+) => {
+  if (workers === 0) {
+    return runBlock(dir, { chains, stopped: () => signal?.aborted ?? false, onProgress, checkpointSeconds });
+  }
+  const flag = new Int32Array(new SharedArrayBuffer(4));
+  const stop = () => Atomics.store(flag, 0, 1);
+  if (signal?.aborted) stop();
+  signal?.addEventListener('abort', stop, { once: true });
+  const guarded = (block: number[]) =>
+    runWorker({ dir, chains: block, checkpointSeconds, stop: flag.buffer as SharedArrayBuffer }, onProgress).catch(
+      (error: unknown) => {
+        stop();
+        throw error;
+      },
+    );
+  try {
+    const ended = await Promise.allSettled(cut(chains, workers).map(guarded));
+    const failure = ended.find((end) => end.status === 'rejected');
+    if (failure) throw failure.reason;
+  } finally {
+    signal?.removeEventListener('abort', stop);
+  }
+};
+
+/** Cuts a list into at most `parts` neighbouring pieces of nearly equal length. */
+export function cut<T>(list: readonly T[], parts: number): T[][] {
+  const pieces = Math.min(parts, list.length);
+  const edge = (i: number) => Math.round((i * list.length) / pieces);
+  return Array.from({ length: pieces }, (_, i) => list.slice(edge(i), edge(i + 1)));
+}
+
+function runWorker(job: WorkerJob, onProgress: (progress: BlockProgress) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: job });
+    worker.on('message', onProgress);
+    worker.on('error', (error: Error) => reject(revived(error)));
+    worker.on('exit', (code) => {
+      if (code === 0) resolve();
+      else reject(new Error(`worker of chains ${job.chains.join(', ')} ended with code ${code}`));
+    });
+  });
+}

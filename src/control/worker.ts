@@ -1,0 +1,22 @@
+/** Entry of a worker thread: runs one block and reports. The stop flag is shared memory. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { runBlock } from '../chains/block.ts';
+import type { BlockProgress } from '../spec/records.ts';
+
+/** What a worker is given. */
+export interface WorkerJob {
+  readonly dir: string;
+  readonly chains: readonly number[];
+  readonly checkpointSeconds?: number | undefined;
+  /** One Int32: not zero means stop. */
+  readonly stop: SharedArrayBuffer;
+}
+
+const { dir, chains, checkpointSeconds, stop } = workerData as WorkerJob;
+const flag = new Int32Array(stop);
+await runBlock(dir, {
+  chains,
+  checkpointSeconds,
+  stopped: () => Atomics.load(flag, 0) !== 0,
+  onProgress: (progress: BlockProgress) => parentPort?.postMessage(progress),
+});

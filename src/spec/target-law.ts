@@ -1,0 +1,53 @@
+/** What the likelihood of a run says about the target: its law, and the target as the network's graphs take it. */
+import type { BatchSource } from '../data/batches.ts';
+import { specError } from '../errors.ts';
+import { type Law, NORMAL } from '../infer/law.ts';
+import { type LogScaled, logNormal, logScaled } from '../infer/log-normal.ts';
+import { STUDENT_T } from '../infer/student-t.ts';
+import type { LoadedRun } from './opened.ts';
+
+type Told = Pick<LoadedRun, 'network' | 'preprocessing'>;
+
+/** The law of a regression's standardised target. */
+export function lawOf(run: Told): Law {
+  const { name, scale } = run.network.likelihood;
+  if (scale === 'log') return logNormal(logTarget(run));
+  return name === 'student-t' ? STUDENT_T : NORMAL;
+}
+
+/** The rows with targets as the network's graphs take them. */
+export function asTheNetworkSees<T extends Pick<BatchSource, 'y'>>(run: Told, rows: T): T {
+  if (run.network.likelihood.scale !== 'log') return rows;
+  const target = logTarget(run);
+  return { ...rows, y: rows.y.map((y) => logScaled(y, target)) };
+}
+
+/** What a row's log density in the units of the network's graphs gains in those of the standardised target. */
+export function logJacobian(run: Told, y: Float64Array): Float64Array {
+  if (run.network.likelihood.scale !== 'log') return new Float64Array(y.length);
+  const { mean, sd, log } = logTarget(run);
+  return y.map((value) => Math.log(sd / log.sd) - Math.log(mean + sd * value));
+}
+
+/** Throws a `SpecError` where rows have targets that the likelihood gives no density. */
+export function checkSupport(run: Told, splits: readonly Pick<BatchSource, 'y'>[]): void {
+  if (run.network.likelihood.scale === 'log' && !isPositive(run.preprocessing, splits)) throw notPositive(run);
+}
+
+/** Whether the target of a regression is above zero in all these rows, and in all of its table. */
+export const isPositive = ({ target }: Told['preprocessing'], splits: readonly Pick<BatchSource, 'y'>[]): boolean =>
+  'log' in target &&
+  target.log !== undefined &&
+  splits.every(({ y }) => y.every((v) => target.mean + target.sd * v > 0));
+
+function logTarget(run: Told): LogScaled {
+  const { target } = run.preprocessing;
+  if ('log' in target && target.log) return { ...target, log: target.log };
+  throw notPositive(run);
+}
+
+const notPositive = ({ preprocessing: { target } }: Told) =>
+  specError(
+    `model.likelihood: expected a target '${target.name}' above zero in all rows for log-normal, got others. ` +
+      'Choose another likelihood, or leave those rows out.',
+  );
