@@ -21,7 +21,8 @@ import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type PointwiseScores, score } from '../src/answers/evaluate.ts';
+import { score } from '../src/answers/evaluate.ts';
+import type { PointwiseScores } from '../src/answers/scores.ts';
 import { constantDensities } from '../src/answers/verdict/constant.ts';
 import { fit } from '../src/control/fit.ts';
 import { tableFromRows } from '../src/data/table/table.ts';

@@ -1,5 +1,6 @@
 /** The result as people read it, or as JSON; sets the exit code. */
-import type { Evaluation, Scores } from '../src/answers/evaluate.ts';
+import type { Evaluation } from '../src/answers/evaluate.ts';
+import type { Scores } from '../src/answers/scores.ts';
 import type { Verdict } from '../src/answers/verdict/types.ts';
 import { headline, questions, told } from '../src/answers/verdict/words.ts';
 import { paint } from './paint.ts';

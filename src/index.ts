@@ -1,9 +1,10 @@
 /** smile: Bayesian ensembles of networks by stochastic microcanonical Langevin dynamics. The public names. */
 
 export type { Calibration, ConformalMethod } from './answers/conformal.ts';
-export { type Evaluation, evaluate, type Scores } from './answers/evaluate.ts';
+export { type Evaluation, evaluate } from './answers/evaluate.ts';
 export { type Predictions, type PredictOptions, predict } from './answers/predict.ts';
 export type { PredictedRow } from './answers/predict-rows.ts';
+export type { Scores } from './answers/scores.ts';
 export type { Answer, Finding, Verdict } from './answers/verdict/types.ts';
 export { type FitOptions, fit } from './control/fit.ts';
 export { type Plan, plan } from './control/plan.ts';

@@ -10,7 +10,8 @@ import { temperature, varianceScale } from '../infer/scaling.ts';
 import { permutation } from '../math/random.ts';
 import { rootKey, stream } from '../math/threefry.ts';
 import { type MemberLayout, memberLayout, readClassification, readRegression } from './member-file.ts';
-import { type HeldOut, judgePredictions } from './verdict/predictions.ts';
+import type { HeldOut } from './verdict/held-out.ts';
+import { judgePredictions } from './verdict/predictions.ts';
 import type { Verdict } from './verdict/types.ts';
 
 export interface AssessOptions {

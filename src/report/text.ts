@@ -1,7 +1,8 @@
 /** The words and tables of a report, the same for Markdown and HTML. */
 
-import type { Convergence, Evaluation, Scores } from '../answers/evaluate.ts';
+import type { Convergence, Evaluation } from '../answers/evaluate.ts';
 import type { RecalibratedRun } from '../answers/recalibrate.ts';
+import type { Scores } from '../answers/scores.ts';
 import { noiseMatters } from '../answers/verdict/sampling.ts';
 import type { Verdict } from '../answers/verdict/types.ts';
 import { headline, questions, told } from '../answers/verdict/words.ts';

@@ -1,6 +1,7 @@
 /** Sampling against its start: rows that chose the start are not impartial, and a worse mean is told. */
 import { expect, it } from 'vitest';
-import { type HeldOut, judgePredictions } from '../../src/answers/verdict/predictions.ts';
+import type { HeldOut } from '../../src/answers/verdict/held-out.ts';
+import { judgePredictions } from '../../src/answers/verdict/predictions.ts';
 import { normals } from '../../src/math/random.ts';
 
 const ROWS = 120;

@@ -1,6 +1,7 @@
 /** The answer about predictions: right for honest ensembles, simulated many times, and for planted faults of every kind. */
 import { describe, expect, it } from 'vitest';
-import { FEWEST_ROWS, type HeldOut, judgePredictions } from '../../src/answers/verdict/predictions.ts';
+import type { HeldOut } from '../../src/answers/verdict/held-out.ts';
+import { FEWEST_ROWS, judgePredictions } from '../../src/answers/verdict/predictions.ts';
 import { normals, uniforms } from '../../src/math/random.ts';
 import { HALF_LOG_TWO_PI, normalCdf } from '../../src/math/special.ts';
 

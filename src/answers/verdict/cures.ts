@@ -1,7 +1,7 @@
 /** What to do about predictions that are too sure, by the shape of what went wrong. */
 import { median } from '../../infer/function-space.ts';
 import { fifthCoverage } from '../../infer/miscalibration.ts';
-import type { HeldOut, HeldOutNumbers } from './predictions.ts';
+import type { HeldOut, HeldOutNumbers } from './held-out.ts';
 
 /** What changes the width of all predictions. Recalibration measures what it gains; a log-normal law is not stretched about its mean. */
 export const mend = ({ likelihood }: HeldOut): string =>

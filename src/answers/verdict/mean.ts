@@ -1,7 +1,7 @@
 /** Whether sampling made the mean, or the likeliest class, worse than the deep ensemble's that it started from. */
 import { binomialCdf } from '../../infer/binomial.ts';
+import type { HeldOut } from './held-out.ts';
 import { percent } from './numbers.ts';
-import type { HeldOut } from './predictions.ts';
 import type { Check } from './types.ts';
 
 export const START = 'the deep ensemble it started from';
