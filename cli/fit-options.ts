@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import Papa from 'papaparse';
 import { specError } from '../src/errors.ts';
-import { PRIOR_NAMES, type PriorName } from '../src/models/prior.ts';
+import { PRIOR_NAMES, type PriorName } from '../src/models/prior-families.ts';
 import { SAMPLER_NAMES, type SamplerName } from '../src/samplers/registry.ts';
 import { type FitConfig, LIKELIHOODS, mergeConfigs, PAPER_PRESET, parseYamlConfig } from '../src/spec/spec.ts';
 import type { EngineFlags } from './engine-options.ts';

@@ -30,7 +30,8 @@ export { type Likelihood, likelihood, tokens } from './models/likelihood.ts';
 export { type MlpOptions, mlp } from './models/mlp.ts';
 export { eachChain, type Model, type Parameter, type Role } from './models/model.ts';
 export { type OnnxModelOptions, onnxModel } from './models/onnx/model.ts';
-export { type OnnxNetwork, readOnnx } from './models/onnx/network.ts';
+export type { OnnxNetwork } from './models/onnx/network.ts';
+export { readOnnx } from './models/onnx/read.ts';
 export {
   type BayesianNetwork,
   bayesianNetwork,
@@ -42,7 +43,8 @@ export {
   separateGraph,
   separateLogDensity,
 } from './models/posterior.ts';
-export { isotropic, PRIOR_NAMES, type Prior, type PriorChoice, prior } from './models/prior.ts';
+export { isotropic, type Prior } from './models/prior.ts';
+export { PRIOR_NAMES, type PriorChoice, prior } from './models/prior-families.ts';
 export { type ResnetOptions, resnet, resnet7 } from './models/resnet.ts';
 export { type VitOptions, vit } from './models/vit.ts';
 export { type Anchor, controlVariate } from './samplers/control-variate.ts';

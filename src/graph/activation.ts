@@ -2,8 +2,8 @@
 import erfc from '@stdlib/math-base-special-erfc';
 import { greater, relu, select } from './compare.ts';
 import { abs, add, div, exp, log, mul, neg, square, sub } from './elementwise.ts';
-import { MICROSOFT } from './onnx/emitter.ts';
 import { composite, constant, type Op, outputOf, single, type Tensor } from './tensor.ts';
+import { MICROSOFT } from './types.ts';
 import { unary } from './unary.ts';
 
 export const tanh = unary('tanh', 'Tanh', Math.tanh, (x, y, dy) => mul(dy, sub(constant(1, x), square(y))));

@@ -1,8 +1,9 @@
 /** Convolutions in blocks of channels, and their adjoints, for what fills blocks. */
-import { block, convolved, unblock, type Windows } from './blocked.ts';
-import type { Geometry } from './conv.ts';
+import { block, convolved, unblock } from './blocked.ts';
+import type { Geometry, Windows } from './geometry.ts';
 import { concat, reshape, reverse, strided, transpose } from './shape.ts';
-import type { Shape, Tensor } from './tensor.ts';
+import type { Tensor } from './tensor.ts';
+import type { Shape } from './types.ts';
 
 /** Whether a convolution gains: all its channels fill blocks, and there is more than one tap; else a plain product wins. */
 export const suitsBlocks = ([o, c, kh, kw]: Shape, { groups }: Geometry, size: number): boolean =>

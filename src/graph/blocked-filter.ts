@@ -1,10 +1,11 @@
 /** Gradients to the filters of convolutions, in blocks of examples. */
 import { block, convolved, unblock } from './blocked.ts';
-import type { Geometry } from './conv.ts';
 import { gather } from './gather.ts';
+import type { Geometry } from './geometry.ts';
 import { reduceSum } from './reduce.ts';
 import { concat, pad, reshape, split, strided, transpose } from './shape.ts';
-import { data, type Shape, type Tensor } from './tensor.ts';
+import { data, type Tensor } from './tensor.ts';
+import type { Shape } from './types.ts';
 
 /** How many examples more would fill the last block. */
 const missing = (examples: number, size: number) => (size - (examples % size)) % size;

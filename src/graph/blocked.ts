@@ -3,9 +3,9 @@
  * are written for a processor that has it; nothing here is differentiated.
  */
 import { shapeError } from '../errors.ts';
-import type { Geometry } from './conv.ts';
-import type { Emitter } from './onnx/emitter.ts';
-import { type Op, type Shape, single, type Tensor } from './tensor.ts';
+import type { Windows } from './geometry.ts';
+import { type Op, single, type Tensor } from './tensor.ts';
+import type { Emitter, Shape } from './types.ts';
 
 /** ONNX Runtime's operators over blocks of channels. They name shapes without the blocks. */
 export const BLOCKED = { domain: 'com.microsoft.nchwc' } as const;
@@ -57,9 +57,6 @@ const convOp: Op = {
     return [reshaped(emitter, y, shape as Shape)];
   },
 };
-
-/** Where windows lie. */
-export type Windows = Pick<Geometry, 'strides' | 'pads' | 'dilations'>;
 
 /**
  * A convolution to spatial `lengths`, all of it blocked: `x` `[N, C/b, H, W, b]`, filters `[O/b, C/b, kh, kw, b of C, b of O]`;

@@ -1,6 +1,5 @@
 /** Comparisons, which give `bool`, and what chooses by them. */
 import { cast, mul, sub } from './elementwise.ts';
-import { reduceTo } from './reduce.ts';
 import { broadcastShape, constant, filled, type Op, sharedDtype, single, type Tensor } from './tensor.ts';
 import { unary } from './unary.ts';
 
@@ -36,10 +35,10 @@ export const not = (x: Tensor): Tensor => single(notOp, [x], x.shape);
 const selectOp: Op = {
   name: 'select',
   passes: 1,
-  gradient: ({ inputs: [condition, a, b] }, [dy]) => {
+  gradient: ({ inputs: [condition] }, [dy]) => {
     if (!dy) return [];
     const zero = filled(0, [], dy.dtype);
-    return [undefined, reduceTo(select(condition, dy, zero), a.shape), reduceTo(select(condition, zero, dy), b.shape)];
+    return [undefined, select(condition, dy, zero), select(condition, zero, dy)];
   },
   emit: (_node, inputs, emitter) => emitter.node('Where', inputs),
 };
@@ -58,7 +57,7 @@ function extreme(name: string, type: string, wins: (a: Tensor, b: Tensor) => Ten
     gradient: ({ inputs: [a, b] }, [dy]) => {
       if (!dy) return [];
       const first = mul(dy, cast(wins(a, b), dy.dtype));
-      return [reduceTo(first, a.shape), reduceTo(sub(dy, first), b.shape)];
+      return [first, sub(dy, first)];
     },
     emit: (_node, inputs, emitter) => emitter.node(type, inputs),
   };

@@ -3,64 +3,13 @@ import { shapeError } from '../errors.ts';
 import { blockedConv, blockedConvTranspose, suitsBlocks } from './blocked-conv.ts';
 import { blockedFilterGradient, FEW_CHANNELS, gradientSuitsBlocks } from './blocked-filter.ts';
 import { add } from './elementwise.ts';
+import { type ConvOptions, convLengths, excess, type Geometry, geometry, taps } from './geometry.ts';
 import { matmul } from './linear.ts';
 import { reduceSum } from './reduce.ts';
 import { concat, dilate, pad, reshape, reverse, strided, transpose } from './shape.ts';
 import { convByPairs, convTransposeByPairs, filterGradientByPairs, type Pairs, pairsOf } from './small-plane.ts';
-import { type Op, type Shape, showShape, single, type Target, type Tensor } from './tensor.ts';
-
-export interface ConvOptions {
-  /** Steps between neighbouring outputs, `[h, w]`. Default 1. */
-  readonly strides?: readonly number[];
-  /** Zeros around the input, `[top, left, bottom, right]`. Default 0. */
-  readonly pads?: readonly number[];
-  /** Distance of neighbouring filter taps, `[h, w]`. Default 1. */
-  readonly dilations?: readonly number[];
-  /** Channels are cut into this many groups, each with filters of its own. Default 1. */
-  readonly groups?: number;
-}
-
-export interface Geometry {
-  readonly strides: readonly number[];
-  readonly pads: readonly number[];
-  readonly dilations: readonly number[];
-  readonly groups: number;
-  readonly [name: string]: number | readonly number[];
-}
-
-const geometry = ({
-  strides = [1, 1],
-  pads = [0, 0, 0, 0],
-  dilations = [1, 1],
-  groups = 1,
-}: ConvOptions): Geometry => ({
-  strides,
-  pads,
-  dilations,
-  groups,
-});
-
-/** Spatial lengths after a convolution or pooling. */
-export const convLengths = (lengths: Shape, kernel: Shape, { strides, pads, dilations }: Omit<Geometry, 'groups'>) =>
-  lengths.map((n, i) => {
-    const reach = (dilations as Shape)[i] * (kernel[i] - 1) + 1;
-    return Math.floor((n + (pads as Shape)[i] + (pads as Shape)[i + 2] - reach) / (strides as Shape)[i]) + 1;
-  });
-
-/**
- * The inputs that each filter tap meets: for each of the kh·kw taps, row by row, a tensor `[N, C, Ho, Wo]`. `x` is
- * padded already.
- */
-export function taps(x: Tensor, kernel: Shape, lengths: Shape, strides: Shape, dilations: Shape): Tensor[] {
-  const [n, c] = x.shape;
-  const [ho, wo] = lengths;
-  return Array.from({ length: kernel[0] * kernel[1] }, (_, tap) => {
-    const top = Math.floor(tap / kernel[1]) * dilations[0];
-    const left = (tap % kernel[1]) * dilations[1];
-    const ends = [n, c, top + (ho - 1) * strides[0] + 1, left + (wo - 1) * strides[1] + 1];
-    return strided(x, [0, 0, top, left], ends, [1, 1, ...strides]);
-  });
-}
+import { type Op, showShape, single, type Tensor } from './tensor.ts';
+import type { Shape, Target } from './types.ts';
 
 const spatialPad = (x: Tensor, [top, left, bottom, right]: Shape, value = 0) =>
   pad(x, [0, 0, top, left], [0, 0, bottom, right], value);
@@ -221,20 +170,6 @@ const convTransposeOp: Op = {
     return emitter.node('ConvTranspose', names, shape);
   },
 };
-
-/** Rows and columns at the far end of the result that no window of the convolution reached. */
-function excess(
-  from: Shape,
-  kernel: Shape,
-  to: Shape,
-  { strides, pads, dilations }: Omit<Geometry, 'groups'>,
-): number[] {
-  const at = (v: unknown, i: number) => (v as Shape)[i];
-  return to.map((n, i) => {
-    const reached = (from[i] - 1) * at(strides, i) + at(dilations, i) * (kernel[i] - 1) + 1;
-    return n + at(pads, i) + at(pads, i + 2) - reached;
-  });
-}
 
 /** The transposed convolution as a convolution of the spread input with the filters turned about. */
 function asConv(x: Tensor, w: Tensor, options: Geometry & { readonly lengths: Shape }): Tensor {

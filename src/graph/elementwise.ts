@@ -1,17 +1,7 @@
 /** Elementwise arithmetic with NumPy broadcasting. Operations on uniform constants fold as the graph is built. */
-import { reduceTo } from './reduce.ts';
 import { expand } from './shape.ts';
-import {
-  broadcastShape,
-  constant,
-  constantValue,
-  type Dtype,
-  filled,
-  type Op,
-  sameShape,
-  single,
-  type Tensor,
-} from './tensor.ts';
+import { broadcastShape, constant, constantValue, filled, type Op, sameShape, single, type Tensor } from './tensor.ts';
+import type { Dtype } from './types.ts';
 import { unary } from './unary.ts';
 
 type Partials = (a: Tensor, b: Tensor, dy: Tensor) => readonly [Tensor, Tensor];
@@ -25,11 +15,7 @@ function binary(
   const op: Op = {
     name,
     passes: 1,
-    gradient: ({ inputs: [a, b] }, [dy]) => {
-      if (!dy) return [];
-      const [da, db] = partials(a, b, dy);
-      return [reduceTo(da, a.shape), reduceTo(db, b.shape)];
-    },
+    gradient: ({ inputs: [a, b] }, [dy]) => (dy ? partials(a, b, dy) : []),
     emit: (_node, inputs, emitter) => emitter.node(type, inputs),
   };
   return (a, b) => {

@@ -3,7 +3,8 @@ import { equal } from './compare.ts';
 import { cast } from './elementwise.ts';
 import { matmul } from './linear.ts';
 import { reshape, transpose } from './shape.ts';
-import { checkAxis, type Dtype, data, type Op, single, sizeOfShape, type Tensor } from './tensor.ts';
+import { checkAxis, data, type Op, single, sizeOfShape, type Tensor } from './tensor.ts';
+import type { Dtype } from './types.ts';
 
 /** 1 where an index (a whole number of any type) equals the place along a new last axis of length `depth`, else 0. */
 export function oneHot(indices: Tensor, depth: number, dtype: Dtype): Tensor {

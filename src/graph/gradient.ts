@@ -1,6 +1,8 @@
 /** Reverse-mode differentiation: from an output back to the tensors asked for, as more nodes of the same graph. */
 import { add } from './elementwise.ts';
+import { reduceTo } from './reduce.ts';
 import { filled, type Node, type Tensor } from './tensor.ts';
+import { topological } from './topological.ts';
 
 /**
  * Gradients of the *sum* of `output`'s elements with respect to each tensor of `wrt`; zeros where it does not depend
@@ -23,28 +25,9 @@ export function gradient(output: Tensor, wrt: readonly Tensor[]): Tensor[] {
     const held = adjoints.get(node);
     if (!held || !needed.has(node)) continue;
     node.op.gradient(node, held).forEach((dx, i) => {
-      if (dx && needed.has(node.inputs[i].node)) accumulate(node.inputs[i], dx);
+      const x = node.inputs[i];
+      if (dx && needed.has(x.node)) accumulate(x, reduceTo(dx, x.shape));
     });
   }
   return wrt.map((x) => adjoints.get(x.node)?.[x.index] ?? filled(0, x.shape, x.dtype));
-}
-
-/** All nodes below `root`, inputs before users. Iterative: graphs may be deeper than the call stack. */
-export function topological(...roots: readonly Node[]): Node[] {
-  const order: Node[] = [];
-  const seen = new Set<Node>();
-  const stack = roots.toReversed().map((node) => ({ node, next: 0 }));
-  while (stack.length > 0) {
-    const top = stack[stack.length - 1];
-    if (seen.has(top.node)) {
-      stack.pop();
-    } else if (top.next < top.node.inputs.length) {
-      stack.push({ node: top.node.inputs[top.next++].node, next: 0 });
-    } else {
-      seen.add(top.node);
-      order.push(top.node);
-      stack.pop();
-    }
-  }
-  return order;
 }

@@ -15,7 +15,7 @@ export {
 export { attention } from './attention.ts';
 export { block } from './blocked.ts';
 export { clip, equal, greater, greaterOrEqual, maximum, minimum, not, relu, select } from './compare.ts';
-export { type ConvOptions, conv, conv1d, convTranspose } from './conv.ts';
+export { conv, conv1d, convTranspose } from './conv.ts';
 export { einsum } from './einsum.ts';
 export {
   abs,
@@ -38,6 +38,7 @@ export {
   sub,
 } from './elementwise.ts';
 export { gather, oneHot } from './gather.ts';
+export type { ConvOptions } from './geometry.ts';
 export { gradient } from './gradient.ts';
 export { matmul } from './linear.ts';
 export { peakBytes } from './memory.ts';
@@ -58,14 +59,10 @@ export {
   constant,
   constantData,
   constantValue,
-  type Dtype,
   data,
   filled,
-  heldAs,
   input,
-  type NumberArray,
-  type Shape,
   sizeOfShape,
-  type Target,
   type Tensor,
 } from './tensor.ts';
+export { type Dtype, heldAs, type NumberArray, type Shape, type Target } from './types.ts';

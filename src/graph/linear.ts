@@ -1,10 +1,9 @@
 /** Matrix products over batches of matrices. */
 import { shapeError } from '../errors.ts';
 import { mul } from './elementwise.ts';
-import { MICROSOFT } from './onnx/emitter.ts';
-import { reduceTo } from './reduce.ts';
 import { transpose } from './shape.ts';
 import { broadcastShape, constant, type Op, showShape, single, type Tensor } from './tensor.ts';
+import { MICROSOFT } from './types.ts';
 
 export interface MatmulOptions {
   /** Factor of the product. Default 1. */
@@ -26,7 +25,7 @@ const matmulOp: Op = {
     const db = transposeB
       ? matmul(dy, a, { transposeA: true, transposeB: transposeA, alpha })
       : matmul(a, dy, { transposeA: !transposeA, alpha });
-    return [reduceTo(da, a.shape), reduceTo(db, b.shape)];
+    return [da, db];
   },
   lower: ({ inputs: [a, b], attributes: { transposeA, transposeB, alpha } }, { runtime }) => {
     if (alpha === 1 && !transposeA && !transposeB) return;

@@ -1,6 +1,7 @@
 /** Rewrites a graph in the ops that a target has kernels for. */
-import { topological } from './gradient.ts';
-import type { Node, Target, Tensor } from './tensor.ts';
+import type { Node, Tensor } from './tensor.ts';
+import { topological } from './topological.ts';
+import type { Target } from './types.ts';
 
 /** The same tensors, every node that the target cannot run replaced by what its op lowers to. */
 export function lowered(outputs: readonly Tensor[], target: Target): Tensor[] {

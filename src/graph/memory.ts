@@ -1,7 +1,8 @@
 /** What a graph will hold in memory, from its shapes alone. */
 import { prepared, type WriteOptions } from './passes.ts';
 import { executionOrder } from './schedule.ts';
-import { type Dtype, type Node, sizeOfShape, type Tensor } from './tensor.ts';
+import { type Node, sizeOfShape, type Tensor } from './tensor.ts';
+import type { Dtype } from './types.ts';
 
 const WIDTH: Readonly<Record<Dtype, number>> = { float32: 4, float64: 8, int64: 8, bool: 1 };
 

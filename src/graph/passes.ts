@@ -2,7 +2,8 @@
 import { lowered } from './lower.ts';
 import { recomputed } from './recompute.ts';
 import { shared } from './share.ts';
-import type { Target, Tensor } from './tensor.ts';
+import type { Tensor } from './tensor.ts';
+import type { Target } from './types.ts';
 
 export interface WriteOptions {
   /** What will run the graph. Default: ONNX Runtime on the CPU. */

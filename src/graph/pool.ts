@@ -1,22 +1,13 @@
 /** Pooling over windows of `[N, C, H, W]`. */
 import { shapeError } from '../errors.ts';
 import { equal } from './compare.ts';
-import { convLengths, taps } from './conv.ts';
 import { add, cast, div, mul, sub } from './elementwise.ts';
+import { convLengths, taps } from './geometry.ts';
 import { matmul } from './linear.ts';
 import { reduceMean } from './reduce.ts';
 import { concat, pad, reshape, strided } from './shape.ts';
-import {
-  constant,
-  data,
-  type Op,
-  outputOf,
-  type Shape,
-  showShape,
-  single,
-  sizeOfShape,
-  type Tensor,
-} from './tensor.ts';
+import { constant, data, type Op, outputOf, showShape, single, sizeOfShape, type Tensor } from './tensor.ts';
+import type { Shape } from './types.ts';
 
 export interface PoolOptions {
   /** Height and width of the window. */

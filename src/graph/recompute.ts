@@ -2,8 +2,8 @@
  * Recomputation (rematerialisation): what the backward pass needs of the forward pass and can make again in a few passes
  * over memory is made again instead of kept. The numbers are the same to the bit.
  */
-import { topological } from './gradient.ts';
 import { type Node, sizeOfShape, type Tensor } from './tensor.ts';
+import { topological } from './topological.ts';
 
 /** What is so much smaller than a tensor counts for nothing beside it. */
 const SMALL = 1 / 16;

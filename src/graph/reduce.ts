@@ -9,12 +9,12 @@ import {
   filled,
   type Op,
   outputOf,
-  type Shape,
   sameShape,
   single,
   sizeOfShape,
   type Tensor,
 } from './tensor.ts';
+import type { Shape } from './types.ts';
 
 /** Terms from which a sum of products is faster as a matrix product of one row, which need not write them down. */
 const LONG = 1024;

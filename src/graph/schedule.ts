@@ -1,6 +1,6 @@
 /** The order in which ONNX Runtime runs the nodes of a graph that we write: it decides how long each tensor lives. */
-import { topological } from './gradient.ts';
 import type { Node } from './tensor.ts';
+import { topological } from './topological.ts';
 
 /**
  * From the last output to the first, each with all that it needs and is not done yet; of a node's inputs the one written

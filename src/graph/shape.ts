@@ -1,13 +1,11 @@
 /** Ops that move numbers and change none: reshape, expand, slice, concat, split, transpose, pad, reverse. */
 import { shapeError } from '../errors.ts';
-import { reduceTo } from './reduce.ts';
 import {
   broadcastShape,
   checkAxis,
   constantValue,
   filled,
   type Op,
-  type Shape,
   sameShape,
   sharedDtype,
   showShape,
@@ -15,6 +13,7 @@ import {
   sizeOfShape,
   type Tensor,
 } from './tensor.ts';
+import type { Shape } from './types.ts';
 
 const reshapeOp: Op = {
   name: 'reshape',
@@ -41,7 +40,7 @@ export const unshaped = (x: Tensor): Tensor => (x.node.op === reshapeOp ? unshap
 
 const expandOp: Op = {
   name: 'expand',
-  gradient: ({ inputs: [x] }, [dy]) => [dy && reduceTo(dy, x.shape)],
+  gradient: (_node, [dy]) => [dy],
   emit: ({ attributes }, [x], emitter) => emitter.node('Expand', [x, emitter.integers(attributes.shape as Shape)]),
 };
 

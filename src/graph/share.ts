@@ -1,6 +1,6 @@
 /** Common subexpressions: nodes that compute the same become one. */
-import { topological } from './gradient.ts';
 import type { Node, Op, Tensor } from './tensor.ts';
+import { topological } from './topological.ts';
 
 /** Lists up to so long are equal when their numbers are, longer ones when they are the same object. */
 const isShort = ({ length }: ArrayLike<number>) => length <= 4096;

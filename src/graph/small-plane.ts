@@ -2,11 +2,12 @@
  * Convolutions over planes so small that every place of the input meets every place of the output, as in the last layers of
  * networks of images: a product for each pair of places, with the tap between them.
  */
-import type { Geometry } from './conv.ts';
+import type { Geometry } from './geometry.ts';
 import { matmul } from './linear.ts';
 import { reduceSum } from './reduce.ts';
 import { reshape, transpose } from './shape.ts';
-import { data, type Shape, sizeOfShape, type Tensor } from './tensor.ts';
+import { data, sizeOfShape, type Tensor } from './tensor.ts';
+import type { Shape } from './types.ts';
 
 /** Examples below which copying taps for the pairs takes more than the products bring. */
 const FEWEST_EXAMPLES = 16;

@@ -3,29 +3,7 @@
  * `onnx/write` turns what is reachable into a model. Nothing here computes.
  */
 import { shapeError } from '../errors.ts';
-import type { Emitter } from './onnx/emitter.ts';
-
-/**
- * float32 inside networks; float64 for what samplers see, and for checks of gradients; int64 for indices; bool for the
- * outcome of comparisons. Only the two real types carry gradients.
- */
-export type Dtype = 'float32' | 'float64' | 'int64' | 'bool';
-export type Shape = readonly number[];
-/** Plain or typed arrays of numbers. */
-export type NumberArray = ArrayLike<number> & Iterable<number>;
-export type Attributes = Readonly<Record<string, number | string | boolean | readonly number[] | NumberArray>>;
-
-/** What a graph is written for. */
-export interface Target {
-  /** `cpu` and `webgpu`: ONNX Runtime with operators of its own; `portable`: any runtime of the opset. */
-  readonly runtime: 'cpu' | 'webgpu' | 'portable';
-  /** Channels that lie side by side in the blocked layout of the runtime's convolutions; absent where it has none. */
-  readonly blocks?: number;
-}
-
-/** The type that numbers of `dtype` have on a target: WebGPU computes float64 as float32. */
-export const heldAs = (dtype: Dtype, { runtime }: Target): Dtype =>
-  runtime === 'webgpu' && dtype === 'float64' ? 'float32' : dtype;
+import type { Attributes, Dtype, Emitter, NumberArray, Shape, Target } from './types.ts';
 
 /** What an operation is to the rest: its reverse mode and its ONNX form. Adding an op is adding one of these. */
 export interface Op {
@@ -36,7 +14,10 @@ export interface Op {
   readonly increasing?: boolean;
   /** The node's outputs in other ops, where the target has no kernel for it or fewer nodes do; else undefined. */
   lower?(node: Node, target: Target): readonly Tensor[] | undefined;
-  /** Gradients with respect to the inputs, from those of the outputs (undefined where none arrived). */
+  /**
+   * Gradients with respect to the inputs, from those of the outputs (undefined where none arrived). Where an input was
+   * broadcast, its gradient may still have the wide shape: `gradient` sums it.
+   */
   gradient(node: Node, upstream: readonly (Tensor | undefined)[]): readonly (Tensor | undefined)[];
   /** Emits ONNX nodes over the named inputs and returns the names of the outputs. */
   emit(node: Node, inputs: readonly string[], emitter: Emitter): readonly string[];

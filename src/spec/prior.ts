@@ -1,7 +1,8 @@
 /** The prior of a configuration: `model.prior` with `model.priorScale`. */
 import { z } from 'zod';
 import type { Parameter } from '../models/model.ts';
-import { PRIOR_NAMES, type Prior, type PriorChoice, type PriorName, prior } from '../models/prior.ts';
+import type { Prior } from '../models/prior.ts';
+import { PRIOR_NAMES, type PriorChoice, type PriorName, prior } from '../models/prior-families.ts';
 
 const positive = () => z.number().positive().optional();
 const pair = <T extends z.ZodType>(of: T) => z.tuple([of, of]).optional();

@@ -5,10 +5,10 @@ import { blockSize } from '../../src/engine/blocks.ts';
 import { compile } from '../../src/engine/session.ts';
 import { blockedConv, blockedConvTranspose } from '../../src/graph/blocked-conv.ts';
 import { blockedFilterGradient } from '../../src/graph/blocked-filter.ts';
-import { topological } from '../../src/graph/gradient.ts';
 import * as g from '../../src/graph/index.ts';
 import { prepared } from '../../src/graph/passes.ts';
 import type { Node } from '../../src/graph/tensor.ts';
+import { topological } from '../../src/graph/topological.ts';
 import { check, numbers } from './check.ts';
 import { convolution, furthest, inBothTypes } from './convolution.ts';
 

@@ -1,11 +1,11 @@
 /** Passes over a graph: what is shared, what is made again, in what order and memory it runs. */
 import { describe, expect, it } from 'vitest';
 import { compile } from '../../src/engine/session.ts';
-import { topological } from '../../src/graph/gradient.ts';
 import * as g from '../../src/graph/index.ts';
 import { prepared } from '../../src/graph/passes.ts';
 import { executionOrder } from '../../src/graph/schedule.ts';
 import { shared } from '../../src/graph/share.ts';
+import { topological } from '../../src/graph/topological.ts';
 import { gpt } from '../../src/models/gpt.ts';
 import { tokens } from '../../src/models/likelihood.ts';
 import { bayesianNetwork, separateGraph } from '../../src/models/posterior.ts';

@@ -1,8 +1,8 @@
 /** Convolutions over small planes: the products that they become against the convolutions in float64. */
 import { describe, expect, it } from 'vitest';
-import { topological } from '../../src/graph/gradient.ts';
 import type * as g from '../../src/graph/index.ts';
 import { prepared } from '../../src/graph/passes.ts';
+import { topological } from '../../src/graph/topological.ts';
 import { convolution, furthest, inBothTypes } from './convolution.ts';
 
 const opsOf = (outputs: Record<string, g.Tensor>) =>

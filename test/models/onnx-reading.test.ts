@@ -6,7 +6,7 @@ import { compile } from '../../src/engine/session.ts';
 import { encodeModel } from '../../src/graph/index.ts';
 import { likelihood } from '../../src/models/likelihood.ts';
 import { onnxModel, writtenOutputs } from '../../src/models/onnx/model.ts';
-import { readOnnx } from '../../src/models/onnx/network.ts';
+import { readOnnx } from '../../src/models/onnx/read.ts';
 import { onnxBytes } from '../../src/models/onnx/starts.ts';
 import { bayesianNetwork, initial, predictionGraph } from '../../src/models/posterior.ts';
 import { settleOutputs } from '../../src/spec/network-outputs.ts';

@@ -8,7 +8,7 @@ import { normals } from '../../src/math/random.ts';
 import { likelihood } from '../../src/models/likelihood.ts';
 import { unflatten } from '../../src/models/model.ts';
 import { onnxModel } from '../../src/models/onnx/model.ts';
-import { readOnnx } from '../../src/models/onnx/network.ts';
+import { readOnnx } from '../../src/models/onnx/read.ts';
 import { onnxBytes } from '../../src/models/onnx/starts.ts';
 import { bayesianNetwork, initial, posteriorGraph } from '../../src/models/posterior.ts';
 

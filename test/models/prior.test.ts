@@ -15,7 +15,7 @@ import { lenet } from '../../src/models/lenet.ts';
 import { likelihood } from '../../src/models/likelihood.ts';
 import { mlp } from '../../src/models/mlp.ts';
 import { dimensionOf, type Parameter, sizeOf, unflatten } from '../../src/models/model.ts';
-import { readOnnx } from '../../src/models/onnx/network.ts';
+import { readOnnx } from '../../src/models/onnx/read.ts';
 import {
   bayesianNetwork,
   initial,
@@ -24,7 +24,8 @@ import {
   separateGraph,
   separateLogDensity,
 } from '../../src/models/posterior.ts';
-import { isotropic, PRIOR_NAMES, type PriorChoice, prior } from '../../src/models/prior.ts';
+import { isotropic } from '../../src/models/prior.ts';
+import { PRIOR_NAMES, type PriorChoice, prior } from '../../src/models/prior-families.ts';
 import { resnet, resnet7 } from '../../src/models/resnet.ts';
 import { vit } from '../../src/models/vit.ts';
 import { stepAsync } from '../../src/samplers/drive.ts';

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { fit } from '../../src/control/fit.ts';
 import { demoCsv } from '../../src/data/demo.ts';
 import type { Parameter } from '../../src/models/model.ts';
-import { PRIOR_NAMES } from '../../src/models/prior.ts';
+import { PRIOR_NAMES } from '../../src/models/prior-families.ts';
 import { describePrior, runPrior } from '../../src/spec/prior.ts';
 import { type FitConfig, parseYamlConfig, resolveSpec } from '../../src/spec/spec.ts';
 import { runPaths } from '../../src/store/rundir.ts';

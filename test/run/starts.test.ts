@@ -8,7 +8,7 @@ import { compile } from '../../src/engine/session.ts';
 import { decodeModel, encodeModel } from '../../src/graph/index.ts';
 import { likelihood } from '../../src/models/likelihood.ts';
 import { onnxModel, unitOf } from '../../src/models/onnx/model.ts';
-import { readOnnx } from '../../src/models/onnx/network.ts';
+import { readOnnx } from '../../src/models/onnx/read.ts';
 import { onnxBytes, withStarts } from '../../src/models/onnx/starts.ts';
 import { bayesianNetwork, initial, predictionGraph } from '../../src/models/posterior.ts';
 import { loadRun } from '../../src/spec/opened.ts';

@@ -1,5 +1,6 @@
 /** A batch size that an exporter wrote into the shapes of a network, made free again. */
-import { constantData, type Shape, sizeOfShape, type Tensor } from '../tensor.ts';
+import { constantData, sizeOfShape, type Tensor } from '../tensor.ts';
+import type { Shape } from '../types.ts';
 import { type External, importValues } from './import.ts';
 import { ATTRIBUTE, ELEMENT, type OnnxAttribute, type OnnxModel, type OnnxNode } from './schema.ts';
 

@@ -1,5 +1,6 @@
 /** What a translation of an ONNX node is given. */
-import { checkAxis, constantData, type Shape, type Tensor } from '../tensor.ts';
+import { checkAxis, constantData, type Tensor } from '../tensor.ts';
+import type { Shape } from '../types.ts';
 
 /** One node to translate. */
 export interface Call {

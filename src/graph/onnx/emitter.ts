@@ -1,21 +1,20 @@
 /** Collects ONNX nodes and initializers, sharing equal ones. */
-import { type Attributes, type Dtype, heldAs, type NumberArray, type Shape, type Target } from '../tensor.ts';
+import {
+  type Attributes,
+  type Dtype,
+  type Emitter,
+  heldAs,
+  type NodeOptions,
+  type NumberArray,
+  type Shape,
+  type Target,
+} from '../types.ts';
 import { ATTRIBUTE, ELEMENT, type OnnxAttribute, type OnnxNode, type OnnxTensor } from './schema.ts';
-
-export interface NodeOptions {
-  readonly domain?: string;
-  readonly outputs?: number;
-  /** Attributes that ONNX types as float. */
-  readonly floats?: Readonly<Record<string, number>>;
-}
-
-/** ONNX Runtime's own operators. */
-export const MICROSOFT = { domain: 'com.microsoft' } as const;
 
 /** Constants up to this many bytes are shared when they are equal, larger ones when they are the same array. */
 const SMALL = 256;
 
-export class Emitter {
+export class OnnxEmitter implements Emitter {
   readonly nodes: OnnxNode[] = [];
   readonly initializers: OnnxTensor[] = [];
   /** Whether nodes are written that were written before, on purpose. */
@@ -28,12 +27,10 @@ export class Emitter {
     this.target = target;
   }
 
-  /** ONNX's number of the type that `dtype` has on the target. */
   element(dtype: Dtype): number {
     return ELEMENT[heldAs(dtype, this.target)];
   }
 
-  /** A node over named inputs; an equal node that exists already is returned instead (common subexpressions). */
   node(
     opType: string,
     input: readonly string[],
@@ -51,18 +48,15 @@ export class Emitter {
     });
   }
 
-  /** A constant tensor of one value: a scalar initializer, expanded where a shape is needed. */
   filled(value: number, shape: Shape, dtype: Dtype): string {
     const scalar = this.data([value], [], dtype);
     return shape.length === 0 ? scalar : this.node('Expand', [scalar, this.integers(shape)])[0];
   }
 
-  /** A vector of integers (shapes, axes, sizes). */
   integers(values: readonly number[]): string {
     return this.data(values, [values.length], 'int64');
   }
 
-  /** A constant tensor of given numbers. */
   data(values: NumberArray, shape: Shape, dtype: Dtype): string {
     const rawData = bytesOf(values, heldAs(dtype, this.target));
     const content = rawData.length > SMALL ? `array ${this.#identity(values)}` : rawData;

@@ -1,7 +1,8 @@
 /** ONNX operators on integers that are known while a graph is built: what exported networks compute shapes with. */
 import { cast } from '../elementwise.ts';
 import { transpose } from '../shape.ts';
-import { data, type NumberArray, type Shape, sizeOfShape, type Tensor } from '../tensor.ts';
+import { data, sizeOfShape, type Tensor } from '../tensor.ts';
+import type { NumberArray, Shape } from '../types.ts';
 import { type Call, reducedAxes } from './call.ts';
 import { cutsOf } from './moving.ts';
 import { OPERATORS } from './operators.ts';

@@ -1,6 +1,7 @@
 /** One node of an ONNX graph in our ops. */
 import { shapeError } from '../../errors.ts';
-import { constantData, type NumberArray, type Tensor } from '../tensor.ts';
+import { constantData, type Tensor } from '../tensor.ts';
+import type { NumberArray } from '../types.ts';
 import { MICROSOFT_OPERATORS, OPERATORS } from './operators.ts';
 import type { OnnxNode } from './schema.ts';
 import { STATIC, type StaticCall } from './static.ts';

@@ -1,6 +1,7 @@
 /** Numbers of ONNX tensors, and arithmetic on the integers that exported networks compute shapes with. */
 import { shapeError } from '../../errors.ts';
-import { broadcastShape, type Dtype, type NumberArray, type Shape, sizeOfShape } from '../tensor.ts';
+import { broadcastShape, sizeOfShape } from '../tensor.ts';
+import type { Dtype, NumberArray, Shape } from '../types.ts';
 import { ELEMENT, type OnnxTensor } from './schema.ts';
 
 /** Names of ONNX's element types by number, for messages. */

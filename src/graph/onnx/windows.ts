@@ -1,9 +1,12 @@
 /** ONNX operators over windows: convolutions and pooling. */
-import { type ConvOptions, conv, conv1d, convTranspose } from '../conv.ts';
+
+import { conv, conv1d, convTranspose } from '../conv.ts';
 import { add } from '../elementwise.ts';
+import type { ConvOptions } from '../geometry.ts';
 import { averagePool, maxPool } from '../pool.ts';
 import { reshape } from '../shape.ts';
-import type { Shape, Tensor } from '../tensor.ts';
+import type { Tensor } from '../tensor.ts';
+import type { Shape } from '../types.ts';
 import type { Call, Translate } from './call.ts';
 
 /** Zeros around, `[top, left, bottom, right]` or `[left, right]`, from `pads` or `auto_pad`. */

@@ -1,9 +1,10 @@
 /** Turns the reachable part of a graph into an ONNX model. */
 import { BLOCKED } from '../blocked.ts';
-import { topological } from '../gradient.ts';
 import { prepared, type WriteOptions } from '../passes.ts';
 import type { Node, Tensor } from '../tensor.ts';
-import { Emitter, MICROSOFT } from './emitter.ts';
+import { topological } from '../topological.ts';
+import { MICROSOFT } from '../types.ts';
+import { OnnxEmitter } from './emitter.ts';
 import { encodeModel, type OnnxModel, type OnnxValueInfo } from './schema.ts';
 
 /** Opset 18: axes are inputs of all reductions. IR 9 is the version that came with it. */
@@ -16,7 +17,7 @@ export function buildOnnx(
   outputs: Readonly<Record<string, Tensor>>,
   options: WriteOptions = {},
 ): OnnxModel {
-  const emitter = new Emitter({ runtime: options.runtime ?? 'cpu' });
+  const emitter = new OnnxEmitter({ runtime: options.runtime ?? 'cpu' });
   const names = new Map<Node, readonly string[]>();
   const nameOf = ({ node, index }: Tensor) => names.get(node)![index];
   const valueInfo = ([name, { shape, dtype }]: [string, Tensor]): OnnxValueInfo => ({

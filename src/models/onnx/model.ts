@@ -22,7 +22,8 @@ import {
 } from '../../graph/index.ts';
 import { dimensionOf, eachChain, type Model } from '../model.ts';
 import type { GraphSpec } from '../posterior.ts';
-import { NONE, type OnnxNetwork, openInput } from './network.ts';
+import type { OnnxNetwork } from './network.ts';
+import { NONE, openInput } from './read.ts';
 
 /** Which stored tensors are sampled: all that the network learned, those of its last layer, or the named ones. */
 export type ParameterChoice = 'all' | 'last' | readonly string[];

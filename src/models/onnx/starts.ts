@@ -1,10 +1,7 @@
 /** Several networks of one graph: the weights of the others travel in the file of the first, and chains start from each in turn. */
 import { shapeError } from '../../errors.ts';
 import { encodeModel, type OnnxModel, type OnnxTensor, storedNumbers } from '../../graph/index.ts';
-import type { OnnxNetwork } from './network.ts';
-
-/** Numbers of the stored tensors of another network, by name. */
-export type Weights = ReadonlyMap<string, ArrayLike<number>>;
+import type { OnnxNetwork, Weights } from './network.ts';
 
 const START = /^start (\d+): (.*)$/s;
 
