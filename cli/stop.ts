@@ -1,7 +1,7 @@
 /** `smile stop RUN`: asks a running fit to store where it stands and end. */
 import { Command } from 'commander';
 import { requestStop, withdrawStop } from '../src/chains/stop.ts';
-import { openRun } from '../src/store/rundir.ts';
+import { readManifest } from '../src/store/rundir.ts';
 
 export function stopCommand(): Command {
   return new Command('stop')
@@ -10,7 +10,7 @@ export function stopCommand(): Command {
     .option('--withdraw', 'take the wish back: for chains of an array, which smile resume does not start')
     .addHelpText('after', '\nExamples:\n  $ smile stop smile-runs/houses-psmile-0')
     .action((run: string, { withdraw }: { withdraw?: boolean }) => {
-      const { status } = openRun(run);
+      const { status } = readManifest(run);
       if (withdraw) {
         withdrawStop(run);
         console.log(`${run}: may go on`);

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import { heartbeats } from '../src/chains/heartbeat.ts';
-import { openRun } from '../src/store/rundir.ts';
+import { readManifest } from '../src/store/rundir.ts';
 import { outputLost } from './interrupt.ts';
 import { number } from './numbers.ts';
 import { progressScreen } from './progress.ts';
@@ -40,7 +40,7 @@ Examples:
       const screen = progressScreen(false);
       const seen = new Map<number, string>();
       const silent = new Set<number>();
-      for (let status = openRun(run).status; ; status = openRun(run).status) {
+      for (let status = readManifest(run).status; ; status = readManifest(run).status) {
         for (const { block, at } of heartbeats(run)) {
           const [first] = block.chains;
           const age = (Date.now() - Date.parse(at)) / 1000;

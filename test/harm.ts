@@ -13,7 +13,7 @@ import { fold, rootKey } from '../src/math/threefry.ts';
 import { loadData, loadRun } from '../src/spec/opened.ts';
 import { readEnsemble, readMembers } from '../src/spec/predictor.ts';
 import { readJson } from '../src/store/files.ts';
-import { openRun, runPaths } from '../src/store/rundir.ts';
+import { readManifest, runPaths } from '../src/store/rundir.ts';
 import { readTensors } from '../src/store/safetensors.ts';
 
 /** Random numbers of trial i, in [0, 1). */
@@ -77,7 +77,7 @@ export async function answersOf(dir: string, rows: readonly Record<string, unkno
 
 /** Every reader of a run's files, each on its own. */
 export const readers: Record<string, (dir: string) => unknown> = {
-  manifest: openRun,
+  manifest: readManifest,
   run: loadRun,
   data: (dir) => loadData(loadRun(dir)),
   members: (dir) => readMembers(loadRun(dir)),

@@ -11,7 +11,7 @@ import { fold, rootKey } from '../src/math/threefry.ts';
 import { FULL_GRADIENT, SAMPLER_NAMES, type SamplerName } from '../src/samplers/registry.ts';
 import { loadRun } from '../src/spec/opened.ts';
 import { type FitConfig, mergeConfigs } from '../src/spec/spec.ts';
-import { openRun, runPaths } from '../src/store/rundir.ts';
+import { readManifest, runPaths } from '../src/store/rundir.ts';
 import { drawsOf } from './draws.ts';
 
 export const TASKS = ['regression', 'classes'] as const;
@@ -114,7 +114,9 @@ export async function killedAndCompared(
   const [a, b] = [drawsOf(whole), drawsOf(out)];
   const names = [...new Set([...Object.keys(a), ...Object.keys(b)])];
   const left = readdirSync(out, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.partial'));
-  const ended = [whole, out].map((dir) => openRun(dir)).map(({ status, endedBy, until }) => [status, endedBy, until]);
+  const ended = [whole, out]
+    .map((dir) => readManifest(dir))
+    .map(({ status, endedBy, until }) => [status, endedBy, until]);
   const end = JSON.stringify(ended[0]) === JSON.stringify(ended[1]) ? [] : [`manifest.json: ${JSON.stringify(ended)}`];
   return { ...one, places, different: [...names.filter((file) => a[file] !== b[file]), ...left, ...end] };
 }

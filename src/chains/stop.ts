@@ -1,14 +1,14 @@
 /** A durable wish to stop: a file in the run directory that every block looks for, whatever process or machine it runs on. */
 import { existsSync, rmSync } from 'node:fs';
 import { writeWhole } from '../store/files.ts';
-import { openRun, runPaths } from '../store/rundir.ts';
+import { readManifest, runPaths } from '../store/rundir.ts';
 
 /** Milliseconds between two looks. */
 const LOOK_EVERY = 500;
 
 /** Asks all blocks of a run to write a checkpoint and end. Throws a `StoreError` for what is no run. */
 export function requestStop(dir: string): void {
-  openRun(dir);
+  readManifest(dir);
   writeWhole(runPaths(dir).stop, `${new Date().toISOString()}\n`);
 }
 

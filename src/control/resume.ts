@@ -11,7 +11,7 @@ import { type LoadedRun, loadData, loadRun } from '../spec/opened.ts';
 import type { FitSpec } from '../spec/spec.ts';
 import { SOFTWARE } from '../spec/version.ts';
 import { sha256, sweep, writeWhole } from '../store/files.ts';
-import { openRun, runPaths, updateManifest } from '../store/rundir.ts';
+import { readManifest, runPaths, updateManifest } from '../store/rundir.ts';
 import { mend } from './mend.ts';
 import { type SuperviseOptions, supervise } from './supervise.ts';
 
@@ -48,7 +48,7 @@ export async function resume(dir: string, options: ResumeOptions = {}): Promise<
 
 /** Another version of the software would mix two runs. */
 function checkSoftware(dir: string): void {
-  const { software } = openRun(dir);
+  const { software } = readManifest(dir);
   if (software === SOFTWARE) return;
   throw storeError(
     `${runPaths(dir).manifest}: expected a run of ${SOFTWARE}, got one of ${software}. Go on with that version, or fit anew.`,

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { type AddressInfo, isIP } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { engineError, specError } from '../errors.ts';
-import { openRun } from '../store/rundir.ts';
+import { readManifest } from '../store/rundir.ts';
 import { runId } from './job.ts';
 import { isSame, readNonce, storeToken } from './secret.ts';
 import { type Answer, answerOf } from './store-rooms.ts';
@@ -82,7 +82,7 @@ function placeOf(url: string, flag = '--store'): { host: string | undefined; por
 /** Nothing is asked of a request before its token, and nothing is open before the run is there. */
 function isOpenTo(dir: string, secret: string | undefined, authorization = ''): boolean {
   try {
-    const manifest = openRun(dir);
+    const manifest = readManifest(dir);
     const facts = { nonce: readNonce(dir), run: runId(manifest), configHash: manifest.configHash };
     return isSame(authorization, `Bearer ${storeToken(secret, facts)}`);
   } catch {

@@ -5,7 +5,7 @@ import type { Preprocessing } from '../data/table/preprocess.ts';
 import { storeError } from '../errors.ts';
 import type { BayesianNetwork } from '../models/posterior.ts';
 import { jsonText, readJson, readWhole, sha256, writeJson, writeWhole } from '../store/files.ts';
-import { type Manifest, openRun, runPaths } from '../store/rundir.ts';
+import { type Manifest, readManifest, runPaths } from '../store/rundir.ts';
 import { readTensors, type StoredTensor, tensorsChecksum, writeTensors } from '../store/safetensors.ts';
 import { networkOf, storedNetwork } from './network.ts';
 import { type FitSpec, parseYamlConfig, resolveSpec } from './spec.ts';
@@ -26,7 +26,7 @@ export interface LoadedRun {
 
 /** Opens a run for reading. Throws a `StoreError` for anything missing, damaged, edited or of another version. */
 export function loadRun(dir: string): LoadedRun {
-  const found = openRun(dir);
+  const found = readManifest(dir);
   const paths = runPaths(dir);
   const text = readWhole(paths.config);
   const configHash = sha256(text);

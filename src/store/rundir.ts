@@ -113,7 +113,7 @@ export function createRun(
 }
 
 /** The manifest of a run. Throws a `StoreError` for a folder that is none or of another version. */
-export function openRun(dir: string): Manifest {
+export function readManifest(dir: string): Manifest {
   const path = runPaths(dir).manifest;
   if (!existsSync(path))
     throw storeError(`${dir}: expected a run directory, got no manifest.json in it. Check the path.`);
@@ -134,7 +134,7 @@ export function openRun(dir: string): Manifest {
 export const updateManifest = (
   dir: string,
   change: Partial<Pick<Manifest, 'status' | 'endedBy' | 'timed' | 'until' | 'configHash' | 'nextConfigHash'>>,
-): void => writeJson(runPaths(dir).manifest, { ...openRun(dir), ...change, updated: new Date().toISOString() });
+): void => writeJson(runPaths(dir).manifest, { ...readManifest(dir), ...change, updated: new Date().toISOString() });
 
 export const setStatus = (dir: string, status: RunStatus, endedBy?: string): void =>
   updateManifest(dir, { status, endedBy });

@@ -18,7 +18,7 @@ import type { Store } from '../../src/queue/store-client.ts';
 import { type StoreServer, serveStore } from '../../src/queue/store-server.ts';
 import type { FitConfig } from '../../src/spec/spec.ts';
 import { claimChain } from '../../src/store/claim.ts';
-import { openRun, runPaths } from '../../src/store/rundir.ts';
+import { readManifest, runPaths } from '../../src/store/rundir.ts';
 import { drawsOf } from '../draws.ts';
 import { freePort, until } from './cluster.ts';
 
@@ -49,7 +49,7 @@ afterAll(() => server.close());
 
 /** The word for a run as it is configured now. */
 function tokenOf(dir: string, secret = SECRET): string {
-  const manifest = openRun(dir);
+  const manifest = readManifest(dir);
   return storeToken(secret, { nonce: storeNonce(dir), run: runId(manifest), configHash: manifest.configHash });
 }
 

@@ -11,7 +11,7 @@ import { demoCsv } from '../../src/data/demo.ts';
 import { checkRedis } from '../../src/queue/doctor.ts';
 import { type ChainJob, runId } from '../../src/queue/job.ts';
 import { QUEUE } from '../../src/queue/redis.ts';
-import { openRun } from '../../src/store/rundir.ts';
+import { readManifest } from '../../src/store/rundir.ts';
 import { freePort, hasRedis, killAll, redisServer, smile, until } from './cluster.ts';
 
 const SECRET = { SMILE_SECRET: 'a word that only the two of them know' };
@@ -42,7 +42,7 @@ describe.skipIf(!hasRedis)('a queue that strangers can write to', { timeout: 120
     const victim = join(folder, 'victim', 'c');
     mkdirSync(victim, { recursive: true });
     writeFileSync(join(victim, 'draws-000001.safetensors'), 'precious');
-    const { configHash, ...manifest } = openRun(run);
+    const { configHash, ...manifest } = readManifest(run);
     const forged = {
       run: runId({ configHash, ...manifest }),
       configHash,
@@ -119,10 +119,10 @@ describe.skipIf(!hasRedis)('a queue that strangers can write to', { timeout: 120
     fit.process.kill('SIGINT');
     expect([await worker.exit, await fit.exit], fit.said()).toEqual([0, 1]);
     expect(fit.said()).toContain('no chain has begun');
-    expect(openRun(out).status).toBe('stopped');
+    expect(readManifest(out).status).toBe('stopped');
     const resumed = smile(['resume', out]);
     expect(await resumed.exit, resumed.said()).not.toBe(1);
-    expect(openRun(out).status).toBe('done');
+    expect(readManifest(out).status).toBe('done');
   });
 
   it.skipIf(!hasOpenssl)('is reached over TLS by those who have its certificate', async () => {

@@ -16,7 +16,7 @@ import { type TakeOptions, takeJob } from '../../src/queue/take.ts';
 import { readProgress } from '../../src/queue/told.ts';
 import { loadRun } from '../../src/spec/opened.ts';
 import { sha256, writeJson } from '../../src/store/files.ts';
-import { openRun, runPaths } from '../../src/store/rundir.ts';
+import { readManifest, runPaths } from '../../src/store/rundir.ts';
 import { scratchFolder, sweepScratch } from '../../src/store/scratch.ts';
 
 const SECRET = 'a word that only the two of them know';
@@ -32,7 +32,7 @@ beforeAll(async () => {
     chains: 2,
   };
   await prepareRun({ data: join(folder, 'demo.csv'), out: run, config });
-  const manifest = openRun(run);
+  const manifest = readManifest(run);
   job = { run: runId(manifest), configHash: manifest.configHash, dir: run, chains: [1] };
 });
 

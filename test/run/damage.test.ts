@@ -25,7 +25,7 @@ import { demoCsv } from '../../src/data/demo.ts';
 import { loadRun } from '../../src/spec/opened.ts';
 import type { FitConfig } from '../../src/spec/spec.ts';
 import { readJson, sha256, writeJson } from '../../src/store/files.ts';
-import { openRun, runPaths, updateManifest } from '../../src/store/rundir.ts';
+import { readManifest, runPaths, updateManifest } from '../../src/store/rundir.ts';
 import { readTensors, writeTensors } from '../../src/store/safetensors.ts';
 import { drawFiles, drawsOf } from '../draws.ts';
 
@@ -185,8 +185,8 @@ describe('a damaged run', { timeout: 120_000 }, () => {
       writeFileSync(runPaths(out).config, text);
       expect(loadRun(out).spec.sampler.steps).toBe(text === before ? 3300 : 3400);
       await resume(out, { workers: 0 });
-      expect(openRun(out)).toMatchObject({ configHash: sha256(text), status: 'done' });
-      expect(openRun(out).nextConfigHash).toBeUndefined();
+      expect(readManifest(out)).toMatchObject({ configHash: sha256(text), status: 'done' });
+      expect(readManifest(out).nextConfigHash).toBeUndefined();
     }
   });
 

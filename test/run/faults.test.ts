@@ -14,7 +14,7 @@ import { allChains } from '../../src/spec/records.ts';
 import { type FitConfig, mergeConfigs } from '../../src/spec/spec.ts';
 import { drawWriter, readDraws } from '../../src/store/draws.ts';
 import { writeJson } from '../../src/store/files.ts';
-import { openRun, runPaths } from '../../src/store/rundir.ts';
+import { readManifest, runPaths } from '../../src/store/rundir.ts';
 import { readTensors, writeTensors } from '../../src/store/safetensors.ts';
 import { said } from '../verdict.ts';
 
@@ -120,7 +120,7 @@ describe('planted faults', () => {
     tensors['x.train'].data[0] = Number.NaN;
     writeTensors(runPaths(dir).data, { tensors, metadata });
     const encodedHash = readTensors(runPaths(dir).data).metadata.sha256;
-    writeJson(runPaths(dir).manifest, { ...openRun(dir), encodedHash });
+    writeJson(runPaths(dir).manifest, { ...readManifest(dir), encodedHash });
     await runChains(dir, allChains(4), { workers: 0, onProgress: () => {} });
     const { sampling } = (await evaluate(dir)).verdict;
     expect(sampling?.answer).toBe('no');

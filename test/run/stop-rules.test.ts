@@ -18,7 +18,7 @@ import { demoCsv } from '../../src/data/demo.ts';
 import { loadRun } from '../../src/spec/opened.ts';
 import type { FitEvent } from '../../src/spec/records.ts';
 import { type FitConfig, mergeConfigs, resolveSpec } from '../../src/spec/spec.ts';
-import { openRun } from '../../src/store/rundir.ts';
+import { readManifest } from '../../src/store/rundir.ts';
 import { drawFiles, drawsOf } from '../draws.ts';
 import { said } from '../verdict.ts';
 
@@ -107,7 +107,7 @@ describe('a run that a rule has ended', () => {
     const stop = { plateau: 0.05, minDraws: 300 };
     const { verdict, chains } = await fit({ data, out, config: mergeConfigs(config, { stop }), workers: 0, onEvent });
     expect(notes.at(-1)).toMatch(/^enough: LPPD plateau after \d+ draws/);
-    expect(openRun(out)).toMatchObject({ status: 'stopped', endedBy: notes.at(-1)?.slice('enough: '.length) });
+    expect(readManifest(out)).toMatchObject({ status: 'stopped', endedBy: notes.at(-1)?.slice('enough: '.length) });
     expect(said(verdict).notes).toContain('ended by its rule: LPPD plateau');
     expect(said(verdict).reasons).not.toContain('stopped before the end');
     expect(chains[0].draws).toBeGreaterThanOrEqual(300);
@@ -119,8 +119,8 @@ describe('a run that a rule has ended', () => {
     const whole = join(folder, 'whole');
     await fit({ data, out: whole, config, workers: 0 });
     await resume(out, { workers: 0 });
-    expect(openRun(out)).toMatchObject({ status: 'done' });
-    expect(openRun(out).endedBy).toBeUndefined();
+    expect(readManifest(out)).toMatchObject({ status: 'done' });
+    expect(readManifest(out).endedBy).toBeUndefined();
     expect(drawFiles(out).length).toBe(2 * 17);
     expect(drawsOf(out)).toEqual(drawsOf(whole));
   });
@@ -130,7 +130,7 @@ describe('a run that a rule has ended', () => {
     async (stop) => {
       const [one, two, three] = [1, 2, 3].map((n) => join(folder, `${n}-${JSON.stringify(stop).length}`));
       await fit({ data, out: one, config: mergeConfigs(config, { stop }), workers: 0 });
-      const ended = openRun(one);
+      const ended = readManifest(one);
       expect(ended.endedBy).toMatch(/^(LPPD plateau|9000 gradients)/);
 
       const yaml = join(folder, 'rule.yaml');
@@ -138,17 +138,17 @@ describe('a run that a rule has ended', () => {
       const flags = ['-c', yaml, '-o', two, '--workers', '2', '--quiet'];
       expect(spawnSync(process.execPath, ['dist/cli.js', 'fit', data, ...flags]).status).not.toBe(1);
       expect(drawsOf(two)).toEqual(drawsOf(one));
-      expect(openRun(two)).toMatchObject({ endedBy: ended.endedBy, until: ended.until });
+      expect(readManifest(two)).toMatchObject({ endedBy: ended.endedBy, until: ended.until });
 
       const abort = new AbortController();
       const onEvent = (event: FitEvent) =>
         event.type === 'progress' && event.block.phase !== 'warm start' && abort.abort();
       const interrupted = { config: mergeConfigs(config, { stop }), workers: 0, signal: abort.signal, onEvent };
       await fit({ data, out: three, ...interrupted });
-      expect(openRun(three).endedBy).toBeUndefined();
+      expect(readManifest(three).endedBy).toBeUndefined();
       await resume(three, { workers: 0 });
       expect(drawsOf(three)).toEqual(drawsOf(one));
-      expect(openRun(three)).toMatchObject({ endedBy: ended.endedBy, until: ended.until });
+      expect(readManifest(three)).toMatchObject({ endedBy: ended.endedBy, until: ended.until });
     },
   );
 
@@ -156,13 +156,13 @@ describe('a run that a rule has ended', () => {
     const out = join(folder, 'time');
     const long = mergeConfigs(config, { sampler: { steps: 10_000_000 }, stop: { seconds: 1 } });
     await fit({ data, out, config: long, workers: 0 });
-    expect(openRun(out)).toMatchObject({ status: 'stopped', endedBy: '1 seconds', timed: true });
+    expect(readManifest(out)).toMatchObject({ status: 'stopped', endedBy: '1 seconds', timed: true });
   });
 
   it('or whose engine throws, is not left as running', async () => {
     const out = join(folder, 'thrown');
     const engine = () => Promise.reject(new Error('no power'));
     await expect(fit({ data, out, config, engine })).rejects.toThrow('no power');
-    expect(openRun(out).status).toBe('stopped');
+    expect(readManifest(out).status).toBe('stopped');
   });
 });

@@ -17,7 +17,7 @@ import { checkpointPaths, pruneCheckpoints, readCheckpoint, writeCheckpoint } fr
 import { claimChain, latestEpoch } from '../../src/store/claim.ts';
 import { drawWriter, readDraws } from '../../src/store/draws.ts';
 import { readJson, sweep, TEMPORARY, writeJson, writeWhole } from '../../src/store/files.ts';
-import { createRun, openRun, runPaths, setStatus } from '../../src/store/rundir.ts';
+import { createRun, readManifest, runPaths, setStatus } from '../../src/store/rundir.ts';
 import {
   decodeTensors,
   encodeTensors,
@@ -201,12 +201,12 @@ describe('run directory', () => {
     const dir = join(folder, 'run');
     createRun(dir, facts);
     setStatus(dir, 'done');
-    expect(openRun(dir)).toMatchObject({ status: 'done', source: 'x.csv' });
+    expect(readManifest(dir)).toMatchObject({ status: 'done', source: 'x.csv' });
     expect(() => createRun(dir, facts)).toThrow('expected a new or empty folder');
     writeFileSync(join(dir, 'mine.txt'), 'keep');
     mkdirSync(runPaths(dir).chains);
     createRun(dir, facts, true);
-    expect([existsSync(runPaths(dir).chains), existsSync(join(dir, 'mine.txt')), openRun(dir).status]).toEqual([
+    expect([existsSync(runPaths(dir).chains), existsSync(join(dir, 'mine.txt')), readManifest(dir).status]).toEqual([
       false,
       true,
       'running',
@@ -220,13 +220,13 @@ describe('run directory', () => {
     const dir = join(folder, 'run');
     createRun(dir, facts);
     const { manifest } = runPaths(dir);
-    writeJson(manifest, { ...openRun(dir), version: 2 });
-    expect(() => openRun(dir)).toThrow(
+    writeJson(manifest, { ...readManifest(dir), version: 2 });
+    expect(() => readManifest(dir)).toThrow(
       'manifest.json: expected run version 1, got 2. Use the version of smile that wrote it.',
     );
     writeJson(manifest, { format: 'other' });
-    expect(() => openRun(dir)).toThrow('expected a manifest of format smile-run');
-    expect(() => openRun(folder)).toThrow('expected a run directory, got no manifest.json');
+    expect(() => readManifest(dir)).toThrow('expected a manifest of format smile-run');
+    expect(() => readManifest(folder)).toThrow('expected a run directory, got no manifest.json');
   });
 });
 
