@@ -4,8 +4,10 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import Papa from 'papaparse';
 import { specError } from '../src/errors.ts';
 import { PRIOR_NAMES, type PriorName } from '../src/models/prior-families.ts';
+import { MODEL_NAMES, type ModelName } from '../src/models/registry.ts';
 import { SAMPLER_NAMES, type SamplerName } from '../src/samplers/registry.ts';
-import { type FitConfig, LIKELIHOODS, mergeConfigs, PAPER_PRESET, parseYamlConfig } from '../src/spec/spec.ts';
+import { PRESET_NAMES, PRESETS, type PresetName } from '../src/spec/presets.ts';
+import { type FitConfig, LIKELIHOODS, mergeConfigs, parseYamlConfig } from '../src/spec/spec.ts';
 import type { EngineFlags } from './engine-options.ts';
 import { number, wholeFrom } from './numbers.ts';
 import { size } from './units.ts';
@@ -49,7 +51,7 @@ function time(text: string): number {
 
 export interface FitFlags extends EngineFlags {
   config?: string;
-  preset?: 'paper';
+  preset?: PresetName;
   out?: string;
   force?: boolean;
   workers?: number;
@@ -74,6 +76,11 @@ export interface FitFlags extends EngineFlags {
   model?: string[];
   priorAround?: boolean;
   parameters?: string[];
+  context?: number;
+  width?: number;
+  depth?: number;
+  heads?: number;
+  patch?: number;
   hidden?: number[];
   activation?: 'relu' | 'tanh' | 'gelu' | 'silu';
   likelihood?: (typeof LIKELIHOODS)[number];
@@ -116,7 +123,9 @@ export function dataOf(data: string | undefined, flags: FitFlags): string {
 export function withModelOptions(command: Command): Command {
   return command
     .addOption(new Option('-c, --config <file>', 'YAML file that says what the flags say; flags win'))
-    .addOption(new Option('--preset <name>', "the paper's UCI settings").choices(['paper']))
+    .addOption(
+      new Option('--preset <name>', "settings of the paper's experiments; paper is paper-uci").choices(PRESET_NAMES),
+    )
     .option('--workers <n>', 'worker threads (default: the number of cores, or 1 on a GPU)', wholeFrom(0))
     .option('--json', 'print the result as JSON')
     .optionsGroup('Data:')
@@ -157,13 +166,18 @@ export function withModelOptions(command: Command): Command {
     .optionsGroup('Model:')
     .option(
       '--model <files...>',
-      'a trained network (ONNX) to use; its weights are the warm start (see smile inspect). Several of one graph: chains start from each in turn',
+      `${MODEL_NAMES.join(', ')}, or a trained network (ONNX) to use; its weights are the warm start (see smile inspect). Several of one graph: chains start from each in turn`,
     )
     .option(
       '--parameters <names>',
       "which of its tensors to sample: all (default), last for the last layer's, or names",
       list,
     )
+    .option('--context <n>', 'symbols that a gpt sees at a time (default: 256)', number)
+    .option('--width <n>', 'of a gpt or vit (default: 384)', number)
+    .option('--depth <n>', 'blocks of a gpt or vit (default: 6 and 12)', number)
+    .option('--heads <n>', 'heads of attention of a gpt or vit (default: 6 and 8)', number)
+    .option('--patch <n>', 'side of the patches of a vit (default: 16)', number)
     .option('--hidden <widths>', 'hidden layers (default: 16,16,16)', numbers)
     .addOption(new Option('--activation <name>', 'default: relu').choices(['relu', 'tanh', 'gelu', 'silu']))
     .addOption(
@@ -280,8 +294,8 @@ export function configOf(flags: FitFlags): FitConfig {
     },
     model: {
       ...chosen(flags, ['hidden', 'activation', 'likelihood', 'prior', 'priorScale', 'priorAround']),
-      ...(flags.model && { network: flags.model[0] }),
-      ...(flags.model && flags.model.length > 1 && { starts: flags.model.slice(1) }),
+      ...modelOf(flags),
+      ...chosen(flags, ['context', 'width', 'depth', 'heads', 'patch']),
       ...(flags.parameters && { parameters: parameterChoice(flags.parameters) }),
     },
     warmStart: epochs === undefined ? {} : { epochs },
@@ -295,7 +309,7 @@ export function configOf(flags: FitFlags): FitConfig {
     storage: flags.drawsType === undefined ? {} : { draws: flags.drawsType },
     ...chosen(flags, ['chains', 'seed']),
   } as FitConfig;
-  const preset = flags.preset === 'paper' ? PAPER_PRESET : {};
+  const preset = flags.preset ? PRESETS[flags.preset] : {};
   return mergeConfigs(preset, flags.config ? readConfig(flags.config) : {}, given);
 }
 
@@ -303,6 +317,13 @@ const heldOut = ({ valid, test }: FitFlags) => ({
   ...(valid !== undefined && { [typeof valid === 'number' ? 'valid' : 'validFile']: valid }),
   ...(test !== undefined && { [typeof test === 'number' ? 'test' : 'testFile']: test }),
 });
+
+/** A network by its name, or files of one. */
+function modelOf({ model: [first, ...starts] = [] }: FitFlags): FitConfig['model'] {
+  if (first === undefined) return {};
+  if (starts.length === 0 && MODEL_NAMES.includes(first as ModelName)) return { name: first as ModelName };
+  return { network: first, ...(starts.length > 0 && { starts }) };
+}
 
 const stopOf = ({ maxGradients, maxTime, plateau, minDraws }: FitFlags): FitConfig['stop'] => ({
   ...(maxGradients !== undefined && { gradients: maxGradients }),

@@ -21,5 +21,6 @@ export { type QueueOptions, queueEngine } from './queue/coordinator.ts';
 export { type WorkerOptions, work } from './queue/worker.ts';
 export { residentSmile } from './samplers/smile.ts';
 export { readNetwork } from './spec/network.ts';
+export { PAPER_PRESET, PRESETS } from './spec/presets.ts';
 export type { BlockProgress, ChainSummary, FitEvent } from './spec/records.ts';
-export { type FitConfig, type FitSpec, fitSchema, PAPER_PRESET, parseYamlConfig, resolveSpec } from './spec/spec.ts';
+export { type FitConfig, type FitSpec, fitSchema, parseYamlConfig, resolveSpec } from './spec/spec.ts';

@@ -36,7 +36,7 @@ export function saveTraining(
       const size = state[name].length / chains.length;
       return [name, vector(state[name].slice(c * size, (c + 1) * size))] as const;
     });
-    const facts = { phase: 'training', epoch: state.epoch, dim: network.dim };
+    const facts = { phase: 'training', epoch: state.epoch, step: state.step, dim: network.dim };
     writeCheckpoint(runPaths(dir).chain(chain), { tensors: Object.fromEntries(tensors), facts }, claims[c]);
   });
 }
@@ -91,7 +91,7 @@ export function chainStanding(
 export function standingOf(run: LoadedRun, chain: number, onDamage?: (message: string) => void): string {
   const found = chainStanding(run, chain, onDamage);
   if (!found) return attemptOf(run.dir, chain) > 0 ? 'start again' : 'start';
-  return found.phase === 'training' ? `training ${found.epoch}` : `sampling ${found.sampling.facts.t}`;
+  return found.phase === 'training' ? `training ${found.epoch} ${found.step}` : `sampling ${found.sampling.facts.t}`;
 }
 
 /** The chains by where they stand, in the order of the first of each. */
@@ -115,7 +115,8 @@ export function readStandings(run: LoadedRun, chains: readonly number[]): Standi
   const members = found.flatMap((at) => (at.phase === 'training' ? at : []));
   if (members.length === 0) return { sampling: found.flatMap((at) => (at.phase === 'sampling' ? at.sampling : [])) };
   const joined = MEMBER_FIELDS.map((name) => [name, concatenated(members.map(({ member }) => member[name]))] as const);
-  return { training: { epoch: members[0].epoch, ...(Object.fromEntries(joined) as unknown as MemberFields) } };
+  const [{ epoch, step }] = members;
+  return { training: { epoch, step, ...(Object.fromEntries(joined) as unknown as MemberFields) } };
 }
 
 /** Where a chain that has taken all its steps has come to, θ `[d]`; undefined where its last checkpoint is lost. */

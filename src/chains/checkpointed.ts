@@ -21,7 +21,13 @@ const tally = z.strictObject({
   measured: count,
   sample: z.strictObject({ kept: z.array(z.number()).readonly(), spacing: count, seen: count }),
 });
-const trainingFacts = z.strictObject({ phase: z.literal('training'), epoch: count, dim: count });
+const trainingFacts = z.strictObject({
+  phase: z.literal('training'),
+  epoch: count,
+  /** Steps of the next epoch; checkpoints of earlier versions fall between epochs. */
+  step: count.default(0),
+  dim: count,
+});
 const samplingFacts = z.strictObject({
   phase: z.literal('sampling'),
   /** The attempt of the chain that it is of. */
@@ -62,7 +68,7 @@ export interface SamplingStanding {
 }
 
 export type ChainStanding =
-  | { readonly phase: 'training'; readonly epoch: number; readonly member: MemberFields }
+  | { readonly phase: 'training'; readonly epoch: number; readonly step: number; readonly member: MemberFields }
   | { readonly phase: 'sampling'; readonly sampling: SamplingStanding };
 
 /** How large what a checkpoint holds must be. */
@@ -97,7 +103,7 @@ export function standingIn({ tensors, facts: told }: Checkpoint, path: string, s
       return [name, vector<Float64Array>(name, of(size))] as const;
     });
     const member = Object.fromEntries(fields) as unknown as MemberFields;
-    return { phase: 'training', epoch: parsed.data.epoch, member };
+    return { phase: 'training', epoch: parsed.data.epoch, step: parsed.data.step, member };
   }
   const { phase, blocks, ...rest } = parsed.data;
   const held = rest.draws - blocks * blockSize;

@@ -51,17 +51,19 @@ export async function trainBlock(
       batchAt: batches.at,
       batchSize: w.batchSize,
       validationLoss: validation.loss,
-      learningRate: w.learningRate,
+      rate: w,
+      betas: w.betas,
+      clip: w.clip,
       decay,
       // The paper trains with σ = 1 and samples log σ from there.
       fixed: spec.sampler.mode === 'paper' ? noise : new Float64Array(d),
-      schedule: w.schedule,
       epochs: w.epochs,
       patience: w.patience,
-      onEpoch: (epoch, { loss }) => {
-        report('warm start', epoch + 1, w.epochs, () => ({ value: loss }));
-        interrupted = stopped('warm start', epoch + 1);
-        if (interrupted || due()) saveTraining(run, chains, claims, state);
+      onStep: (at, stepsPerEpoch) => {
+        const done = at.epoch + at.step / stepsPerEpoch;
+        report('warm start', Math.floor(100 * done) / 100, w.epochs, () => ({ value: at.loss }));
+        interrupted = stopped('warm start', done);
+        if (interrupted || due()) saveTraining(run, chains, claims, at);
         return interrupted;
       },
     });
@@ -70,7 +72,8 @@ export async function trainBlock(
     await validation.release();
   }
   chains.forEach((chain, c) => {
-    const theta = state.best.slice(c * d, (c + 1) * d);
+    // Stopped within its first epoch, a member has no best yet.
+    const theta = (state.epoch > 0 || w.epochs === 0 ? state.best : state.theta).slice(c * d, (c + 1) * d);
     const member = { theta, loss: state.loss[c], epochs: state.epochs[c], unfinished: interrupted };
     writeMember(runPaths(dir).member(chain), member, claims[c].check);
   });

@@ -100,10 +100,11 @@ async function tried(
     batchAt: batches.at,
     batchSize: size,
     validationLoss: validation.loss,
-    learningRate: w.learningRate,
+    rate: w,
+    betas: w.betas,
+    clip: w.clip,
     decay: parameterMasks(network, w.weightDecay).decay,
     fixed: new Float64Array(network.dim),
-    schedule: w.schedule,
     epochs: EPOCHS,
     patience: PATIENCE,
   });

@@ -92,18 +92,17 @@ export async function plan(options: Omit<FitOptions, 'out'>): Promise<Plan> {
 /** Seconds that a block's members train. */
 async function probeWarmStart(dir: string, chains: readonly number[], epochs: number): Promise<number> {
   const began = performance.now();
-  let [epoch, ended] = [0, Number.NaN];
+  let [perEpoch, ended] = [Number.NaN, Number.NaN];
   await runBlock(dir, {
     chains,
     checkpointSeconds: Number.POSITIVE_INFINITY,
     stopped: () => performance.now() - began > PROBES.warmStart || ended > 0,
-    onProgress: ({ phase, step }) => {
-      if (phase === 'warm start') epoch = step;
-      else ended ||= performance.now();
+    onProgress: ({ phase, step, first, seconds }) => {
+      if (phase !== 'warm start') ended ||= performance.now();
+      else perEpoch = step > first ? seconds / (step - first) : (performance.now() - began) / 1000 / step;
     },
   });
-  const seconds = ((ended || performance.now()) - began) / 1000;
-  return ended ? seconds : (seconds * epochs) / Math.max(1, epoch);
+  return ended ? (ended - began) / 1000 : perEpoch * epochs;
 }
 
 /** Milliseconds of a step of a block. */

@@ -3,13 +3,13 @@ import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, relative, sep, win32 } from 'node:path';
 import type { Preprocessing } from '../data/table/preprocess.ts';
 import { specError, storeError } from '../errors.ts';
-import { type LikelihoodName, likelihood } from '../models/likelihood.ts';
-import { mlp } from '../models/mlp.ts';
+import { type Likelihood, type LikelihoodName, likelihood } from '../models/likelihood.ts';
 import { onnxModel } from '../models/onnx/model.ts';
 import type { OnnxNetwork } from '../models/onnx/network.ts';
 import { readOnnx } from '../models/onnx/read.ts';
 import { withStarts } from '../models/onnx/starts.ts';
 import { type BayesianNetwork, bayesianNetwork } from '../models/posterior.ts';
+import { type DataShape, namedModel } from '../models/registry.ts';
 import { readWhole, sha256 } from '../store/files.ts';
 import { type Manifest, runPaths } from '../store/rundir.ts';
 import type { FitSpec } from './spec.ts';
@@ -81,21 +81,31 @@ export function checkNetwork({ source, inputs }: OnnxNetwork, { inputNames }: Pr
   );
 }
 
-/** The network of a configuration on preprocessed data; `brought` gives that of the user. */
-export function networkOf(
-  { model }: FitSpec,
+/** What the rows of encoded data look like to a network. */
+export const shapeOf = ({ inputNames }: Preprocessing): DataShape => ({ kind: 'table', inputs: inputNames.length });
+
+/**
+ * The network of a configuration on preprocessed data; `brought` gives that of the user. Throws a `SpecError` where the network does not
+ * take such data.
+ */
+export function networkOf(spec: FitSpec, preprocessing: Preprocessing, brought: () => OnnxNetwork): BayesianNetwork {
+  const { model } = spec;
+  const shape = shapeOf(preprocessing);
+  const classes = classCount(preprocessing);
+  const chosen = likelihood(model.likelihood as LikelihoodName, Math.max(classes, 1));
+  if (model.network) return broughtNetwork(spec, preprocessing, chosen, brought());
+  const { model: built, inputs } = namedModel(model, shape, chosen.outputs);
+  return bayesianNetwork(built, chosen, inputs);
+}
+
+function broughtNetwork(
+  { model: { parameters, outputs, priorAround: around } }: FitSpec,
   preprocessing: Preprocessing,
-  brought: () => OnnxNetwork,
+  chosen: Likelihood,
+  network: OnnxNetwork,
 ): BayesianNetwork {
   const { target, inputNames } = preprocessing;
   const classes = classCount(preprocessing);
-  const chosen = likelihood(model.likelihood as LikelihoodName, Math.max(classes, 1));
-  const inputs = inputNames.length;
-  const { hidden, activation, parameters, outputs, priorAround: around } = model;
-  if (!model.network) {
-    return bayesianNetwork(mlp({ inputs, hidden, outputs: chosen.outputs, activation }), chosen, inputs);
-  }
-  const network = brought();
   checkNetwork(network, preprocessing);
   const fits = network.outputs === chosen.outputs && chosen.scale !== 'log';
   if (classes === 0 && network.outputs <= 2 && !fits) {
@@ -105,5 +115,6 @@ export function networkOf(
     );
   }
   const scaled = 'classes' in target ? {} : { target };
-  return bayesianNetwork(onnxModel(network, { parameters, classes, outputs, around, ...scaled }), chosen, inputs);
+  const model = onnxModel(network, { parameters, classes, outputs, around, ...scaled });
+  return bayesianNetwork(model, chosen, inputNames.length);
 }

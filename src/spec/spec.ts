@@ -6,12 +6,14 @@ import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { specError } from '../errors.ts';
 import { REGRESSION_LIKELIHOODS } from '../models/likelihood.ts';
+import { MODEL_NAMES, SIZES, sizesFault } from '../models/registry.ts';
 import { SAMPLER_NAMES } from '../samplers/registry.ts';
 import { SMILE_DEFAULTS } from '../samplers/smile.ts';
 import { priorSchema, scaleFault } from './prior.ts';
 
 const count = () => z.int().positive();
 const positive = () => z.number().positive();
+const beta = () => z.number().min(0).lt(1);
 const fraction = () => z.number().gt(0).lt(1);
 
 /** Choices of `model.likelihood`. */
@@ -56,6 +58,11 @@ const data = z
 
 const model = z
   .strictObject({
+    name: z
+      .enum(MODEL_NAMES)
+      .optional()
+      .describe('The network; where neither this nor model.network is given, the usual one of the data.'),
+    ...z.object(SIZES).partial().shape,
     hidden: z.array(count()).min(1).max(20).default([16, 16, 16]),
     activation: z.enum(['relu', 'tanh', 'gelu', 'silu']).default('relu'),
     network: z
@@ -103,6 +110,12 @@ const model = z
   .superRefine((settings, context) => {
     const message = scaleFault(settings);
     if (message) context.addIssue({ code: 'custom', path: ['priorScale'], message });
+    const fault = sizesFault(settings);
+    if (fault) context.addIssue({ code: 'custom', path: [fault.size], message: fault.message });
+    if (settings.name !== undefined && settings.network !== undefined) {
+      const both = `expected a name or an ONNX file in model.network, got both: ${settings.name}, ${settings.network}`;
+      context.addIssue({ code: 'custom', path: ['name'], message: both });
+    }
   })
   .prefault({});
 
@@ -117,7 +130,33 @@ const warmStart = z
       .default(200)
       .describe('Longest warm start; 0 where model.network is given and this is not.'),
     patience: count().default(10).describe('Epochs without a better validation loss before a member stops.'),
-    schedule: z.enum(['constant', 'cosine']).default('cosine'),
+    schedule: z
+      .enum(['constant', 'cosine', 'linear'])
+      .default('cosine')
+      .describe('How the learning rate falls to endRate after its rise.'),
+    ramp: z.int().nonnegative().default(0).describe('Steps in which the learning rate rises in a line from startRate.'),
+    startRate: z.number().nonnegative().optional().describe('Learning rate at the beginning of the ramp. Default 0.'),
+    endRate: z
+      .number()
+      .nonnegative()
+      .optional()
+      .describe('Learning rate at the end of the schedule. Default: a hundredth of learningRate.'),
+    decaySteps: count()
+      .optional()
+      .describe(
+        'Step, from the first of the ramp, at which the schedule has ended. Default: that of the longest training.',
+      ),
+    betas: z
+      .tuple([beta(), beta()])
+      .default([0.9, 0.999])
+      .describe("Decay of AdamW's running means of the gradient and of its square."),
+    clip: positive().optional().describe("Norm that a member's gradient is cut down to where it is longer."),
+    augment: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Images: half of them mirrored, and most cut to a random 70 % and brought back to size, in training alone.',
+      ),
   })
   .prefault({});
 
@@ -247,15 +286,6 @@ export const fitSchema = z.strictObject({
 export type FitSpec = z.output<typeof fitSchema>;
 /** What a caller may write: everything has a default. */
 export type FitConfig = z.input<typeof fitSchema>;
-
-/** The paper's UCI protocol: SMILE, section on tabular regression. */
-export const PAPER_PRESET: FitConfig = {
-  data: { standardise: 'all' },
-  model: { hidden: [16, 16, 16], activation: 'relu', likelihood: 'usual' },
-  warmStart: { learningRate: 0.01, weightDecay: 0.005, batchSize: 64, epochs: 200, patience: 10, schedule: 'constant' },
-  sampler: { batchSize: 256, warmup: 50_000, steps: 10_000, thin: 10 },
-  chains: 10,
-};
 
 /** Checks a configuration and fills in the defaults. Throws a `SpecError` that names every wrong field. */
 export function resolveSpec(config: unknown, where = 'configuration'): FitSpec {

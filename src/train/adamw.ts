@@ -1,9 +1,9 @@
 /**
  * AdamW over blocks of members (Loshchilov & Hutter 2019): θ ← θ − η(m̂/(√v̂ + e) + λθ), every member on its own.
- * β₁ = 0.9, β₂ = 0.999, e = 1e-8, both moments bias-corrected.
+ * e = 1e-8, both moments bias-corrected.
  */
-const BETA1 = 0.9;
-const BETA2 = 0.999;
+import { sumOfSquares } from '../math/sums.ts';
+
 const EPSILON = 1e-8;
 
 export interface AdamWState {
@@ -21,30 +21,39 @@ export const adamwState = (size: number): AdamWState => ({
   count: 0,
 });
 
-/** One step *down* the loss gradient `g`, in place. `decay[j]` is λ of parameter j of each member `[d]`. */
+export interface AdamWOptions {
+  readonly learningRate: number;
+  /** β₁ and β₂. */
+  readonly betas: readonly [number, number];
+  /** λ of parameter j of each member `[d]`. */
+  readonly decay: Float64Array;
+}
+
+/** One step *down* the loss gradient `g`, in place. */
 export function adamwStep(
   state: AdamWState,
   theta: Float64Array,
   g: Float64Array,
-  learningRate: number,
-  decay: Float64Array,
+  { learningRate, betas: [beta1, beta2], decay }: AdamWOptions,
 ): void {
   const { m, v } = state;
   state.count++;
-  const correct1 = 1 / (1 - BETA1 ** state.count);
-  const correct2 = 1 / (1 - BETA2 ** state.count);
+  const correct1 = 1 / (1 - beta1 ** state.count);
+  const correct2 = 1 / (1 - beta2 ** state.count);
   const d = decay.length;
   for (let i = 0; i < theta.length; i++) {
-    m[i] += (1 - BETA1) * (g[i] - m[i]);
-    v[i] += (1 - BETA2) * (g[i] * g[i] - v[i]);
+    m[i] += (1 - beta1) * (g[i] - m[i]);
+    v[i] += (1 - beta2) * (g[i] * g[i] - v[i]);
     const step = (m[i] * correct1) / (Math.sqrt(v[i] * correct2) + EPSILON);
     theta[i] -= learningRate * (step + decay[i % d] * theta[i]);
   }
 }
 
-/** Learning rate at `progress` in [0, 1] of the longest training: constant, or cosine down to a hundredth. */
-export function scheduledRate(schedule: 'constant' | 'cosine', rate: number, progress: number): number {
-  if (schedule === 'constant') return rate;
-  const last = 0.01 * rate;
-  return last + 0.5 * (rate - last) * (1 + Math.cos(Math.PI * Math.min(progress, 1)));
+/** Cuts the gradient `g` `[C × d]` of every member that is longer than `norm` down to it; one that is not finite stays. */
+export function clip(g: Float64Array, d: number, norm: number): void {
+  for (let at = 0; at < g.length; at += d) {
+    const length = Math.sqrt(sumOfSquares(g, at, at + d));
+    if (!(length > norm) || length === Number.POSITIVE_INFINITY) continue;
+    for (let i = at; i < at + d; i++) g[i] *= norm / length;
+  }
 }

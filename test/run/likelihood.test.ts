@@ -11,8 +11,9 @@ import { STUDENT_T } from '../../src/infer/student-t.ts';
 import { normals, uniforms } from '../../src/math/random.ts';
 import { collectReport } from '../../src/report/collect.ts';
 import { loadData, loadRun } from '../../src/spec/opened.ts';
+import { PAPER_PRESET } from '../../src/spec/presets.ts';
 import type { FitEvent } from '../../src/spec/records.ts';
-import { type FitConfig, mergeConfigs, PAPER_PRESET } from '../../src/spec/spec.ts';
+import { type FitConfig, mergeConfigs } from '../../src/spec/spec.ts';
 import { readJson } from '../../src/store/files.ts';
 import { runPaths } from '../../src/store/rundir.ts';
 

@@ -63,6 +63,14 @@ beforeAll(async () => {
 });
 
 describe('a stopped run', () => {
+  it('resumes from within an epoch of its warm start', async () => {
+    const out = join(folder, 'stopped-within');
+    await stoppedFit(out, reached('warm start', 0));
+    expect(standingOf(loadRun(out), 0)).toBe('training 0 1');
+    await resume(out, often);
+    expect(drawsOf(out)).toEqual(undisturbed);
+  });
+
   it.each([
     ['warm start', 1],
     ['warm-up', 1],
