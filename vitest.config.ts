@@ -8,6 +8,7 @@ const software = !existsSync('/dev/dri') && !process.env.VK_ICD_FILENAMES && exi
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: 'test/build.ts',
     testTimeout: 120_000,
     hookTimeout: 120_000,
     maxWorkers: 2,

@@ -1,17 +1,18 @@
 /** Tries a device in a process of its own: drivers write to the terminal as they like, and some of them crash. */
 import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { DeviceReport } from '../src/engine/devices.ts';
 import type { Device } from '../src/engine/session.ts';
+import { processArguments } from '../src/entries.ts';
 
 /** Milliseconds after which a driver is taken to hang. */
 const PATIENCE = 120_000;
 
 export async function probeDevice(device: Device): Promise<DeviceReport<Device>> {
-  const entry = fileURLToPath(new URL('./probe.js', import.meta.url));
   try {
-    const { stdout } = await promisify(execFile)(process.execPath, [entry, device], { timeout: PATIENCE });
+    const { stdout } = await promisify(execFile)(process.execPath, [...processArguments('probe'), device], {
+      timeout: PATIENCE,
+    });
     return JSON.parse(stdout) as DeviceReport<Device>;
   } catch (error) {
     const { code, signal, killed } = error as { code?: number; signal?: string; killed?: boolean };

@@ -5,6 +5,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 const FLOORS: Record<string, number> = {
   'src/types.ts': -1,
   'src/errors.ts': -1,
+  'src/entries.ts': -1,
   'src/math': 0,
   'src/graph': 0,
   'src/engine': 1,

@@ -4,6 +4,7 @@ import { copyFileSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { built } from './built.ts';
 
 const blocks = (path: string, language: string) =>
   [...readFileSync(path, 'utf8').matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, 'g'))].map(
@@ -14,7 +15,7 @@ function runExample(code: string, ...files: string[]): string {
   const folder = mkdtempSync(join(tmpdir(), 'smile-docs-'));
   for (const file of files) copyFileSync(file, join(folder, basename(file)));
   symlinkSync(resolve('node_modules'), join(folder, 'node_modules'));
-  writeFileSync(join(folder, 'example.mts'), code.replaceAll("'smile-bayes'", `'${resolve('dist/index.js')}'`));
+  writeFileSync(join(folder, 'example.mts'), code.replaceAll("'smile-bayes'", `'${built('index.js')}'`));
   return execFileSync(process.execPath, ['--import', 'tsx', 'example.mts'], { cwd: folder, encoding: 'utf8' });
 }
 
@@ -61,7 +62,7 @@ const helps = new Map<string, string>();
 /** What a command says to --help, asked once. */
 function help(command: string): string {
   const text =
-    helps.get(command) ?? execFileSync(process.execPath, ['dist/cli.js', command, '--help'], { encoding: 'utf8' });
+    helps.get(command) ?? execFileSync(process.execPath, [built('cli.js'), command, '--help'], { encoding: 'utf8' });
   helps.set(command, text);
   return text;
 }

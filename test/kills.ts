@@ -76,7 +76,7 @@ export interface KillOptions {
   readonly folder: string;
   readonly kills: number;
   /** Path of the built command. */
-  readonly cli?: string;
+  readonly cli: string;
   /** Steps of warm-up, and of sampling. */
   readonly steps?: number;
 }
@@ -84,12 +84,7 @@ export interface KillOptions {
 /** Fits a case twice, the second time killed on the way, and compares. */
 export async function killedAndCompared(
   one: KillCase,
-  {
-    folder,
-    kills,
-    cli = 'dist/cli.js',
-    steps = one.task === 'classes' && one.kind === 'onnx' ? 200 : 500,
-  }: KillOptions,
+  { folder, kills, cli, steps = one.task === 'classes' && one.kind === 'onnx' ? 200 : 500 }: KillOptions,
 ): Promise<KillResult> {
   const name = `${one.sampler}-${one.task}-${one.kind}`;
   const data = killTable(folder, one.task);

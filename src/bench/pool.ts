@@ -1,5 +1,5 @@
 /** Runs jobs of the benchmark in worker threads, one at a time each. */
-import { Worker } from 'node:worker_threads';
+import { startThread } from '../entries.ts';
 import { type CellResult, type CellSpec, checkCell, runCell } from './cell.ts';
 import type { WorkerMessage } from './worker.ts';
 
@@ -57,7 +57,7 @@ function inWorker(
   onShare: (share: number) => void,
 ): Promise<CellResult | undefined> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('./bench-worker.js', import.meta.url), { workerData: spec });
+    const worker = startThread('bench-worker', { workerData: spec });
     let result: CellResult | undefined;
     const stop = () => void worker.terminate();
     signal?.addEventListener('abort', stop, { once: true });

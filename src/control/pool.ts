@@ -1,7 +1,7 @@
 /** The local engine: runs the chains of a run in worker threads, a block each; and what every engine is. */
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
 import { runBlock } from '../chains/block.ts';
+import { startThread } from '../entries.ts';
 import { revived } from '../errors.ts';
 import type { BlockProgress } from '../spec/records.ts';
 import type { WorkerJob } from './worker.ts';
@@ -58,7 +58,7 @@ export function cut<T>(list: readonly T[], parts: number): T[][] {
 
 function runWorker(job: WorkerJob, onProgress: (progress: BlockProgress) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: job });
+    const worker = startThread('worker', { workerData: job });
     worker.on('message', onProgress);
     worker.on('error', (error: Error) => reject(revived(error)));
     worker.on('exit', (code) => {

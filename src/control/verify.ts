@@ -3,10 +3,10 @@ import { spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { attemptOf, startPath } from '../chains/attempt.ts';
 import { chainStanding } from '../chains/checkpoint.ts';
 import { drawsPerBlock } from '../chains/posterior-store.ts';
+import { processArguments } from '../entries.ts';
 import { uniforms } from '../math/random.ts';
 import { rootKey, stream } from '../math/threefry.ts';
 import { type LoadedRun, loadRun, storeVariation } from '../spec/opened.ts';
@@ -124,9 +124,10 @@ function placeOf(run: LoadedRun, chain: number): Kill['resumedFrom'] {
 
 /** Runs the chains in a process; false where it was killed, true where it came to its end. */
 function killed(job: ProcessJob): Promise<boolean> {
-  const entry = fileURLToPath(new URL('./process.js', import.meta.url));
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [entry, JSON.stringify(job)], { stdio: ['ignore', 'ignore', 'inherit'] });
+    const child = spawn(process.execPath, [...processArguments('process'), JSON.stringify(job)], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
     child.on('error', reject);
     child.on('exit', (code, signal) => {
       if (code === 0) resolve(true);

@@ -1,7 +1,7 @@
 /** A graph that runs in a thread of its own, beside what this thread does. */
 import { once } from 'node:events';
-import { Worker } from 'node:worker_threads';
 import type { InferenceSession } from 'onnxruntime-node';
+import { startThread } from '../entries.ts';
 import { engineError } from '../errors.ts';
 import type { CompiledGraph, TensorData } from '../types.ts';
 import { type Graph, room } from './compiled.ts';
@@ -35,10 +35,7 @@ export async function aside(model: Model, { inputs, outputs }: Graph): Promise<C
   const rooms = (tensors: Graph['inputs']) =>
     Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, room(tensor)]));
   let arrays: Arrays = { feeds: rooms(inputs), results: rooms(outputs) };
-  const worker = new Worker(new URL('./aside-thread.js', import.meta.url), {
-    workerData: { ...model, shapes },
-    execArgv: [],
-  });
+  const worker = startThread('aside-thread', { workerData: { ...model, shapes } });
   const gone = new AbortController();
   const exit = once(worker, 'exit').finally(() => gone.abort());
   exit.catch(() => {}); // An error of the thread ends whoever waits for its answer.

@@ -6,9 +6,10 @@ import { describe, expect, it } from 'vitest';
 import { logSpaced, medianInterval, runCell } from '../../src/bench/cell.ts';
 import { METHOD_NAMES, METHODS } from '../../src/bench/methods.ts';
 import { median } from '../../src/infer/function-space.ts';
+import { built } from '../built.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-bench-'));
-const smile = (...args: string[]) => spawnSync(process.execPath, ['dist/cli.js', ...args], { encoding: 'utf8' });
+const smile = (...args: string[]) => spawnSync(process.execPath, [built('cli.js'), ...args], { encoding: 'utf8' });
 
 describe('smile bench analytic', () => {
   it('prints the table beside the paper and the null score, and writes results and a figure per target', () => {
@@ -141,7 +142,7 @@ describe('smile bench references', () => {
 });
 
 it('the whole command knows its parts', () => {
-  expect(execFileSync(process.execPath, ['dist/cli.js', 'bench', '--help'], { encoding: 'utf8' })).toContain(
+  expect(execFileSync(process.execPath, [built('cli.js'), 'bench', '--help'], { encoding: 'utf8' })).toContain(
     'references',
   );
 });

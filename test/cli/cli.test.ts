@@ -1,12 +1,13 @@
-/** The command as users run it: the built `dist/cli.js` in a process of its own. */
+/** The command as users run it: the built one in a process of its own. */
 import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { demoCsv } from '../../src/data/demo.ts';
+import { built } from '../built.ts';
 
-const cli = resolve('dist/cli.js');
+const cli = built('cli.js');
 const folder = mkdtempSync(join(tmpdir(), 'smile-cli-'));
 const smile = (...args: string[]): SpawnSyncReturns<string> =>
   spawnSync(process.execPath, [cli, ...args], {

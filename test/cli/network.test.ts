@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { normals } from '../../src/math/random.ts';
+import { built } from '../built.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-network-'));
 const smile = (...args: string[]) =>
-  spawnSync(process.execPath, [resolve('dist/cli.js'), ...args], {
+  spawnSync(process.execPath, [built('cli.js'), ...args], {
     cwd: folder,
     encoding: 'utf8',
     env: { ...process.env, NO_COLOR: '1' },

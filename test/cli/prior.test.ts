@@ -2,13 +2,14 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { demoCsv } from '../../src/data/demo.ts';
+import { built } from '../built.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-prior-'));
 const smile = (...args: string[]) =>
-  spawnSync(process.execPath, [resolve('dist/cli.js'), ...args], {
+  spawnSync(process.execPath, [built('cli.js'), ...args], {
     cwd: folder,
     encoding: 'utf8',
     env: { ...process.env, NO_COLOR: '1' },

@@ -2,16 +2,17 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { chainLine, totalLine } from '../../cli/progress-text.ts';
 import { status } from '../../src/control/status.ts';
 import { demoCsv } from '../../src/data/demo.ts';
 import type { BlockProgress } from '../../src/spec/records.ts';
+import { built } from '../built.ts';
 import { until } from '../queue/cluster.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-terminal-'));
-const smile = `"${process.execPath}" "${resolve('dist/cli.js')}"`;
+const smile = `"${process.execPath}" "${built('cli.js')}"`;
 const long = 'fit demo.csv --chains 2 --warmup 20 --steps 10000000 --epochs 1 --hidden 2 --workers 2';
 const bash = (line: string) => spawnSync('bash', ['-c', line], { cwd: folder, encoding: 'utf8' });
 const hasScript = spawnSync('script', ['--version']).status === 0;

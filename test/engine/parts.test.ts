@@ -11,6 +11,7 @@ import { likelihood } from '../../src/models/likelihood.ts';
 import { mlp } from '../../src/models/mlp.ts';
 import { bayesianNetwork, type GraphSpec, posteriorGraph, separateGraph } from '../../src/models/posterior.ts';
 import type { TensorData } from '../../src/types.ts';
+import { built } from '../built.ts';
 
 const dense = bayesianNetwork(
   mlp({ inputs: 3, hidden: [8, 8], outputs: 1, activation: 'relu' }),
@@ -146,7 +147,7 @@ describe('a thread of its own', () => {
   });
 
   const program = (end: string) => `
-    import { bayesianNetwork, compile, likelihood, mlp, posteriorGraph } from './dist/index.js';
+    import { bayesianNetwork, compile, likelihood, mlp, posteriorGraph } from '${built('index.js')}';
     const network = bayesianNetwork(mlp({ inputs: 1, hidden: [4], outputs: 1, activation: 'relu' }), likelihood('gaussian', 1), 1);
     const compiled = await compile(posteriorGraph(network, 1, 8, { priorScale: 1, factor: 1 }), { threads: 2, sharing: 'rows' });
     const feeds = { theta: new Float64Array(network.dim), x: new Float32Array(8), y: new Float32Array(8) };

@@ -2,7 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { heartbeats } from '../../src/chains/heartbeat.ts';
@@ -10,6 +10,7 @@ import { prepareRun } from '../../src/control/fit.ts';
 import { status } from '../../src/control/status.ts';
 import { demoCsv } from '../../src/data/demo.ts';
 import type { FitConfig } from '../../src/spec/spec.ts';
+import { built } from '../built.ts';
 import { until } from './cluster.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-examples-'));
@@ -28,7 +29,7 @@ beforeAll(async () => {
     writeFileSync(join(bin, name), `#!/bin/sh\n${line}\n`);
     chmodSync(join(bin, name), 0o755);
   };
-  script('smile', `exec "${process.execPath}" "${resolve('dist/cli.js')}" "$@"`);
+  script('smile', `exec "${process.execPath}" "${built('cli.js')}" "$@"`);
   script('scontrol', `echo "$@" >> "${join(folder, 'requeued')}"`);
   writeFileSync(data, demoCsv(1, 200));
   await prepareRun({ data, out: run, config });

@@ -14,6 +14,7 @@ import { pageHtml } from '../../src/report/html.ts';
 import { pageMarkdown } from '../../src/report/markdown.ts';
 import { runPage } from '../../src/report/text.ts';
 import type { FitConfig } from '../../src/spec/spec.ts';
+import { built } from '../built.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-report-'));
 const data = join(folder, 'demo.csv');
@@ -94,7 +95,7 @@ describe('a report', () => {
   });
 
   it('is written by the command, with the exit code of the verdict', () => {
-    const ran = spawnSync(process.execPath, ['dist/cli.js', 'report', join(folder, 'run')], { encoding: 'utf8' });
+    const ran = spawnSync(process.execPath, [built('cli.js'), 'report', join(folder, 'run')], { encoding: 'utf8' });
     expect(ran.status).toBe(report.evaluation.verdict.trusted ? 0 : 2);
     expect(readFileSync(join(folder, 'run', 'report.html'), 'utf8')).toContain('can this posterior be trusted?');
     expect(readFileSync(join(folder, 'run', 'report.md'), 'utf8')).toContain('## Chains');

@@ -6,6 +6,7 @@ import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
 import { assess } from '../../src/answers/assess.ts';
 import { normals, uniforms } from '../../src/math/random.ts';
+import { built } from '../built.ts';
 import { said } from '../verdict.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-assess-'));
@@ -209,7 +210,7 @@ describe('assess', () => {
   it('is a command with a report and the exit code of its verdict', () => {
     const out = join(folder, 'report.html');
     const run = (name: string) =>
-      spawnSync(process.execPath, ['dist/cli.js', 'assess', join(folder, name), '-o', out, '--json', '--quiet'], {
+      spawnSync(process.execPath, [built('cli.js'), 'assess', join(folder, name), '-o', out, '--json', '--quiet'], {
         encoding: 'utf8',
       });
     const fine = run('honest.parquet');

@@ -27,6 +27,7 @@ import type { FitConfig } from '../../src/spec/spec.ts';
 import { readJson, sha256, writeJson } from '../../src/store/files.ts';
 import { readManifest, runPaths, updateManifest } from '../../src/store/rundir.ts';
 import { readTensors, writeTensors } from '../../src/store/safetensors.ts';
+import { built } from '../built.ts';
 import { drawFiles, drawsOf } from '../draws.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-damage-'));
@@ -211,7 +212,7 @@ if (!mounted) console.log('no right to mount: tests of a full and a read-only di
 
 describe.skipIf(!mounted)('a disk', () => {
   const yaml = join(folder, 'fit.yaml');
-  const smile = (...args: string[]) => spawnSync(process.execPath, ['dist/cli.js', ...args], { encoding: 'utf8' });
+  const smile = (...args: string[]) => spawnSync(process.execPath, [built('cli.js'), ...args], { encoding: 'utf8' });
   const alone = ['--quiet', '--workers', '1'];
   const out = join(small, 'run');
   beforeAll(() => writeFileSync(yaml, stringify(config)));

@@ -3,6 +3,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { built } from '../built.ts';
 import { type KillCase, killedAndCompared } from '../kills.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-kills-'));
@@ -14,7 +15,7 @@ it.each<KillCase>([
   { sampler: 'psmile', task: 'classes', kind: 'plateau' },
   { sampler: 'sghmc', task: 'regression', kind: 'onnx' },
 ])('$sampler, $task, $kind', { timeout: 600_000 }, async (one) => {
-  const { places, different } = await killedAndCompared(one, { folder, kills: 1 });
+  const { places, different } = await killedAndCompared(one, { folder, kills: 1, cli: built('cli.js') });
   expect(different).toEqual([]);
   kills += places.length;
 });

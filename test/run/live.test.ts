@@ -14,6 +14,7 @@ import { fitEvents, resumeEvents } from '../../src/control/stream.ts';
 import { demoCsv } from '../../src/data/demo.ts';
 import type { FitEvent } from '../../src/spec/records.ts';
 import type { FitConfig } from '../../src/spec/spec.ts';
+import { built } from '../built.ts';
 import { drawsOf } from '../draws.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-live-'));
@@ -28,10 +29,10 @@ const config: FitConfig = {
 };
 const yaml = join(folder, 'fit.yaml');
 writeFileSync(yaml, stringify(config));
-const smile = (...args: string[]) => spawnSync(process.execPath, ['dist/cli.js', ...args], { encoding: 'utf8' });
+const smile = (...args: string[]) => spawnSync(process.execPath, [built('cli.js'), ...args], { encoding: 'utf8' });
 const fitting = (out: string) =>
   spawn(process.execPath, [
-    'dist/cli.js',
+    built('cli.js'),
     'fit',
     data,
     '-c',

@@ -2,7 +2,6 @@
 import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import * as built from 'smile-bayes';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { describeRepair, readRepairs } from '../../src/answers/repaired.ts';
 import type { Verdict } from '../../src/answers/verdict/types.ts';
@@ -112,7 +111,7 @@ describe('a stuck chain', () => {
     await beginRepairs(loadRun(dir), () => {});
     expect(attemptOf(dir, 2)).toBe(1);
     undo(dir);
-    await built.resume(dir, { ...quick, workers: 2 });
+    await resume(dir, { ...quick, workers: 2 });
     expect(drawsOf(dir)).toEqual(repaired);
     expect(readRepairs(dir)).toEqual(readRepairs(join(folder, 'stuck-repaired')));
   });

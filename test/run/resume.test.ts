@@ -28,6 +28,7 @@ import type { FitEvent } from '../../src/spec/records.ts';
 import { type FitConfig, mergeConfigs } from '../../src/spec/spec.ts';
 import { checkpointPaths } from '../../src/store/checkpoint.ts';
 import { runPaths } from '../../src/store/rundir.ts';
+import { built } from '../built.ts';
 import { drawFiles, drawsOf } from '../draws.ts';
 import { said } from '../verdict.ts';
 
@@ -200,7 +201,7 @@ describe('the same seed', () => {
     const yaml = join(folder, 'workers.yaml');
     writeFileSync(yaml, JSON.stringify(config));
     const flags = ['-c', yaml, '-o', out, '--workers', String(workers), '--quiet'];
-    expect(spawnSync(process.execPath, ['dist/cli.js', 'fit', data, ...flags]).status).not.toBe(1);
+    expect(spawnSync(process.execPath, [built('cli.js'), 'fit', data, ...flags]).status).not.toBe(1);
     expect(drawsOf(out)).toEqual(undisturbed);
   });
 });
@@ -211,7 +212,8 @@ describe('a killed run', () => {
     writeFileSync(yaml, JSON.stringify(config));
     const out = join(folder, 'killed');
     const flags = ['--checkpoint-every', '0.05', '--workers', '2', '--quiet'];
-    const start = (args: string[]) => spawn(process.execPath, ['dist/cli.js', ...args, ...flags], { stdio: 'ignore' });
+    const start = (args: string[]) =>
+      spawn(process.execPath, [built('cli.js'), ...args, ...flags], { stdio: 'ignore' });
     const phases = ['nothing', 'start', 'training', 'sampling'];
     const stands = () => (existsSync(runPaths(out).data) ? standingOf(loadRun(out), 0) : 'nothing').split(' ');
     const at = (phase: string, from: number) => () => {
@@ -271,7 +273,7 @@ describe('a run that is moved while it runs', () => {
 });
 
 describe('verify and status', () => {
-  const run = (...args: string[]) => spawnSync(process.execPath, ['dist/cli.js', ...args], { encoding: 'utf8' });
+  const run = (...args: string[]) => spawnSync(process.execPath, [built('cli.js'), ...args], { encoding: 'utf8' });
 
   it('proves a run by replaying it, and finds a draw that was changed', async () => {
     const out = join(folder, 'verified');

@@ -19,6 +19,7 @@ import { loadRun } from '../../src/spec/opened.ts';
 import type { FitEvent } from '../../src/spec/records.ts';
 import { type FitConfig, mergeConfigs, resolveSpec } from '../../src/spec/spec.ts';
 import { readManifest } from '../../src/store/rundir.ts';
+import { built } from '../built.ts';
 import { drawFiles, drawsOf } from '../draws.ts';
 import { said } from '../verdict.ts';
 
@@ -136,7 +137,7 @@ describe('a run that a rule has ended', () => {
       const yaml = join(folder, 'rule.yaml');
       writeFileSync(yaml, JSON.stringify(mergeConfigs(config, { stop })));
       const flags = ['-c', yaml, '-o', two, '--workers', '2', '--quiet'];
-      expect(spawnSync(process.execPath, ['dist/cli.js', 'fit', data, ...flags]).status).not.toBe(1);
+      expect(spawnSync(process.execPath, [built('cli.js'), 'fit', data, ...flags]).status).not.toBe(1);
       expect(drawsOf(two)).toEqual(drawsOf(one));
       expect(readManifest(two)).toMatchObject({ endedBy: ended.endedBy, until: ended.until });
 

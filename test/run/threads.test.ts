@@ -10,6 +10,7 @@ import { likelihood } from '../../src/models/likelihood.ts';
 import { mlp } from '../../src/models/mlp.ts';
 import { bayesianNetwork } from '../../src/models/posterior.ts';
 import { resolveSpec } from '../../src/spec/spec.ts';
+import { built } from '../built.ts';
 
 const network = bayesianNetwork(
   mlp({ inputs: 64, hidden: [256, 256], outputs: 1, activation: 'relu' }),
@@ -73,7 +74,7 @@ describe('threads of a worker', () => {
     const folder = mkdtempSync(join(tmpdir(), 'smile-threads-'));
     writeFileSync(join(folder, 'demo.csv'), demoCsv(1, 200));
     const smile = (...args: string[]) =>
-      spawnSync(process.execPath, ['dist/cli.js', ...args], { encoding: 'utf8', timeout: 60_000 });
+      spawnSync(process.execPath, [built('cli.js'), ...args], { encoding: 'utf8', timeout: 60_000 });
     const out = join(folder, 'run');
     const settings = [
       '--chains',

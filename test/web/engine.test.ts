@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BrowserDevice } from '../../src/engine/browser.ts';
 import type { DeviceReport } from '../../src/engine/devices.ts';
 import { compile } from '../../src/engine/session.ts';
+import { built } from '../built.ts';
 import { complaints, openSite, type Site, SOFTWARE_GPU } from './browser.ts';
 import type { EnginePage } from './engine-page.ts';
 import { NETWORKS, type NetworkName, posteriorOf } from './networks.ts';
@@ -29,7 +30,7 @@ async function folderOf(script: string): Promise<string> {
     join(folder, 'index.html'),
     '<link rel="icon" href="data:,"><script type="module" src="page.js"></script>',
   );
-  const alias = { 'smile-bayes/browser': resolve('dist/browser.js') };
+  const alias = { 'smile-bayes/browser': built('browser.js') };
   await bundle({
     entryPoints: [script],
     outfile: join(folder, 'page.js'),
@@ -117,7 +118,7 @@ describe('the engine in Chromium', () => {
 describe('smile-bayes/browser', () => {
   it('needs nothing of Node, and of the runtime its two modules', async () => {
     const { metafile, outputFiles } = await bundle({
-      entryPoints: ['dist/browser.js'],
+      entryPoints: [built('browser.js')],
       external: ['onnxruntime-web/*'],
       write: false,
     });
