@@ -74,7 +74,7 @@ function calibrationText({ task, calibration }: Pick<Predictions, 'task'> & { ca
 const NOTABLE = 0.05;
 
 /** What the scale does to rows that it was not learned from. */
-export function recalibrationText(found: RecalibratedRun): string {
+function recalibrationText(found: RecalibratedRun): string {
   const { scale, calibrationRows, testRows, crossFitted, helps, before, after } = found;
   const [what, measure] =
     before.coverage90 === undefined

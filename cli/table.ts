@@ -33,7 +33,7 @@ const CLASSIFICATION: Column[] = [
   ['ECE', ({ ece }) => decimals(ece)],
 ];
 
-export function evaluationText(evaluation: Evaluation): string {
+function evaluationText(evaluation: Evaluation): string {
   const { task, target, deepEnsemble, bayesianEnsemble, sampler, mode, verdict, run } = evaluation;
   const columns = task === 'regression' ? REGRESSION : CLASSIFICATION;
   const rows = (['valid', 'test'] as const).flatMap((split) => {

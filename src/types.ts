@@ -111,7 +111,7 @@ export interface Products {
   readonly length: number;
 }
 
-export interface Moved extends Products {
+interface Moved extends Products {
   /** Log density (estimate) at the new position. */
   readonly value: number;
   /** Squared distance from the mark. */

@@ -76,7 +76,7 @@ export async function answersOf(dir: string, rows: readonly Record<string, unkno
 }
 
 /** Every reader of a run's files, each on its own. */
-export const readers: Record<string, (dir: string) => unknown> = {
+const readers: Record<string, (dir: string) => unknown> = {
   manifest: readManifest,
   run: loadRun,
   data: (dir) => loadData(loadRun(dir)),

@@ -14,8 +14,8 @@ import { type FitConfig, mergeConfigs } from '../src/spec/spec.ts';
 import { readManifest, runPaths } from '../src/store/rundir.ts';
 import { drawsOf } from './draws.ts';
 
-export const TASKS = ['regression', 'classes'] as const;
-export const KINDS = ['plain', 'plateau', 'gradients', 'onnx', 'float16'] as const;
+const TASKS = ['regression', 'classes'] as const;
+const KINDS = ['plain', 'plateau', 'gradients', 'onnx', 'float16'] as const;
 
 export interface KillCase {
   readonly sampler: SamplerName;
@@ -36,7 +36,7 @@ export interface KillResult extends KillCase {
 const ONNX = { regression: 'mlp.onnx', classes: 'cnn.onnx' };
 
 /** Writes a table of 5 features for a number, or of 64 for three classes. */
-export function killTable(folder: string, task: KillCase['task']): string {
+function killTable(folder: string, task: KillCase['task']): string {
   const width = task === 'regression' ? 5 : 64;
   const values = new Float64Array(160 * width);
   normals([3, width], values);

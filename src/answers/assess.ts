@@ -26,7 +26,7 @@ export interface AssessOptions {
 }
 
 /** What recalibration on part of the rows does to the others. */
-export interface Recalibration {
+interface Recalibration {
   readonly calibrationRows: number;
   readonly testRows: number;
   /** Conformal threshold at `level`, the share of test rows that the intervals or sets hold, and their mean width or size. */

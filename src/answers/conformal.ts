@@ -24,7 +24,7 @@ export const CONFORMAL_METHODS = ['cqr', 'scaled', 'aps', 'raps'] as const;
 export type ConformalMethod = (typeof CONFORMAL_METHODS)[number];
 
 /** The threshold of one group of rows. */
-export interface GroupCalibration {
+interface GroupCalibration {
   readonly group: string;
   readonly calibrationRows: number;
   /** Its own threshold, or the common one where it has too few rows for the level. */

@@ -36,10 +36,10 @@ export interface PointwiseScores extends Scores {
 }
 
 /** `[n]` each; `pit` is the probability integral transform. */
-export type RowNumbers = Readonly<Record<'mean' | 'aleatoric' | 'epistemic' | 'pit', Float64Array>>;
+type RowNumbers = Readonly<Record<'mean' | 'aleatoric' | 'epistemic' | 'pit', Float64Array>>;
 
 /** `[n]` each: probability of the predicted class, whether it is right, and the mutual information of label and member. */
-export interface RowClasses {
+interface RowClasses {
   readonly confidence: Float64Array;
   readonly correct: Uint8Array;
   readonly epistemic: Float64Array;

@@ -48,7 +48,7 @@ export interface Simulation {
   readonly onProgress?: (share: number) => void;
 }
 
-export interface ChainResult {
+interface ChainResult {
   readonly stepSize: number;
   /** b²; Infinity where no finite moments came out. */
   readonly bias: number;

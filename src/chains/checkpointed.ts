@@ -48,12 +48,12 @@ const samplingFacts = z.strictObject({
 const facts = z.discriminatedUnion('phase', [trainingFacts, samplingFacts]);
 
 /** Per member numbers and vectors of a training, each `[C]` or `[C × d]`. */
-export const MEMBER_VECTORS = ['theta', 'm', 'v', 'best'] as const;
-export const MEMBER_NUMBERS = ['loss', 'bestEpoch', 'epochs'] as const;
+const MEMBER_VECTORS = ['theta', 'm', 'v', 'best'] as const;
+const MEMBER_NUMBERS = ['loss', 'bestEpoch', 'epochs'] as const;
 export const MEMBER_FIELDS = [...MEMBER_VECTORS, ...MEMBER_NUMBERS] as const;
 export type MemberFields = Readonly<Record<(typeof MEMBER_FIELDS)[number], Float64Array>>;
 
-export type SamplingFacts = Omit<z.output<typeof samplingFacts>, 'phase' | 'blocks'>;
+type SamplingFacts = Omit<z.output<typeof samplingFacts>, 'phase' | 'blocks'>;
 
 /** A chain before step t. */
 export interface SamplingStanding {

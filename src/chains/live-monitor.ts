@@ -34,7 +34,7 @@ interface Watched {
 }
 
 /** log Σ p(y | x, draw) of each watched row, over so many draws: those that are finite at every row. */
-export interface WatchedSums {
+interface WatchedSums {
   readonly logSum: Float64Array;
   readonly watched: number;
 }

@@ -9,7 +9,7 @@ import type { ChainSummary } from '../spec/records.ts';
 export const PROBES = 20;
 
 /** One number per draw of each chain, `[chain][draw]`. */
-export type Series = readonly Float64Array[];
+type Series = readonly Float64Array[];
 
 export interface Monitored {
   /** Mean log likelihood of the validation rows, in nats per row. */

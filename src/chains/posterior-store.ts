@@ -55,7 +55,7 @@ export const WATCHED = [
 export type WatchedName = (typeof WATCHED)[number];
 
 export const watchedRows = ({ valid }: SplitData): number => Math.min(WATCHED_ROWS, valid.y.length);
-export const probeRows = ({ valid }: SplitData): number => Math.min(PROBES, valid.y.length);
+const probeRows = ({ valid }: SplitData): number => Math.min(PROBES, valid.y.length);
 
 export interface WatchedArray extends ZarrArray {
   readonly path: WatchedName;

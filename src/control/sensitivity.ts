@@ -15,7 +15,7 @@ import type { FitSpec } from '../spec/spec.ts';
 import { runPaths } from '../store/rundir.ts';
 import { runChains } from './pool.ts';
 
-export type Variation = 'half step' | 'double batch' | 'whole batch';
+type Variation = 'half step' | 'double batch' | 'whole batch';
 
 export interface Shift {
   readonly variation: Variation;
@@ -39,7 +39,7 @@ export interface SensitivityOptions {
 }
 
 /** The variations that a run allows: a batch of all training rows has no noise, so only its step is varied. */
-export function variationsOf({ spec: { sampler } }: LoadedRun, rows: number): Variation[] {
+function variationsOf({ spec: { sampler } }: LoadedRun, rows: number): Variation[] {
   if (FULL_GRADIENT.includes(sampler.name) || sampler.batchSize >= rows) return ['half step'];
   return ['half step', 2 * sampler.batchSize <= rows ? 'double batch' : 'whole batch'];
 }

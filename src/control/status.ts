@@ -8,7 +8,7 @@ import { checkpointPaths } from '../store/checkpoint.ts';
 import { readJson } from '../store/files.ts';
 import { type RunStatus, runPaths } from '../store/rundir.ts';
 
-export interface ChainStatus {
+interface ChainStatus {
   readonly chain: number;
   /** How often it was begun again; absent for never. */
   readonly attempt?: number;

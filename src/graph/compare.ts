@@ -101,7 +101,7 @@ const stepOp: Op = {
  * 1 for x > 0, else 0: max(0, min(1, 1e30·x)), which the engine has as HardSigmoid, several times faster than Sign or
  * Where. Values below 1e-30 give a number between 0 and 1. Its own gradient is 0.
  */
-export const step = (x: Tensor): Tensor => single(stepOp, [x], x.shape);
+const step = (x: Tensor): Tensor => single(stepOp, [x], x.shape);
 
 /** max(x, 0); its gradient at 0 is 0. */
 export const relu = unary(

@@ -1,7 +1,7 @@
 /** Reliability of class probabilities: does a confidence of 0.8 come true four times in five? */
 
 /** One bin (lower, upper] of confidence that holds at least one row. */
-export interface ReliabilityBin {
+interface ReliabilityBin {
   readonly lower: number;
   readonly upper: number;
   /** Rows in the bin. */

@@ -12,7 +12,7 @@ import { type LeftOut, usableClasses, usableCounts } from './usable.ts';
 const SUM_TOLERANCE = 1e-3;
 
 /** The predictive distribution in numbers. Entropies are in nats, in [0, log K]. */
-export interface ClassificationPrediction {
+interface ClassificationPrediction {
   /** M, the members that predict some row. */
   readonly members: number;
   /** Members left out of some row, because a log probability was NaN or +∞, or all were -∞. */

@@ -8,7 +8,7 @@ export interface Contender<N extends string = string> {
 }
 
 /** How a contender did against the best of those before it, in nats per row. */
-export interface Comparison<N extends string = string> {
+interface Comparison<N extends string = string> {
   readonly against: N;
   /** Mean gain, each row's within ±`MOST`, and its standard error. */
   readonly gain: number;

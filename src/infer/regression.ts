@@ -12,7 +12,7 @@ import { type LeftOut, usableCounts, usableNormal } from './usable.ts';
 const LEVELS = [0.5, 0.8, 0.9, 0.95] as const;
 
 /** How often the equal-tailed interval of the mixture holds the observation. */
-export interface Coverage {
+interface Coverage {
   /** Nominal probability of the interval, in (0, 1). */
   readonly level: number;
   /** Number of rows whose y lies inside. */
@@ -22,7 +22,7 @@ export interface Coverage {
 }
 
 /** The predictive distribution in numbers, each array `[n]` in the units of y. */
-export interface RegressionPrediction {
+interface RegressionPrediction {
   /** M, the members that predict some row. */
   readonly members: number;
   /** Members left out of some row, because a mean was not finite or a standard deviation not positive and finite. */

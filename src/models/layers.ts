@@ -3,7 +3,7 @@ import { add, conv, type FrnParameters, frn, layerNorm, matmul, type Tensor } fr
 import type { Parameter } from './model.ts';
 
 /** Parameters of one chain by name. */
-export type Named = Readonly<Record<string, Tensor>>;
+type Named = Readonly<Record<string, Tensor>>;
 
 /** A layer under a name: its parameters are called `name.part`. */
 export interface Layer {

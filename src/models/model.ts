@@ -5,7 +5,7 @@ import { fold } from '../math/threefry.ts';
 import type { Key } from '../types.ts';
 
 /** How a parameter starts: one value everywhere, N(0, 1/fanIn) (LeCun et al. 1998), or N(0, deviation²). */
-export type Start = { readonly constant: number } | { readonly fanIn: number } | { readonly deviation: number };
+type Start = { readonly constant: number } | { readonly fanIn: number } | { readonly deviation: number };
 
 /**
  * What a parameter is to the layer that has it: a kernel with its outputs along the first axis and its inputs along the

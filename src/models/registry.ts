@@ -56,7 +56,7 @@ const atLeast = (side: number) => (_: unknown, shape: DataShape) => {
 const headsFault = ({ width, heads }: { width: number; heads: number }) =>
   width % heads === 0 ? undefined : `expected heads that divide the width ${width}, got ${heads}. Change one of them.`;
 
-export const MODELS = {
+const MODELS = {
   mlp: row({
     about: 'multi-layer perceptron, for tables and for the pixels of small images',
     takes: ['table', 'image'],
@@ -142,8 +142,7 @@ export function sizesFault(settings: ModelSettings): { readonly size: string; re
 }
 
 /** The network that is usual for data of a shape. */
-export const usualModel = ({ kind }: DataShape): ModelName =>
-  MODEL_NAMES.find((name) => MODELS[name].takes[0] === kind)!;
+const usualModel = ({ kind }: DataShape): ModelName => MODEL_NAMES.find((name) => MODELS[name].takes[0] === kind)!;
 
 export interface NamedModel {
   readonly model: Model;

@@ -31,7 +31,7 @@ export interface Running {
   readonly lppd: number;
 }
 
-export interface PredictedTest {
+interface PredictedTest {
   readonly mean: number;
   readonly lower: number;
   readonly upper: number;

@@ -72,7 +72,7 @@ export function verdictOf(verdict: Verdict): Pick<Page, 'trusted' | 'headline' |
 }
 
 /** With a capital and a full stop. */
-export const sentence = (text: string) => `${text[0].toUpperCase()}${text.slice(1)}.`;
+const sentence = (text: string) => `${text[0].toUpperCase()}${text.slice(1)}.`;
 
 /** What the numbers say, a sentence each. */
 function findings(report: Report): string[] {

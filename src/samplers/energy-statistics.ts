@@ -12,7 +12,7 @@ export interface EnergyStatistics {
 const SOFTENING = 1e-6;
 
 /** EMA rate β of the paper's configurations. */
-export const ENERGY_RATE = 0.01;
+const ENERGY_RATE = 0.01;
 
 const clamp = (x: number, low: number, high: number): number => Math.min(Math.max(x, low), high);
 

@@ -33,7 +33,7 @@ export interface Preconditioner {
 }
 
 /** What gradient number n = 1, 2, … does to noise moments and multiplier. */
-export interface LearningRates {
+interface LearningRates {
   /** Weights of the gradient in S² and in μ. */
   readonly w: number;
   readonly v: number;

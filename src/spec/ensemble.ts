@@ -44,7 +44,7 @@ export async function predictingEnsemble(run: LoadedRun, asked?: Ensemble['name'
 }
 
 /** Draws of all chains. */
-export function countDraws({ dir, spec }: LoadedRun): number {
+function countDraws({ dir, spec }: LoadedRun): number {
   const summaries = Array.from({ length: spec.chains }, (_, k) => readJson(runPaths(dir).summary(k)) as ChainSummary);
   return summaries.reduce((sum, chain) => sum + chain.draws, 0);
 }

@@ -82,7 +82,7 @@ export function checkNetwork({ source, inputs }: OnnxNetwork, { inputNames }: Pr
 }
 
 /** What the rows of encoded data look like to a network. */
-export const shapeOf = ({ inputNames }: Preprocessing): DataShape => ({ kind: 'table', inputs: inputNames.length });
+const shapeOf = ({ inputNames }: Preprocessing): DataShape => ({ kind: 'table', inputs: inputNames.length });
 
 /**
  * The network of a configuration on preprocessed data; `brought` gives that of the user. Throws a `SpecError` where the network does not

@@ -11,7 +11,7 @@ import { networkOf, storedNetwork } from './network.ts';
 import { type FitSpec, parseYamlConfig, resolveSpec } from './spec.ts';
 
 export const SPLITS = ['train', 'valid', 'test'] as const;
-export type SplitName = (typeof SPLITS)[number];
+type SplitName = (typeof SPLITS)[number];
 
 /** Encoded rows of the three splits. */
 export type SplitData = Readonly<Record<SplitName, BatchSource>>;

@@ -10,7 +10,7 @@ export interface Stored {
 const TYPES = { float: 1, int64: 7, bool: 9, double: 11 } as const;
 const ARRAYS = { float: Float32Array, double: Float64Array, bool: Uint8Array } as const;
 
-export function stored(name: string, { dims, values, type = 'float' }: Stored): OnnxTensor {
+function stored(name: string, { dims, values, type = 'float' }: Stored): OnnxTensor {
   const numbers = type === 'int64' ? BigInt64Array.from(values, BigInt) : ARRAYS[type].from(values);
   return { name, dims: [...dims], dataType: TYPES[type], rawData: new Uint8Array(numbers.buffer) };
 }

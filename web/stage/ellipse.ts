@@ -21,7 +21,7 @@ export interface Ellipse {
   readonly tilt: number;
 }
 
-export const REFERENCE_BATCH = 64;
+const REFERENCE_BATCH = 64;
 /** Degrees of freedom of Student's t: heavy tails with a finite variance. */
 const FREEDOM = 2.5;
 

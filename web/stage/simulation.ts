@@ -14,7 +14,7 @@ import { axesOf, BINS, type Truth, truthOf } from './truth.ts';
 export const COPIES = 10;
 export const DIMENSION = 2 * COPIES;
 /** Gradients in which a sampler may adapt; measuring starts after them. */
-export const WARMUP = 1200;
+const WARMUP = 1200;
 
 /** What is known of a running sampler, in numbers. */
 export interface Readout {

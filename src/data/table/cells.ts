@@ -6,13 +6,13 @@ import { float64, Growing, int32, uint16 } from '../growing.ts';
 import { losesDigits, type Notation, notationOf, PLAIN, parseNumber, shownDecimal } from './numbers.ts';
 
 /** Distinct texts and, per row, which. */
-export interface TextCells {
+interface TextCells {
   readonly kind: 'texts';
   readonly texts: readonly string[];
   readonly codes: Uint16Array | Int32Array;
 }
 /** Numbers; NaN at the rows of `odd`, whose cells are kept as texts. */
-export interface NumberCells {
+interface NumberCells {
   readonly kind: 'numbers';
   readonly values: Float64Array;
   readonly notation: Notation;

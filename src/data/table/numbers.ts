@@ -37,7 +37,7 @@ function bare(text: string): string {
 export const dressed = (text: string): boolean => bare(text) !== text.replace(/\s*%$/, '');
 
 /** Infinity in words: a number, though none to compute with. */
-export const INFINITE = /^[+-]?inf(?:inity)?$/i;
+const INFINITE = /^[+-]?inf(?:inity)?$/i;
 
 /** The number that `text` says in this notation; NaN where it says none. `0x0A` is no number, `inf` is. */
 export function parseNumber(text: string, { decimal, grouped, percent }: Notation = PLAIN): number {

@@ -12,7 +12,7 @@ import { type Column, type Schema, type Task, valueAt } from './schema.ts';
 import type { Dialect, Table } from './table.ts';
 
 /** What the training rows held of a numeric column, in its own units. */
-export interface Seen {
+interface Seen {
   readonly min: number;
   readonly max: number;
   readonly mean: number;

@@ -8,7 +8,7 @@ import { equalPairs } from './levels.ts';
 import type { MissingOptions } from './missing.ts';
 import type { Table } from './table.ts';
 
-export type { CategoricalColumn, Column, NumericColumn } from './column.ts';
+export type { Column } from './column.ts';
 
 export type Task = 'regression' | 'classification';
 
@@ -201,7 +201,7 @@ export function findColumn(table: Table, column: string | number): number {
   throw dataError(`${source}: expected one of the columns ${few(names)}, got '${column}'. Correct the name.`);
 }
 
-export const isMissing = (column: Column, i: number): boolean =>
+const isMissing = (column: Column, i: number): boolean =>
   column.kind === 'numeric' ? Number.isNaN(column.values[i]) : column.codes[i] < 0;
 
 /** The number or level in row i. */

@@ -6,7 +6,7 @@ import { describeNode, isKnown, translate } from './translate.ts';
 import { dtypeOf, numbersOf } from './values.ts';
 
 /** The opsets whose operators are read as they were then. */
-export const OPSETS = { oldest: 1, newest: 24 } as const;
+const OPSETS = { oldest: 1, newest: 24 } as const;
 
 /** Nodes that cannot be differentiated here, each with its reason. Empty where the whole network can. */
 export function unsupported({ graph }: OnnxModel): string[] {

@@ -10,7 +10,7 @@ import { isWeighted, placeOf, WEIGHTED } from './layers.ts';
 import { isData, MOVING, type Origins, originsOf, turnedRole } from './origins.ts';
 
 /** What a stored tensor is: a learned parameter with its role, or a constant with the reason. */
-export type Standing = { readonly role: Role } | { readonly constant: string };
+type Standing = { readonly role: Role } | { readonly constant: string };
 
 export interface Learned {
   readonly standings: ReadonlyMap<string, Standing>;
