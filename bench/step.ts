@@ -7,6 +7,7 @@
  * Result:   docs/reproduction.md, "Cost of a step".
  */
 import { batchStream } from '../src/data/batches.ts';
+import { tableRows } from '../src/data/table/rows.ts';
 import { compile } from '../src/engine/session.ts';
 import { normals } from '../src/math/random.ts';
 import { fold, rootKey, stream } from '../src/math/threefry.ts';
@@ -31,7 +32,8 @@ const network = bayesianNetwork(
   INPUTS,
 );
 const keys = Array.from({ length: CHAINS }, (_, c) => fold(rootKey(1), c));
-const source = { x: Float32Array.from(random(1, ROWS * INPUTS)), y: random(2, ROWS), inputs: INPUTS, targets: 1 };
+const x = Float32Array.from(random(1, ROWS * INPUTS));
+const source = tableRows({ x, y: random(2, ROWS), inputs: INPUTS, targets: 1 });
 const batches = batchStream(
   source,
   keys.map((key) => stream(key, 'batch')),

@@ -1,7 +1,7 @@
 /** Scores a run: single network, deep ensemble and Bayesian ensemble side by side, on validation and test rows. */
 
 import { type Monitored, monitor } from '../chains/monitor.ts';
-import type { BatchSource } from '../data/batches.ts';
+import type { TableRows } from '../data/table/rows.ts';
 import { classificationAccumulator } from '../infer/classification.ts';
 import {
   type Agreement,
@@ -59,7 +59,7 @@ export async function evaluate(dir: string): Promise<Evaluation> {
   const data = loadData(run);
   const { spec, preprocessing } = run;
   const thetas = await deepEnsemble(run, data.valid);
-  const both = async <T>(one: (rows: BatchSource) => Promise<T>) => ({
+  const both = async <T>(one: (rows: TableRows) => Promise<T>) => ({
     valid: await one(data.valid),
     test: await one(data.test),
   });
@@ -111,7 +111,7 @@ function convergenceOf({ logLikelihood, probes, layers }: Monitored): Convergenc
 /** Scores the ensemble `thetas` on encoded rows. */
 export async function score(
   run: LoadedRun,
-  { x, y }: BatchSource,
+  { x, y }: TableRows,
   thetas: Thetas,
   watch?: (member: MemberPrediction) => void,
 ): Promise<PointwiseScores> {
@@ -124,7 +124,7 @@ export async function score(
 }
 
 /** Mean over the members that predict every row of the scores that each has alone; NaN without any. */
-async function singleScores(run: LoadedRun, { x, y }: BatchSource, thetas: readonly Float32Array[]): Promise<Scores> {
+async function singleScores(run: LoadedRun, { x, y }: TableRows, thetas: readonly Float32Array[]): Promise<Scores> {
   const each: Scores[] = [];
   for await (const member of predictMembers(run, x, thetas)) {
     const scores = scoring(run, y);

@@ -2,7 +2,7 @@
  * Recalibration of a stored run: one factor for all deviations, or one temperature of all logits, that suits the validation rows
  * best; judged on rows it was not learned from, kept in the run and replayed for new rows.
  */
-import type { BatchSource } from '../data/batches.ts';
+import type { TableRows } from '../data/table/rows.ts';
 import { specError } from '../errors.ts';
 import { reliability } from '../infer/calibration.ts';
 import { classificationAccumulator } from '../infer/classification.ts';
@@ -124,7 +124,7 @@ async function judged(scaling: Scaling, seed: number, rows: number, testRows: nu
   };
 }
 
-async function deviations(run: LoadedRun, ensemble: Ensemble, valid: BatchSource, test: BatchSource): Promise<Scaling> {
+async function deviations(run: LoadedRun, ensemble: Ensemble, valid: TableRows, test: TableRows): Promise<Scaling> {
   const summary = async (x: Float32Array, y: Float64Array) => {
     const accumulator = regressionAccumulator(y.length, y, lawOf(run));
     for await (const { mean, sd } of predictMembers(run, x, ensemble.thetas())) accumulator.add(mean, sd);
@@ -132,7 +132,7 @@ async function deviations(run: LoadedRun, ensemble: Ensemble, valid: BatchSource
   };
   // A density stretched by s about its mean is, at y, that of before at mean + (y − mean)/s, divided by s.
   const stretched = async (
-    { x, y }: BatchSource,
+    { x, y }: TableRows,
     { mean }: { readonly mean: Float64Array },
     scales: Float64Array,
   ): Promise<Scored> => {
@@ -156,9 +156,9 @@ async function deviations(run: LoadedRun, ensemble: Ensemble, valid: BatchSource
 
 const usable = Number.isFinite;
 
-async function logits(run: LoadedRun, ensemble: Ensemble, valid: BatchSource, test: BatchSource): Promise<Scaling> {
+async function logits(run: LoadedRun, ensemble: Ensemble, valid: TableRows, test: TableRows): Promise<Scaling> {
   const classes = valid.targets;
-  const logsOf = async ({ x, y }: BatchSource) => {
+  const logsOf = async ({ x, y }: TableRows) => {
     const accumulator = classificationAccumulator(y.length, classes);
     for await (const { logProbability } of predictMembers(run, x, ensemble.thetas())) accumulator.add(logProbability);
     return accumulator.result().logProbability;

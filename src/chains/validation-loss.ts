@@ -1,5 +1,5 @@
 /** What training watches and spares: the loss on validation rows, and the parameters that do not decay. */
-import { type BatchSource, featuresFirst, gather } from '../data/batches.ts';
+import type { Rows } from '../data/rows.ts';
 import { sumOf } from '../math/sums.ts';
 import { LOG_SIGMA } from '../models/likelihood.ts';
 import { sizeOf } from '../models/model.ts';
@@ -22,25 +22,28 @@ export interface ValidationLoss {
 /** The loss of C members on all of `valid`. */
 export async function validationLoss(
   run: Pick<LoadedRun, 'network' | 'spec' | 'preprocessing'>,
-  valid: BatchSource,
+  valid: Rows,
   chains: number,
 ): Promise<ValidationLoss> {
   const { network } = run;
-  const rows = valid.y.length;
-  const columns = featuresFirst(valid.x, network.inputs);
-  const labels = Float32Array.from(asTheNetworkSees(run, valid).y);
-  const { targets } = network.likelihood;
+  const seen = asTheNetworkSees(run, valid);
+  const { count: rows, inputs, targets } = seen;
+  const order = seen.order(rows);
   const size = Math.min(rows, VALIDATION_ROWS);
   const graph = await compileFor(run, likelihoodGraph(network, chains, size));
   // The last part overlaps the one before it; what was counted there is left out.
   const parts = Array.from({ length: Math.ceil(rows / size) }, (_, k) => {
     const from = Math.min(k * size, rows - size);
     const batch = {
-      x: new Float32Array(chains * network.inputs * size),
+      x: new Float32Array(chains * inputs * size),
       y: new Float32Array(chains * targets * size),
     };
-    const picked = Int32Array.from({ length: size }, (_, i) => from + i);
-    for (let c = 0; c < chains; c++) gather(columns, labels, picked, batch, c, targets);
+    const own = { x: batch.x.subarray(0, inputs * size), y: batch.y.subarray(0, targets * size) };
+    seen.gather(order.subarray(from, from + size), own.x, own.y);
+    for (let c = 1; c < chains; c++) {
+      batch.x.set(own.x, c * own.x.length);
+      batch.y.set(own.y, c * own.y.length);
+    }
     return { batch, skip: k * size - from };
   });
   return {

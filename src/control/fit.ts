@@ -4,11 +4,11 @@ import { type Evaluation, evaluate } from '../answers/evaluate.ts';
 import { createPosteriorStore } from '../chains/posterior-store.ts';
 import { checkStepping, onDevice } from '../chains/stepping.ts';
 import { settleThreads } from '../chains/threads.ts';
-import type { BatchSource } from '../data/batches.ts';
 import { few } from '../data/names.ts';
 import { classesOf, type Split, splitRows } from '../data/split.ts';
 import { encode } from '../data/table/encode.ts';
 import { learnPreprocessing } from '../data/table/preprocess.ts';
+import { type TableRows, tableRows } from '../data/table/rows.ts';
 import { readSchema, type Schema } from '../data/table/schema.ts';
 import type { Table } from '../data/table/table.ts';
 import { specError } from '../errors.ts';
@@ -152,17 +152,17 @@ function prepare(table: Table, own: HeldOut, asked: FitSpec, brought: OnnxNetwor
   const { length: inputs } = preprocessing.inputNames;
   const targets = 'classes' in preprocessing.target ? preprocessing.target.classes.length : 1;
   let from = 0;
-  const encoded = SPLITS.map((name): [string, BatchSource] => {
+  const encoded = SPLITS.map((name): [string, TableRows] => {
     const apart = name === 'train' ? undefined : own[name];
     if (apart) {
       const { warnings: more, rows, ...held } = encodeHeldOut(preprocessing, apart);
       warnings.push(...[...apart.notes.slice(1), ...more].map((message) => `${name}: ${message}`));
-      return [name, { ...held, inputs, targets, rows: Int32Array.from(rows, (row) => row + 1) }];
+      return [name, tableRows({ ...held, inputs, targets, rows: Int32Array.from(rows, (row) => row + 1) })];
     }
     const to = from + split[name].length;
     const [x, y] = [together.x.subarray(from * inputs, to * inputs), together.y.subarray(from, to)];
     from = to;
-    return [name, { x, y, inputs, targets, rows: Int32Array.from(rowsOf(split[name]), (row) => row + 1) }];
+    return [name, tableRows({ x, y, inputs, targets, rows: Int32Array.from(rowsOf(split[name]), (row) => row + 1) })];
   });
   warnings.push(...together.warnings, ...onlyInTraining(schema, split));
   const data = Object.fromEntries(encoded) as SplitData;

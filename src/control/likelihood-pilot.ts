@@ -6,8 +6,9 @@
 
 import { chainKey } from '../chains/block-options.ts';
 import { parameterMasks, settleSigma, validationLoss } from '../chains/validation-loss.ts';
-import { type BatchSource, batchStream } from '../data/batches.ts';
+import { batchStream } from '../data/batches.ts';
 import type { Preprocessing } from '../data/table/preprocess.ts';
+import { type TableRows, tableRows } from '../data/table/rows.ts';
 import { type Choice, likelier } from '../infer/likelier.ts';
 import { logSums } from '../infer/logsum.ts';
 import { stream } from '../math/threefry.ts';
@@ -73,8 +74,8 @@ async function tried(
   name: RegressionLikelihood,
   asked: FitSpec,
   preprocessing: Preprocessing,
-  train: BatchSource,
-  valid: BatchSource,
+  train: TableRows,
+  valid: TableRows,
 ): Promise<Float64Array> {
   const spec = pilotSpec(asked, name);
   const network = networkOf(spec, preprocessing, () => {
@@ -127,12 +128,12 @@ const pilotSpec = (asked: FitSpec, likelihood: RegressionLikelihood): FitSpec =>
 });
 
 /** Rows spread evenly, `most` at most. */
-function some({ x, y, inputs, targets }: BatchSource, most: number): BatchSource {
+function some({ x, y, inputs, targets }: TableRows, most: number): TableRows {
   const rows = Math.min(most, y.length);
   const at = (i: number) => Math.floor((i * y.length) / rows);
   const taken = new Float32Array(rows * inputs);
   for (let i = 0; i < rows; i++) taken.set(x.subarray(at(i) * inputs, (at(i) + 1) * inputs), i * inputs);
-  return { x: taken, y: Float64Array.from({ length: rows }, (_, i) => y[at(i)]), inputs, targets };
+  return tableRows({ x: taken, y: Float64Array.from({ length: rows }, (_, i) => y[at(i)]), inputs, targets });
 }
 
 function inWords({ chosen, candidates: tried }: Choice, rows: number): string {

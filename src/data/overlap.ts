@@ -1,8 +1,8 @@
 /** Rows that stand in two encoded sets: what was learned from one is no news in the other. */
-import type { BatchSource } from './batches.ts';
+import type { TableRows } from './table/rows.ts';
 
 /** The indices of rows of `b` that are rows of `a` too, features and target alike to the bit. */
-export function sharedRows(a: BatchSource, b: BatchSource): number[] {
+export function sharedRows(a: TableRows, b: TableRows): number[] {
   const places = new Map<number, number[]>();
   for (let i = 0; i < a.y.length; i++) {
     const key = fingerprint(a, i);
@@ -13,10 +13,10 @@ export function sharedRows(a: BatchSource, b: BatchSource): number[] {
   return Array.from(b.y.keys()).filter((j) => places.get(fingerprint(b, j))?.some((i) => sameRow(a, i, b, j)));
 }
 
-const row = ({ x, inputs }: BatchSource, i: number) => x.subarray(i * inputs, (i + 1) * inputs);
+const row = ({ x, inputs }: TableRows, i: number) => x.subarray(i * inputs, (i + 1) * inputs);
 
 /** 32-bit FNV-1a over the numbers of a row, as they lie in memory. */
-function fingerprint(source: BatchSource, i: number): number {
+function fingerprint(source: TableRows, i: number): number {
   const { x, inputs } = source;
   const words = new Uint32Array(x.buffer, x.byteOffset + 4 * i * inputs, inputs);
   let hash = 0x811c9dc5;
@@ -24,7 +24,7 @@ function fingerprint(source: BatchSource, i: number): number {
   return hash;
 }
 
-function sameRow(a: BatchSource, i: number, b: BatchSource, j: number): boolean {
+function sameRow(a: TableRows, i: number, b: TableRows, j: number): boolean {
   const other = row(b, j);
   return a.y[i] === b.y[j] && row(a, i).every((value, k) => value === other[k]);
 }

@@ -85,13 +85,14 @@ export function sideBySide<T extends Float64Array | Float32Array>(kind: Kind<T>,
   });
 }
 
-/** The same memory as an array of another kind. */
+/** `length` elements of another kind in the memory of an array, from its element `at` on. */
 export function seenAs<T extends ArrayBufferView>(
   kind: Kind<T>,
   array: Float64Array | Float32Array,
   length: number,
+  at = 0,
 ): T {
-  const seen = new kind(array.buffer as ArrayBuffer, array.byteOffset, length);
+  const seen = new kind(array.buffer as ArrayBuffer, array.byteOffset + at * array.BYTES_PER_ELEMENT, length);
   const kernels = reached.get(array);
   if (kernels) reached.set(seen, kernels);
   return seen;

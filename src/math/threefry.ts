@@ -91,6 +91,7 @@ const PURPOSES = {
   data: 8,
   train: 9,
   repair: 10,
+  augment: 11,
 } as const;
 export type Purpose = keyof typeof PURPOSES;
 

@@ -4,7 +4,7 @@ import { type Evaluation, evaluate } from '../answers/evaluate.ts';
 import { type OutOfDistribution, outOfDistribution } from '../answers/ood.ts';
 import { FEWEST_ROWS, isRecalibrable, type RecalibratedRun, recalibrate } from '../answers/recalibrate.ts';
 import type { LikelihoodChoice } from '../control/likelihood-pilot.ts';
-import type { BatchSource } from '../data/batches.ts';
+import type { TableRows } from '../data/table/rows.ts';
 import type { Reliability } from '../infer/calibration.ts';
 import { classificationAccumulator } from '../infer/classification.ts';
 import { mixtureCrps } from '../infer/crps.ts';
@@ -127,7 +127,7 @@ function gains({ spec }: LoadedRun, bayes: Float64Array, singles: readonly Float
 }
 
 /** Members kept of each chain, spread evenly over its draws, and the summary of all draws. */
-async function drawnMembers(run: LoadedRun, { x, y }: BatchSource, draws: readonly number[]) {
+async function drawnMembers(run: LoadedRun, { x, y }: TableRows, draws: readonly number[]) {
   const kept: MemberPrediction[][] = draws.map(() => []);
   const every = Math.max(1, Math.ceil(draws.reduce((sum, n) => sum + n, 0) / KEPT));
   const summary = run.preprocessing.task === 'regression' ? numbers(run, y) : classes(run, y);

@@ -1,5 +1,5 @@
 /** The deep ensemble that a run started from. */
-import type { BatchSource } from '../data/batches.ts';
+import type { TableRows } from '../data/table/rows.ts';
 import { meanOf } from '../math/autocorrelation.ts';
 import { LOG_SIGMA } from '../models/likelihood.ts';
 import type { LoadedRun } from './opened.ts';
@@ -10,7 +10,7 @@ import { lawOf } from './target-law.ts';
  * The warm-started members with an honest σ: where one σ is learned for all rows, the root mean square residual of
  * the member on the validation rows, which it was not trained on (of the target's logarithm where that is what is normal).
  */
-export async function deepEnsemble(run: LoadedRun, valid: BatchSource): Promise<Float32Array[]> {
+export async function deepEnsemble(run: LoadedRun, valid: TableRows): Promise<Float32Array[]> {
   const thetas = readMembers(run).map((theta) => Float32Array.from(theta));
   if (!run.network.likelihood.parameters.some(({ name }) => name === LOG_SIGMA)) return thetas;
   const law = lawOf(run);

@@ -1,8 +1,9 @@
 /** Validation and test rows of the user's own: read from files of their own, and encoded as the training rows taught. */
-import type { BatchSource } from '../data/batches.ts';
+
 import { sharedRows } from '../data/overlap.ts';
 import { encode, rowsWithTarget } from '../data/table/encode.ts';
 import type { Preprocessing } from '../data/table/preprocess.ts';
+import type { TableRows } from '../data/table/rows.ts';
 import { type ReadOptions, readTable, type Table, tableFromRows } from '../data/table/table.ts';
 import { dataError } from '../errors.ts';
 
@@ -33,7 +34,7 @@ export function encodeHeldOut(pre: Preprocessing, table: Table) {
 }
 
 /** What to say of rows of one's own that the training rows hold too; undefined where there are none. */
-export function overlapNote(train: BatchSource, own: BatchSource, { source }: Table): string | undefined {
+export function overlapNote(train: TableRows, own: TableRows, { source }: Table): string | undefined {
   const shared = sharedRows(train, own).length;
   if (shared === 0) return undefined;
   return `${shared} of the ${own.y.length} rows of ${source} are training rows too (equal features and target): what they score says nothing about new rows`;

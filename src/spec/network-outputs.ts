@@ -1,5 +1,5 @@
 /** What the outputs of a brought network are, by its graph and by what it says of training rows. */
-import type { BatchSource } from '../data/batches.ts';
+import type { TableRows } from '../data/table/rows.ts';
 import { compile } from '../engine/session.ts';
 import { shapeError } from '../errors.ts';
 import { type OutputChoice, writtenOutputs } from '../models/onnx/model.ts';
@@ -25,7 +25,7 @@ export interface Outputs {
 export async function settleOutputs(
   network: OnnxNetwork,
   asked: OutputChoice,
-  train: BatchSource,
+  train: TableRows,
   classes: number,
 ): Promise<Outputs> {
   const { source, ending, outputs: width } = network;
@@ -93,7 +93,7 @@ export async function settleOutputs(
 const seen = (rows: number) => `on ${rows} training rows`;
 
 /** The network's own outputs on training rows, and the logits that it makes them of. */
-async function written(network: OnnxNetwork, { x, y, inputs }: BatchSource) {
+async function written(network: OnnxNetwork, { x, y, inputs }: TableRows) {
   const rows = Math.min(ROWS, y.length);
   const graph = await compile(writtenOutputs(network, rows));
   const out = await graph.run({ x: x.subarray(0, rows * inputs) });

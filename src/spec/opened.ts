@@ -1,7 +1,7 @@
 /** Opens what a run directory holds: configuration, preprocessing, encoded data and the network they define. */
 import { stringify } from 'yaml';
-import type { BatchSource } from '../data/batches.ts';
 import type { Preprocessing } from '../data/table/preprocess.ts';
+import { type TableRows, tableRows } from '../data/table/rows.ts';
 import { storeError } from '../errors.ts';
 import type { BayesianNetwork } from '../models/posterior.ts';
 import { jsonText, readJson, readWhole, sha256, writeJson, writeWhole } from '../store/files.ts';
@@ -14,7 +14,7 @@ export const SPLITS = ['train', 'valid', 'test'] as const;
 type SplitName = (typeof SPLITS)[number];
 
 /** Encoded rows of the three splits. */
-export type SplitData = Readonly<Record<SplitName, BatchSource>>;
+export type SplitData = Readonly<Record<SplitName, TableRows>>;
 
 export interface LoadedRun {
   readonly dir: string;
@@ -87,7 +87,7 @@ export function loadData({ dir, manifest, network }: LoadedRun): SplitData {
   const entries = SPLITS.map((name) => {
     const x = tensors[`x.${name}`].data as Float32Array;
     const rows = tensors[`row.${name}`]?.data as Int32Array | undefined;
-    return [name, { x, y: tensors[`y.${name}`].data as Float64Array, inputs, targets, rows }];
+    return [name, tableRows({ x, y: tensors[`y.${name}`].data as Float64Array, inputs, targets, rows })];
   });
   return Object.fromEntries(entries) as SplitData;
 }

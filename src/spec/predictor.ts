@@ -1,6 +1,6 @@
 /** Predictions of members: what each network of an ensemble says about given rows. */
 import { existsSync } from 'node:fs';
-import { featuresFirst } from '../data/batches.ts';
+import { featuresFirst } from '../data/table/rows.ts';
 import { storeError } from '../errors.ts';
 import { peakBytes } from '../graph/index.ts';
 import type { Law } from '../infer/law.ts';

@@ -1,5 +1,6 @@
 /** What the likelihood of a run says about the target: its law, and the target as the network's graphs take it. */
-import type { BatchSource } from '../data/batches.ts';
+import type { LabelledRows, Rows } from '../data/rows.ts';
+import { isTable, tableRows } from '../data/table/rows.ts';
 import { specError } from '../errors.ts';
 import { type Law, NORMAL } from '../infer/law.ts';
 import { type LogScaled, logNormal, logScaled } from '../infer/log-normal.ts';
@@ -16,10 +17,10 @@ export function lawOf(run: Told): Law {
 }
 
 /** The rows with targets as the network's graphs take them. */
-export function asTheNetworkSees<T extends Pick<BatchSource, 'y'>>(run: Told, rows: T): T {
-  if (run.network.likelihood.scale !== 'log') return rows;
+export function asTheNetworkSees(run: Told, rows: Rows): Rows {
+  if (run.network.likelihood.scale !== 'log' || !isTable(rows)) return rows;
   const target = logTarget(run);
-  return { ...rows, y: rows.y.map((y) => logScaled(y, target)) };
+  return tableRows({ ...rows, y: rows.y.map((y) => logScaled(y, target)) });
 }
 
 /** What a row's log density in the units of the network's graphs gains in those of the standardised target. */
@@ -30,12 +31,12 @@ export function logJacobian(run: Told, y: Float64Array): Float64Array {
 }
 
 /** Throws a `SpecError` where rows have targets that the likelihood gives no density. */
-export function checkSupport(run: Told, splits: readonly Pick<BatchSource, 'y'>[]): void {
+export function checkSupport(run: Told, splits: readonly Pick<LabelledRows, 'y'>[]): void {
   if (run.network.likelihood.scale === 'log' && !isPositive(run.preprocessing, splits)) throw notPositive(run);
 }
 
 /** Whether the target of a regression is above zero in all these rows, and in all of its table. */
-export const isPositive = ({ target }: Told['preprocessing'], splits: readonly Pick<BatchSource, 'y'>[]): boolean =>
+export const isPositive = ({ target }: Told['preprocessing'], splits: readonly Pick<LabelledRows, 'y'>[]): boolean =>
   'log' in target &&
   target.log !== undefined &&
   splits.every(({ y }) => y.every((v) => target.mean + target.sd * v > 0));

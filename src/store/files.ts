@@ -134,12 +134,12 @@ function syncFolder(path: string): void {
 /** Bytes read or written by one call: the system takes no more than 2 GiB at a time. */
 const PIECE = 2 ** 30;
 
-/** The bytes of a file. Throws a `StoreError` when it is not there. */
-export function readWhole(path: string): Uint8Array {
+/** The bytes of a file, in memory that `allocate` gives. Throws a `StoreError` when it is not there. */
+export function readWhole(path: string, allocate: (size: number) => Uint8Array = Buffer.allocUnsafeSlow): Uint8Array {
   try {
     const file = openSync(path, 'r');
     try {
-      const bytes = Buffer.allocUnsafeSlow(fstatSync(file).size);
+      const bytes = allocate(fstatSync(file).size);
       let at = 0;
       for (let read = -1; at < bytes.length && read !== 0; at += read)
         read = readSync(file, bytes, at, Math.min(bytes.length - at, PIECE), at);

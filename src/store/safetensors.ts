@@ -8,9 +8,16 @@ import { storeError } from '../errors.ts';
 import { readWhole, writeWhole } from './files.ts';
 import { fromHalf, toHalf } from './half.ts';
 
-const TYPES = { F32: Float32Array, F64: Float64Array, I32: Int32Array, U32: Uint32Array } as const;
+const TYPES = {
+  F32: Float32Array,
+  F64: Float64Array,
+  I32: Int32Array,
+  U32: Uint32Array,
+  U16: Uint16Array,
+  U8: Uint8Array,
+} as const;
 type TypeName = keyof typeof TYPES | 'F16';
-export type StoredData = Float32Array | Float64Array | Int32Array | Uint32Array;
+export type StoredData = Float32Array | Float64Array | Int32Array | Uint32Array | Uint16Array | Uint8Array;
 
 export interface StoredTensor {
   readonly shape: readonly number[];
@@ -25,7 +32,7 @@ export interface TensorFile {
 }
 
 const entrySchema = z.strictObject({
-  dtype: z.enum(['F16', 'F32', 'F64', 'I32', 'U32']),
+  dtype: z.enum(['F16', 'F32', 'F64', 'I32', 'U32', 'U16', 'U8']),
   shape: z.array(z.int().nonnegative()),
   data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
 });
@@ -106,11 +113,17 @@ export function decodeTensors(bytes: Uint8Array, where: string): TensorFile {
       const count = shape.reduce((product, n) => product * n, 1);
       const width = dtype === 'F16' ? 2 : TYPES[dtype].BYTES_PER_ELEMENT;
       if (to > body.length || to - from !== count * width) throw damaged(`${to - from} bytes of '${name}' [${shape}]`);
-      const copy = new Uint8Array(body.subarray(from, to));
-      return [name, { shape, data: dtype === 'F16' ? fromHalf(copy) : new TYPES[dtype](copy.buffer) }] as const;
+      const part = body.subarray(from, to);
+      return [name, { shape, data: dtype === 'F16' ? fromHalf(part) : inPlace(TYPES[dtype], part, count) }] as const;
     },
   );
   return { tensors: Object.fromEntries(tensors), metadata };
+}
+
+/** The numbers of these bytes where they lie, or of a copy where they lie between the places that numbers have. */
+function inPlace(type: (typeof TYPES)[keyof typeof TYPES], bytes: Uint8Array, count: number): StoredData {
+  const { buffer, byteOffset } = bytes.byteOffset % type.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes);
+  return new type(buffer as ArrayBuffer, byteOffset, count);
 }
 
 function headerOf(bytes: Buffer, damaged: (got: string) => Error) {
@@ -133,3 +146,7 @@ export const tensorsChecksum = (file: TensorFile): string =>
 export const writeTensors = (path: string, file: TensorFile, check?: () => void): void =>
   writeWhole(path, partsOf(file, path), check);
 export const readTensors = (path: string): TensorFile => decodeTensors(readWhole(path), path);
+/** The same, with all data in memory that threads share. */
+export const readSharedTensors = (path: string): TensorFile => decodeTensors(readWhole(path, sharedBytes), path);
+
+const sharedBytes = (size: number): Uint8Array => new Uint8Array(new SharedArrayBuffer(size));

@@ -1,14 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { batchStream } from '../../src/data/batches.ts';
+import { tableRows } from '../../src/data/table/rows.ts';
 import { fold, rootKey } from '../../src/math/threefry.ts';
 
 const N = 23;
-const source = {
+const source = tableRows({
   x: Float32Array.from({ length: N * 2 }, (_, i) => i),
   y: Float64Array.from({ length: N }, (_, i) => i),
   inputs: 2,
   targets: 1,
-};
+});
 const keys = [0, 1, 2].map((c) => fold(rootKey(1), c));
 
 describe('batch stream', () => {
@@ -45,7 +46,7 @@ describe('batch stream', () => {
   });
 
   it('writes classes one-hot', () => {
-    const classes = { ...source, y: source.y.map((v) => v % 3), targets: 3 };
+    const classes = tableRows({ ...source, y: source.y.map((v) => v % 3), targets: 3 });
     const { x, y } = batchStream(classes, [keys[0]], 4).at(2);
     for (let j = 0; j < 4; j++) {
       const row = x[j] / 2;

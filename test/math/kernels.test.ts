@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { compiledKernels } from '../../scripts/write-kernels.ts';
-import { batchStream, featuresFirst, gather } from '../../src/data/batches.ts';
+import { batchStream } from '../../src/data/batches.ts';
+import { tableRows } from '../../src/data/table/rows.ts';
 import { add, dots, multiply } from '../../src/math/linear.ts';
 import { kernelsOf, seenAs, sideBySide } from '../../src/math/native.ts';
 import { blockNormals, normals, permutation } from '../../src/math/random.ts';
@@ -84,11 +85,12 @@ describe('the kernels', () => {
         const x = Float32Array.from({ length: rows * inputs }, (_, i) => Math.sin(i));
         const y = Float64Array.from({ length: rows }, (_, i) => Math.cos(i));
         const keys = Array.from({ length: chains }, (_, c) => fold(rootKey(seed), c));
-        const batch = batchStream({ x, y, inputs, targets: 1 }, keys, d).at(3);
+        const source = tableRows({ x, y, inputs, targets: 1 });
+        const batch = batchStream(source, keys, d).at(3);
         for (const [c, key] of keys.entries()) {
           const picked = permutation(fold(key, 1), rows).subarray(d);
           const plain = { x: new Float32Array(d * inputs), y: new Float32Array(d) };
-          gather(featuresFirst(x, inputs), Float32Array.from(y), picked, plain, 0, 1);
+          source.gather(picked, plain.x, plain.y);
           expect(batch.x.slice(c * d * inputs, (c + 1) * d * inputs)).toEqual(plain.x);
           expect(batch.y.slice(c * d, (c + 1) * d)).toEqual(plain.y);
         }

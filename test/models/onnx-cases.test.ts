@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { BatchSource } from '../../src/data/batches.ts';
+import { type TableRows, tableRows } from '../../src/data/table/rows.ts';
 import { compile } from '../../src/engine/session.ts';
 import { likelihood } from '../../src/models/likelihood.ts';
 import { onnxModel } from '../../src/models/onnx/model.ts';
@@ -18,17 +18,16 @@ const bytes = (file: string) => readFileSync(join(FOLDER, file));
 const read = (name: string) => readOnnx(bytes(`${name}.onnx`), `${name}.onnx`, (file) => bytes(file));
 
 /** Rows of a table whose last column is the target. */
-function table(file: string): Omit<BatchSource, 'rows'> & { readonly count: number } {
+function table(file: string): TableRows {
   const lines = bytes(file).toString().trim().split('\n').slice(1);
   const cells = lines.map((line) => line.split(',').map(Number));
   const inputs = cells[0].length - 1;
-  return {
+  return tableRows({
     x: Float32Array.from(cells.flatMap((row) => row.slice(0, inputs))),
     y: Float64Array.from(cells, (row) => row[inputs]),
     inputs,
     targets: 1,
-    count: cells.length,
-  };
+  });
 }
 
 /** What ONNX Runtime makes of the file itself, `[rows × outputs]`. */

@@ -1,7 +1,7 @@
 /** How ONNX graphs are read: siblings of the networks in `onnx-cases`, written node by node. */
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
-import type { BatchSource } from '../../src/data/batches.ts';
+import { tableRows } from '../../src/data/table/rows.ts';
 import { compile } from '../../src/engine/session.ts';
 import { encodeModel } from '../../src/graph/index.ts';
 import { likelihood } from '../../src/models/likelihood.ts';
@@ -30,12 +30,13 @@ const layer = (outputs: number, nodes: readonly Written[], tensors: Record<strin
 });
 
 const rows = 40;
-const source = (classes: number): BatchSource => ({
-  x: Float32Array.from(spread(rows * 3, 5), (v) => 2 * v),
-  y: Float64Array.from({ length: rows }, (_, i) => i % classes),
-  inputs: 3,
-  targets: classes,
-});
+const source = (classes: number) =>
+  tableRows({
+    x: Float32Array.from(spread(rows * 3, 5), (v) => 2 * v),
+    y: Float64Array.from({ length: rows }, (_, i) => i % classes),
+    inputs: 3,
+    targets: classes,
+  });
 
 async function runtime(file: Uint8Array, x: Float32Array, shape: readonly number[]): Promise<number[]> {
   const session = await InferenceSession.create(file);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { batchStream } from '../../src/data/batches.ts';
+import { tableRows } from '../../src/data/table/rows.ts';
 import { compile } from '../../src/engine/session.ts';
 import { add, constant, mul, neg, reduceSum, square, sub } from '../../src/graph/index.ts';
 import { diagnose, essMean, mcseMean } from '../../src/infer/diagnostics.ts';
@@ -142,7 +143,7 @@ describe('Bayesian linear regression', () => {
       reduceSum(neg(add(mul(square(sub(target, mean)), constant(0.5 / SIGMA ** 2, mean)), constant(0, mean))), [1]),
   };
   const network = bayesianNetwork(mlp({ inputs: P, hidden: [], outputs: 1, activation: 'relu' }), known, P);
-  const source = { x, y, inputs: P, targets: 1 };
+  const source = tableRows({ x, y, inputs: P, targets: 1 });
   const precision: number[][] = [0, 1, 2].map((i) => [0, 1, 2].map((j) => (i === j ? 1 : 0)));
   const pull = [0, 0, 0];
   for (let n = 0; n < N; n++) {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { batchStream, pairShare } from '../../src/data/batches.ts';
+import { tableRows } from '../../src/data/table/rows.ts';
 import { normals } from '../../src/math/random.ts';
 import { fold, rootKey } from '../../src/math/threefry.ts';
 import { controlVariate } from '../../src/samplers/control-variate.ts';
@@ -149,7 +150,7 @@ describe('the noise meter under batches drawn without replacement', () => {
   const z = new Float64Array(rows * d);
   normals([4, 4], z);
   x.set(z.map((value, i) => value * (1 + (i % d))));
-  const source = { x, y: new Float64Array(rows), inputs: d, targets: 1 };
+  const source = tableRows({ x, y: new Float64Array(rows), inputs: d, targets: 1 });
   const summed = (size: number): LogDensity<{ x: Float32Array }> => ({
     dim: d,
     evaluate(theta, batch, value, grad) {

@@ -1,5 +1,6 @@
 /** LeNet on small pictures: trained, then sampled by a chain, on any device that compiles graphs. */
-import { batchStream, featuresFirst } from '../../src/data/batches.ts';
+import { batchStream } from '../../src/data/batches.ts';
+import { featuresFirst, tableRows } from '../../src/data/table/rows.ts';
 import type { Graph } from '../../src/engine/compiled.ts';
 import { type ClassificationScores, classificationAccumulator } from '../../src/infer/classification.ts';
 import { rootKey, stream } from '../../src/math/threefry.ts';
@@ -65,7 +66,7 @@ export async function imageSession(
     inputs,
   );
   const { dim } = network;
-  const batches = batchStream({ ...training, inputs, targets: CLASSES }, [stream(key, 'batch')], BATCH);
+  const batches = batchStream(tableRows({ ...training, inputs, targets: CLASSES }), [stream(key, 'batch')], BATCH);
   const scaling = { priorScale: 1, factor: batches.scale };
   const posterior = await compile(posteriorGraph(network, 1, BATCH, scaling));
   const prediction = await compile(predictionGraph(network, 1, HELD_OUT));

@@ -1,7 +1,7 @@
 /** What the checks of the table look at, from the encoded rows of a run. */
 import { createHash } from 'node:crypto';
-import type { BatchSource } from '../../data/batches.ts';
 import type { Preprocessing } from '../../data/table/preprocess.ts';
+import type { TableRows } from '../../data/table/rows.ts';
 import { trainedRows } from '../../spec/brought.ts';
 import { type LoadedRun, SPLITS, type SplitData } from '../../spec/opened.ts';
 import type { TableColumn, TableFacts, Twins } from './table.ts';
@@ -48,7 +48,7 @@ function twinsOf({ train, valid, test }: SplitData): Twins {
     known.set(key, (known.get(key) ?? new Set()).add(train.y[i]));
   });
   let [sameFeatures, sameRow, agreed] = [0, 0, 0];
-  const flags = (rows: BatchSource) =>
+  const flags = (rows: TableRows) =>
     Uint8Array.from(features(rows), (key, i) => {
       const targets = known.get(key);
       if (!targets) return 0;
@@ -66,7 +66,7 @@ function twinsOf({ train, valid, test }: SplitData): Twins {
 }
 
 /** A key for the features of each row. */
-const features = ({ x, y, inputs }: BatchSource): string[] =>
+const features = ({ x, y, inputs }: TableRows): string[] =>
   Array.from(y, (_, i) =>
     createHash('md5')
       .update(x.subarray(i * inputs, (i + 1) * inputs))

@@ -1,0 +1,71 @@
+/**
+ * A text as tokens in their own type `[M]`, and the windows of one split. A row is known by the token at which it begins: its inputs are
+ * the T tokens from there, its targets the T tokens that follow each of them.
+ */
+import { permutation, uniforms } from '../../math/random.ts';
+import { besides, type Rows } from '../rows.ts';
+
+export type Tokens = Uint8Array | Uint16Array | Uint32Array;
+
+export interface TextSplit {
+  /** Tokens of the split, a part of the text without a gap. */
+  readonly tokens: Tokens;
+  /** T, tokens of a window. */
+  readonly length: number;
+  /** Place of the split's first token in its text. */
+  readonly from: number;
+}
+
+export interface TextRows extends Rows {
+  readonly split: TextSplit;
+}
+
+/**
+ * N = ⌊M/T⌋ − 1 windows make an epoch, laid end to end from a first token that is random among the first T: every token is learned from
+ * about once an epoch, after another context each time, and N/B of a batch counts it once. Without a key they begin at token 0.
+ */
+export function textRows(split: TextSplit): TextRows {
+  const { tokens, length } = split;
+  const rows: TextRows = {
+    split,
+    count: Math.floor(tokens.length / length) - 1,
+    inputs: length,
+    targets: length,
+    order(used, key) {
+      if (!key) return Int32Array.from({ length: used }, (_, i) => i * length);
+      const chance = new Float64Array(1);
+      uniforms(key, chance);
+      const first = Math.floor(chance[0] * length);
+      return permutation(key, rows.count)
+        .subarray(0, used)
+        .map((window) => first + window * length);
+    },
+    gather(picked, x, y) {
+      const size = picked.length;
+      for (let j = 0; j < size; j++) {
+        const start = picked[j];
+        for (let i = 0; i < length; i++) {
+          x[i * size + j] = tokens[start + i];
+          y[i * size + j] = tokens[start + i + 1];
+        }
+      }
+    },
+    beside: (lengths) => besides(rows, lengths),
+  };
+  return rows;
+}
+
+/** A window of a text's whole: where it begins, and how many of its first targets an earlier one has. */
+export interface Window {
+  readonly start: number;
+  readonly skip: number;
+}
+
+/** The windows, end to end, in which every token but the first is a target once. The last may begin within the one before it. */
+export function wholeText({ tokens, length }: TextSplit): Window[] {
+  const targets = tokens.length - 1;
+  return Array.from({ length: Math.ceil(targets / length) }, (_, k) => {
+    const start = Math.min(k * length, targets - length);
+    return { start, skip: k * length - start };
+  });
+}
