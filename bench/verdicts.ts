@@ -21,7 +21,7 @@ import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { score } from '../src/answers/evaluate.ts';
+import { evaluate, score } from '../src/answers/evaluate.ts';
 import type { PointwiseScores } from '../src/answers/scores.ts';
 import { constantDensities } from '../src/answers/verdict/constant.ts';
 import { fit } from '../src/control/fit.ts';
@@ -32,6 +32,7 @@ import { encodeHeldOut } from '../src/spec/held-out.ts';
 import { loadData, loadRun } from '../src/spec/opened.ts';
 import { readEnsemble } from '../src/spec/predictor.ts';
 import { type FitConfig, mergeConfigs } from '../src/spec/spec.ts';
+import { runPaths } from '../src/store/rundir.ts';
 import { type BenchTable, benchTables, type Row } from './verdict-tables.ts';
 
 const { values } = parseArgs({
@@ -41,6 +42,8 @@ const { values } = parseArgs({
     splits: { type: 'string', default: '3' },
     workers: { type: 'string', default: '1' },
     out: { type: 'string', default: 'verdicts.jsonl' },
+    /** Folder that keeps the runs: a later call with another --out judges them again and fits nothing. */
+    runs: { type: 'string' },
     /** "k/n": this process takes every n-th fit from the k-th on. */
     part: { type: 'string', default: '0/1' },
   },
@@ -130,21 +133,23 @@ function confidences({ confidence, correct }: NonNullable<PointwiseScores['class
 
 async function one(table: BenchTable, split: number): Promise<Line> {
   const began = performance.now();
-  const dir = mkdtempSync(join(tmpdir(), 'smile-verdicts-'));
+  const folder = values.runs ?? mkdtempSync(join(tmpdir(), 'smile-verdicts-'));
+  const dir = join(folder, `${table.name.replaceAll(/[^A-Za-z0-9]+/g, '-')}-${split}`);
   const { fit: data, apart } = table.rows(split);
   const config = mergeConfigs(mergeConfigs(SMALL, table.config ?? {}), { data: { target: table.target }, seed: split });
   const seconds = () => Math.round((performance.now() - began) / 100) / 10;
   const named = { table: table.name, split };
   try {
-    const { verdict } = await fit({ data, out: join(dir, 'run'), config, workers: 0 });
+    const known = existsSync(runPaths(dir).result);
+    const { verdict } = known ? await evaluate(dir) : await fit({ data, out: dir, config, workers: 0, force: true });
     const { predictions, sampling, table: seen } = verdict;
     const answers = [predictions, sampling, seen].map((answer) => answer?.answer ?? '');
     const findings = [predictions, sampling, seen].flatMap((answer) => answer?.findings ?? []);
     const [which, check] = table.planted ?? [];
     const found = which && verdict[which]?.findings.some((f) => f.check === check && (f.turns || f.few));
     const told = findings.filter(({ turns, few }) => turns || few).map(({ check, message }) => `${check}: ${message}`);
-    const { likelihood } = loadRun(join(dir, 'run')).spec.model;
-    const seenThere = await truth(join(dir, 'run'), apart);
+    const { likelihood } = loadRun(dir).spec.model;
+    const seenThere = await truth(dir, apart);
     return {
       ...named,
       answers,
@@ -158,7 +163,7 @@ async function one(table: BenchTable, split: number): Promise<Line> {
     const refused = error instanceof Error ? error.message : String(error);
     return { ...named, answers: [], findings: [], faults: [], numbers: {}, refused, seconds: seconds() };
   } finally {
-    rmSync(dir, { recursive: true });
+    if (values.runs === undefined) rmSync(folder, { recursive: true });
   }
 }
 

@@ -10,6 +10,8 @@ export interface OutOfDistribution {
   readonly source: string;
   readonly testRows: number;
   readonly rows: number;
+  /** What was odd about the file. */
+  readonly warnings: readonly string[];
   readonly auroc: StrangerAuroc;
   /** Epistemic uncertainty of both, as `predict` gives it. */
   readonly epistemic: { readonly test: readonly number[]; readonly strange: readonly number[] };
@@ -19,7 +21,7 @@ export interface OutOfDistribution {
 export async function outOfDistribution(dir: string, data: string): Promise<OutOfDistribution> {
   const run = loadRun(dir);
   const own = await predictEncoded(run, await predictingEnsemble(run), loadData(run).test.x, []);
-  const { rows: strange } = await predict({ run: dir, data, quantiles: [] });
+  const { rows: strange, warnings } = await predict({ run: dir, data, quantiles: [] });
   const split = (rows: readonly NamedRow[]) => ({
     aleatoric: rows.map((row) => row.aleatoric as number),
     epistemic: rows.map((row) => row.epistemic as number),
@@ -30,6 +32,7 @@ export async function outOfDistribution(dir: string, data: string): Promise<OutO
     source: data,
     testRows: own.length,
     rows: strange.length,
+    warnings,
     auroc: strangerAuroc(test, elsewhere, total),
     epistemic: { test: test.epistemic, strange: elsewhere.epistemic },
   };

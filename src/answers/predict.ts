@@ -78,7 +78,7 @@ export async function predict(options: PredictOptions): Promise<Predictions> {
       : tableFromRows(data);
   const passed = idColumns(table, ids, columnNames(preprocessing, quantiles));
   const encoded = encode(preprocessing, table, [...Array(table.rows).keys()], false);
-  const { x } = encoded;
+  const { x, unread } = encoded;
   const warnings = [...table.notes.slice(1), ...encoded.warnings];
   const ensemble = await predictingEnsemble(run, options.ensemble);
   const predictRows: RowPredictor = (part, wanted) => predictEncoded(run, ensemble, part, wanted);
@@ -94,7 +94,11 @@ export async function predict(options: PredictOptions): Promise<Predictions> {
   const unasked = outer.filter((q) => !quantiles.includes(q)).map((q) => `q${q}`);
   const groups = conformalGroup === undefined ? [] : groupsOf(run, x, conformalGroup);
   const wanted = [...new Set([...quantiles, ...outer])].sort((a, b) => a - b);
-  const rows = await predictEncoded(run, ensemble, x, wanted, onShare);
+  const predicted = await predictEncoded(run, ensemble, x, wanted, onShare);
+  const rows = predicted.map((row, i) => ({
+    ...row,
+    outside: [row.outside, ...(unread.get(i) ?? [])].filter(Boolean).join('|'),
+  }));
   return {
     task: preprocessing.task,
     target: preprocessing.target.name,

@@ -54,9 +54,7 @@ function survey(table: Table, j: number, isMissing: (text: string) => boolean): 
   const { texts, counts, numbers } = tally(cells);
   const present = texts.flatMap((text, k) => (isMissing(text) || counts[k] === 0 ? [] : [k]));
   const shown = present.map((k) => texts[k]);
-  const own = cells.kind === 'numbers' ? cells.notation : undefined;
-  const guessed = notationOf(shown, own?.decimal ?? shownDecimal(shown) ?? table.dialect.decimal);
-  const notation = own ? { ...own, grouped: own.grouped || guessed.grouped } : guessed;
+  const notation = shownNotation(table, j, shown);
   const words = present.filter((k) => Number.isNaN(parseNumber(texts[k], notation)));
   const sum = (which: readonly number[]) => which.reduce((total, k) => total + counts[k], 0);
   const distinct = present.length - words.length + (numbers > 0 ? STANDINGS.numbers : 0);
@@ -68,6 +66,14 @@ function survey(table: Table, j: number, isMissing: (text: string) => boolean): 
     standIns: words.length <= STANDINGS.words && words.every((k) => counts[k] > 1) && distinct > STANDINGS.numbers,
     merge: codesMerge(shown),
   };
+}
+
+/** The notation that the texts of column j show, where the file's own decimal mark says what they leave open. */
+export function shownNotation(table: Table, j: number, texts: readonly string[]): Notation {
+  const cells = table.columns[j];
+  const own = cells.kind === 'numbers' ? cells.notation : undefined;
+  const guessed = notationOf(texts, own?.decimal ?? shownDecimal(texts) ?? table.dialect.decimal);
+  return own ? { ...own, grouped: own.grouped || guessed.grouped } : guessed;
 }
 
 /** Whether integers that are written differently, `7` and `007`, or beyond 2⁵³, would be the same number. */

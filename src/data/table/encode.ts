@@ -1,11 +1,11 @@
 /** Replays the learned preprocessing on the rows of a table: inputs `[rows × p]` as the network takes them, targets, and what was odd. */
 import { dataError } from '../../errors.ts';
 import { few } from '../names.ts';
-import { allTexts, cellText, rowOfText, tally } from './cells.ts';
-import { type Column, type NumericColumn, readCategories, readColumn, readNumbers } from './column.ts';
+import { readAsTrained } from './as-trained.ts';
+import { allTexts, cellText } from './cells.ts';
+import { type Column, readCategories } from './column.ts';
 import { levelMatcher } from './levels.ts';
 import { missingRule } from './missing.ts';
-import { type Notation, PLAIN, parseNumber } from './numbers.ts';
 import type { CategoricalCode, NumericCode, Preprocessing } from './preprocess.ts';
 import { findColumn } from './schema.ts';
 import type { Table } from './table.ts';
@@ -16,34 +16,40 @@ export interface Encoded {
   /** Standardised target or class index `[rows]`; empty when not asked for. */
   readonly y: Float64Array;
   readonly warnings: readonly string[];
+  /** Names of the columns in which a row has a word for a number, by the place of the row in `rows`. */
+  readonly unread: ReadonlyMap<number, readonly string[]>;
 }
 
 /**
- * Replays the preprocessing on the rows of a table. A number of unworkable size is refused in rows `withTarget`, which are to be learned
- * from or scored; else it is infinite, and the matter of its row. Throws a `DataError` for a column that is not there.
+ * Replays the preprocessing on the rows of a table. A word where training had numbers, or a number of unworkable size, is refused in rows
+ * `withTarget`, which are to be learned from or scored; else it is the matter of its row: the word counts as missing, the number as
+ * infinite. Throws a `DataError` for a column that is not there.
  */
 export function encode(pre: Preprocessing, table: Table, rows: readonly number[], withTarget: boolean): Encoded {
   const p = pre.inputNames.length;
   const x = new Float32Array(rows.length * p);
   const warnings: string[] = [];
+  const unread = new Map<number, readonly string[]>();
   const place = locator(pre, table, withTarget, warnings);
   let at = 0;
   for (const code of pre.columns) {
-    const column = readAs(
-      pre,
-      table,
-      place(code.name, code.index),
-      code,
-      warnings,
-      withTarget ? 'refused' : 'infinite',
-    );
+    const j = place(code.name, code.index);
+    const column =
+      code.kind === 'categorical'
+        ? readCategories(table, j, pre.missing ?? {})
+        : readAsTrained(pre, table, j, code, warnings, withTarget ? 'refused' : 'kept');
+    if ('words' in column) {
+      rows.forEach((row, i) => {
+        if (column.words.has(row)) unread.set(i, [...(unread.get(i) ?? []), code.name]);
+      });
+    }
     const width = encodeColumn(code, column, rows, x, at, p, warnings);
     at += width;
   }
   const y = withTarget
     ? encodeTarget(pre, table, place(pre.target.name, pre.target.index), rows, warnings)
     : new Float64Array(0);
-  return { x, y, warnings };
+  return { x, y, warnings, unread };
 }
 
 /** The rows of a table whose target is there. Throws a `DataError` where the column is not. */
@@ -77,52 +83,6 @@ function locator(pre: Preprocessing, table: Table, withTarget: boolean, warnings
   }
   return (_name: string, index: number) => (without && index > pre.target.index ? index - 1 : index);
 }
-
-/** Column j as the training file had it: categories, or numbers in the notation of training if that reads them, else in their own. */
-function readAs(
-  pre: Preprocessing,
-  table: Table,
-  j: number,
-  code: NumericCode | CategoricalCode,
-  warnings: string[],
-  far: 'refused' | 'infinite',
-): Column {
-  return code.kind === 'categorical'
-    ? readCategories(table, j, pre.missing ?? {})
-    : readAsNumbers(pre, table, j, code, warnings, far);
-}
-
-function readAsNumbers(
-  pre: Preprocessing,
-  table: Table,
-  j: number,
-  { notation = PLAIN, missing = [] }: Pick<NumericCode, 'notation' | 'missing'>,
-  warnings: string[],
-  far: 'refused' | 'infinite' = 'refused',
-): NumericColumn {
-  const cells = table.columns[j];
-  const rule = missingRule(pre.missing);
-  const { texts } = tally(cells);
-  const present = texts.filter((text) => !rule.number(text) && !missing.includes(text));
-  const readable = (way: Notation) => present.every((text) => !Number.isNaN(parseNumber(text, way)));
-  const held = cells.kind === 'texts' || cells.notation.decimal === notation.decimal;
-  if (held && readable(notation)) return readNumbers(table, j, notation, pre.missing, missing, far);
-  const { column } = readColumn(table, j, pre.missing);
-  const own = column.kind === 'numeric' ? column.notation : notation;
-  const stranger = present.find((text) => Number.isNaN(parseNumber(text, own)));
-  const name = table.names[j];
-  if (stranger !== undefined) {
-    const line = table.lines[rowOfText(cells, stranger)];
-    throw dataError(
-      `${table.source}:${line}: column '${name}': expected a number as in training, got '${stranger}'. Mend the column.`,
-    );
-  }
-  warnings.push(`column '${name}': numbers are written ${way(own)}, in training ${way(notation)}`);
-  return readNumbers(table, j, own, pre.missing, missing, far);
-}
-
-const way = ({ decimal, grouped, percent }: Notation): string =>
-  `with a decimal ${decimal === ',' ? 'comma' : 'point'}${grouped ? ', grouped thousands' : ''}${percent ? ', percent signs' : ''}`;
 
 /** Writes one column's inputs at `at` of every row and returns how many it wrote. */
 function encodeColumn(
@@ -184,7 +144,7 @@ function encodeTarget(
 ): Float64Array {
   const { target } = pre;
   if (!('classes' in target)) {
-    const { values } = readAsNumbers(pre, table, j, target, warnings);
+    const { values } = readAsTrained(pre, table, j, target, warnings, 'refused');
     return Float64Array.from(rows, (row) => (values[row] - target.mean) / target.sd);
   }
   const { levels, codes } = readCategories(table, j, pre.missing ?? {});
