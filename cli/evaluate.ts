@@ -19,7 +19,7 @@ export function evaluateCommand(): Command {
       const evaluation = await evaluate(run);
       const strange = ood === undefined ? undefined : await outOfDistribution(run, ood);
       showEvaluation({ ...evaluation, ...(strange && { outOfDistribution: strange }) }, json);
-      for (const warning of strange?.warnings ?? []) console.error(`note: ${warning}`);
+      for (const warning of strange?.warnings ?? []) console.error(`warning: ${warning}`);
       if (!strange || json) return;
       const { strangeSentence } = await import('../src/report/text.ts');
       console.log(strangeSentence(strange));

@@ -122,7 +122,7 @@ function findings(report: Report): string[] {
   }
   if (report.rejection) sentences.push(rejectionSentence(report.rejection, evaluation.task));
   if (recalibration) sentences.push(recalibrationSentence(recalibration));
-  if (ood) sentences.push(strangeSentence(ood));
+  if (ood) sentences.push(strangeSentence(ood), ...ood.warnings.map((warning) => `Of ${ood.source}: ${warning}.`));
   if (convergence) {
     sentences.push(
       `Validation log likelihood per draw: R-hat ${digits(convergence.rhat)} over chains (they start in different modes, so this need not be 1), ${largest(convergence.chainRhat)} at most within a chain, effective draws ${count(convergence.essBulk)}.`,

@@ -212,7 +212,14 @@ describe('preprocessing', () => {
       "column 'cat': category 'purple' (1 rows) was not in training; no level is set",
     ]);
     expect(() => replay(preprocessing, 'cat,hole\nred,1\n')).toThrow("new: expected a column 'num', got cat, hole");
-    expect(() => replay(preprocessing, 'num,cat,hole\nx,red,1\n')).toThrow(
+    const word = 'num,cat,hole\nx,red,1\n';
+    const kept = replay(preprocessing, word);
+    expect([...kept.x]).toEqual([...replay(preprocessing, 'num,cat,hole\n,red,1\n').x]);
+    expect([...kept.unread]).toEqual([[0, ['num']]]);
+    expect(kept.warnings[0]).toBe(
+      "column 'num': 1 of 1 cells is no number, as training had, and counts as missing: 'x' (line 2)",
+    );
+    expect(() => encode(preprocessing, parseTable(word, 'new'), [0], true)).toThrow(
       "new:2: column 'num': expected a number as in training, got 'x'",
     );
   });

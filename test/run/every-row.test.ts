@@ -80,6 +80,37 @@ describe('rows that are far from what was seen', () => {
     await expect(predict({ run: at('base'), data, ids: ['mean'] })).rejects.toThrow('under names that predictions');
   });
 
+  it('a word where training had numbers counts as missing in its row, is told with its line and flagged', async () => {
+    const data = at('words.csv');
+    writeFileSync(data, 'a,b,colour\n0.5,3,red\n2021-01-03,3,red\n0.5,three,7\n0.5,,red\n');
+    const { rows, warnings } = await predict({ run: at('base'), data });
+    expect(rows.map(({ outside }) => outside)).toEqual(['', 'a', 'colour|b', '']);
+    expect(rows.every(({ mean, unusable }) => Number.isFinite(mean) && unusable === 0)).toBe(true);
+    const known = { a: 0.5, colour: 'red' };
+    const [word, gap] = (
+      await predict({
+        run: at('base'),
+        data: [
+          { ...known, b: 'three' },
+          { ...known, b: '' },
+        ],
+      })
+    ).rows;
+    expect(word).toEqual({ ...gap, outside: 'b' });
+    const told = warnings.join('\n');
+    expect(told).toContain(
+      "column 'a': 1 of 4 cells is no number, as training had, and counts as missing: '2021-01-03' (line 3)",
+    );
+    expect(told).toContain(
+      "column 'b': 1 of 4 cells is no number, as training had, and counts as missing: 'three' (line 4)",
+    );
+    expect(told).toContain("column 'colour': category '7' (1 rows) was not in training");
+    expect(told).toContain('2 of 4 rows (rows 2, 3) lie outside what the training rows showed');
+    const { warnings: strange, rows: count } = await outOfDistribution(at('base'), data);
+    expect(count).toBe(4);
+    expect(strange).toEqual(warnings);
+  });
+
   it('a row that no draw predicts has empty cells and the count of all draws', async () => {
     const run = loadRun(at('base'));
     const stored = readTensors(runPaths(at('base')).member(0)).tensors.theta.data;

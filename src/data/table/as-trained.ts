@@ -52,7 +52,7 @@ export function readAsTrained(
     const more = words.length > EXAMPLES ? ', …' : '';
     const many =
       rows.length === 1
-        ? 'cell is no number, as training had, and counts'
+        ? 'cells is no number, as training had, and counts'
         : 'cells are no numbers, as training had, and count';
     warnings.push(`column '${name}': ${rows.length} of ${table.rows} ${many} as missing: ${first.join(', ')}${more}`);
   }
