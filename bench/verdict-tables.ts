@@ -16,6 +16,8 @@ export interface BenchTable {
   rows(seed: number): { fit: Row[]; apart: Row[] };
   /** Finding (answer and check) that a fault planted in it must raise. */
   readonly planted?: readonly ['predictions' | 'sampling' | 'table', string];
+  /** The rows kept apart follow another law than those of the fit, which no rows of the fit can show. */
+  readonly shift?: true;
 }
 
 /** Rows that a fit gets at most, of which the share kept apart is not part. */
@@ -109,17 +111,19 @@ interface Kind {
   readonly features?: number;
   readonly config?: FitConfig;
   readonly planted?: BenchTable['planted'];
+  readonly shift?: true;
   /** Changes the rows to fit alone. */
   readonly spoil?: (rows: Row[]) => Row[];
 }
 
 function made(name: string, kind: Kind): BenchTable {
-  const { y, more = (row) => row, rows = MADE, features = 4, config, planted, spoil = (all) => all } = kind;
+  const { y, more = (row) => row, rows = MADE, features = 4, config, planted, shift, spoil = (all) => all } = kind;
   return {
     name,
     target: 'y',
     ...(config && { config }),
     ...(planted && { planted }),
+    ...(shift && { shift }),
     rows(seed) {
       const n = rows + MADE_APART;
       const columns = Array.from({ length: features }, (_, j) => numbers(seed, j, n, normals));
@@ -178,7 +182,11 @@ const KINDS: Record<string, Kind> = {
   'noise only, classes': { y: (m) => (m.z > 0 ? 'a' : 'b') },
   'wide, 200 rows of 60': { y: (m) => linear(m) + 0.5 * m.z, rows: 200, features: 60 },
   steps: { y: (m) => Math.floor(2 * m.x[0]) + (m.x[1] > 0 ? 3 : 0) + 0.2 * m.z },
-  'drift with time': { y: (m) => linear(m) + m.i / 800 + 0.3 * m.z, more: (row, { i }) => ({ ...row, time: i % 800 }) },
+  'drift with time': {
+    y: (m) => linear(m) + m.i / 800 + 0.3 * m.z,
+    more: (row, { i }) => ({ ...row, time: i % 800 }),
+    shift: true,
+  },
   'wild targets': { y: (m) => (m.u < 0.01 ? 100 * m.z : smooth(m)) },
   'wild features': { y: smooth, more: (row, m) => ({ ...row, x3: m.u < 0.01 ? 100 * Number(row.x3) : row.x3 }) },
   gaps: { y: smooth, more: (row, m) => ({ ...row, x0: m.u < 0.3 ? null : row.x0, x1: m.u > 0.8 ? null : row.x1 }) },
@@ -186,6 +194,26 @@ const KINDS: Record<string, Kind> = {
     y: (m) => Math.sin(Math.floor(30 * m.u)) + m.x[0] + 0.3 * m.z,
     more: (row, m) => ({ ...row, place: `p${Math.floor(30 * m.u)}` }),
   },
+  'noise only, classes, 12 columns': { y: (m) => (m.z > 0 ? 'a' : 'b'), features: 12 },
+  'flipped labels, 20 columns': { y: (m) => (wave(m) > 0 === m.u > 0.15 ? 'a' : 'b'), features: 20 },
+  'five classes, 300 rows of 20': {
+    y: (m) => `k${Math.min(4, Math.max(0, Math.floor(2.5 + wave(m) + 0.3 * m.z)))}`,
+    rows: 300,
+    features: 20,
+  },
+  'copied rows, classes': {
+    y: (m) => (m.u < chance(2 * linear(m)) ? 'a' : 'b'),
+    rows: 400,
+    spoil: (rows) => [...rows, ...rows],
+  },
+  'spread by category, gaussian': {
+    y: (m) => linear(m) + (m.u < 0.3 ? 3 : 0.2) * m.z + (m.u < 0.3 ? 4 : 0),
+    more: (row, { u }) => ({ ...row, kind: u < 0.3 ? 'wild' : 'tame' }),
+    config: gaussian,
+  },
+  'spread that grows fast, gaussian': { y: (m) => Math.exp(1.2 * linear(m)) * (1 + 0.5 * m.z), config: gaussian },
+  'three modes': { y: (m) => linear(m) + 2 * (Math.floor(3 * m.u) - 1) + 0.1 * m.z },
+  'nothing or much, gaussian': { y: (m) => (m.u < 0.5 ? 0 : 5 + growing(m)) + 0.05 * m.z, config: gaussian },
   'two modes': { y: (m) => linear(m) + (m.u < 0.5 ? -1 : 1) + 0.1 * m.z },
   'leak: a copy': {
     y: smooth,

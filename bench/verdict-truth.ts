@@ -61,10 +61,10 @@ export function truthOf(rows: ApartRows): Truth {
   };
 }
 
-/** By standard errors, or an e-value where few rows decide. */
+/** By standard errors; or, where few rows make up a loss of twice the limit, by an e-value. */
 function scoreSide({ mean, error, evidence }: ReturnType<typeof compare>): Side {
   const beyond = -LIMIT_OF_SCORE - mean;
-  if (beyond > 0 && (beyond > DEVIATIONS * error || evidence > EVIDENCE)) return 'passed';
+  if (beyond > DEVIATIONS * error || (beyond > LIMIT_OF_SCORE && evidence > EVIDENCE)) return 'passed';
   return -beyond > DEVIATIONS * error ? 'kept' : 'open';
 }
 
