@@ -94,6 +94,7 @@ export interface FitFlags extends EngineFlags {
   steps?: number;
   thin?: number;
   epochs?: number;
+  members?: string;
   chains?: number;
   seed?: number;
   drawsType?: 'float32' | 'float16';
@@ -205,6 +206,7 @@ export function withModelOptions(command: Command): Command {
     .option('--steps <steps>', 'steps of sampling (default: 10000)', number)
     .option('--thin <steps>', 'steps per stored draw (default: 10)', number)
     .option('--epochs <n>', 'longest warm start (default: 200, with --model 0)', number)
+    .option('--members <run>', 'take the members of an earlier run, on the same rows, as they are; none is trained')
     .option('-k, --chains <n>', 'members of the ensemble, a chain from each (default: 10)', number)
     .option('--seed <n>', 'default: 0', number)
     .addOption(
@@ -273,7 +275,7 @@ const DELIMITERS: Record<string, string> = { comma: ',', semicolon: ';', tab: '\
 
 /** Preset, then configuration file, then flags. */
 export function configOf(flags: FitFlags): FitConfig {
-  const { delimiter, epochs, sampler } = flags;
+  const { delimiter, sampler } = flags;
   const data = chosen(flags, [
     'target',
     'task',
@@ -298,7 +300,7 @@ export function configOf(flags: FitFlags): FitConfig {
       ...chosen(flags, ['context', 'width', 'depth', 'heads', 'patch']),
       ...(flags.parameters && { parameters: parameterChoice(flags.parameters) }),
     },
-    warmStart: epochs === undefined ? {} : { epochs },
+    warmStart: chosen(flags, ['epochs', 'members']),
     sampler: {
       ...chosen(flags, ['mode', 'stepSize', 'batchSize', 'warmup', 'steps', 'thin']),
       ...(sampler && { name: sampler }),

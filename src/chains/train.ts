@@ -1,5 +1,6 @@
 /** The warm start of a block: trains its members, or trains them on, and stores them. */
 import { batchStream } from '../data/batches.ts';
+import { storeError } from '../errors.ts';
 import { stream } from '../math/threefry.ts';
 import { type BayesianNetwork, initial } from '../models/posterior.ts';
 import { blockDensity } from '../spec/compute.ts';
@@ -25,6 +26,11 @@ export async function trainBlock(
 ): Promise<Float64Array | undefined> {
   const { dir, spec, network } = run;
   const { warmStart: w, seed } = spec;
+  if (w.members !== undefined) {
+    throw storeError(
+      `${runPaths(dir).members}: expected members ${chains.join(', ')}, taken from ${w.members}, got none. Restore them, or fit anew.`,
+    );
+  }
   const d = network.dim;
   const keys = chains.map((chain) => chainKey(seed, chain));
   const batches = batchStream(

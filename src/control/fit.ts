@@ -28,6 +28,7 @@ import { workersOf } from '../spec/workers.ts';
 import { sha256, sha256OfFile, writeJson, writeWhole } from '../store/files.ts';
 import { createRun, runPaths } from '../store/rundir.ts';
 import { chooseLikelihood } from './likelihood-pilot.ts';
+import { membersOf, storeMembers } from './members.ts';
 import { type SuperviseOptions, supervise } from './supervise.ts';
 
 export interface FitOptions extends SuperviseOptions {
@@ -87,6 +88,9 @@ export async function prepareRun(options: FitOptions, here = options.engine === 
   const bytes = brought && onnxBytes(brought);
   const dataHash = typeof source === 'string' ? await sha256OfFile(source) : sha256(JSON.stringify(source));
   const inputs = runInputs(spec, prepared.preprocessing, prepared.data);
+  const { members: earlier } = spec.warmStart;
+  const taken = earlier === undefined ? [] : membersOf(earlier, { spec, network, ...inputs.hashes });
+  if (earlier !== undefined) note(`members of ${earlier}: nothing is trained`);
   createRun(
     out,
     {
@@ -101,6 +105,7 @@ export async function prepareRun(options: FitOptions, here = options.engine === 
   if (bytes) writeWhole(runPaths(out).network, bytes);
   inputs.store(out);
   if (choice) writeJson(runPaths(out).likelihood, choice);
+  storeMembers(out, taken);
   await createPosteriorStore(loadRun(out), prepared.data);
   note(
     `${network.model.name}, ${network.likelihood.name} likelihood, ${network.dim} parameters, ${spec.chains} chains`,

@@ -91,11 +91,15 @@ interface Span {
 }
 
 /** The phases of the replay, in epochs and in steps; one of fewer than two has no inside. */
-function spansOf({ dir, network }: LoadedRun, { spec: { sampler } }: LoadedRun, chains: readonly number[]): Span[] {
+function spansOf(
+  { dir, spec, network }: LoadedRun,
+  { spec: { sampler } }: LoadedRun,
+  chains: readonly number[],
+): Span[] {
   const epochs = chains.map((chain) => readMember(runPaths(dir).member(chain), network.dim).epochs);
   const { warmup, steps } = sampler;
   const spans: Span[] = [
-    { phase: 'warm start', from: 0, to: Math.max(...epochs) },
+    { phase: 'warm start', from: 0, to: spec.warmStart.members === undefined ? Math.max(...epochs) : 0 },
     { phase: 'warm-up', from: 0, to: warmup },
     { phase: 'sampling', from: warmup, to: warmup + steps },
   ];
@@ -141,8 +145,9 @@ function killed(job: ProcessJob): Promise<boolean> {
 function prepareCopy(run: LoadedRun, copy: string): void {
   const { dir, spec, network } = run;
   const [from, to] = [runPaths(dir), runPaths(copy)];
-  for (const key of ['preprocessing', 'data', 'network'] as const) {
-    if (existsSync(from[key])) cpSync(from[key], to[key]);
+  const taken = spec.warmStart.members === undefined ? [] : (['members'] as const);
+  for (const key of ['preprocessing', 'data', 'network', ...taken] as const) {
+    if (existsSync(from[key])) cpSync(from[key], to[key], { recursive: true });
   }
   for (let chain = 0; chain < spec.chains; chain++) {
     const attempt = attemptOf(dir, chain);

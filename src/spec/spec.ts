@@ -150,6 +150,12 @@ const warmStart = z
       .tuple([beta(), beta()])
       .default([0.9, 0.999])
       .describe("Decay of AdamW's running means of the gradient and of its square."),
+    members: z
+      .string()
+      .optional()
+      .describe(
+        'Earlier run on the same rows, of the same network and seed: its members are taken, and none is trained.',
+      ),
     clip: positive().optional().describe("Norm that a member's gradient is cut down to where it is longer."),
     augment: z
       .boolean()
