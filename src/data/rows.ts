@@ -5,8 +5,10 @@
  */
 import { permutation } from '../math/random.ts';
 import type { Key } from '../types.ts';
+import { type Asked, oneEach } from './asked.ts';
 
-export interface Rows {
+/** What a stream of batches asks of rows. */
+export interface BatchRows {
   /** N: the rows that an epoch uses once each. */
   readonly count: number;
   /** p, the values of one row as the network takes them. */
@@ -20,8 +22,13 @@ export interface Rows {
    * rows have one; without it they are as they are stored.
    */
   gather(picked: Int32Array, x: Float32Array, y: Float32Array, key?: Key): void;
+}
+
+export interface Rows extends BatchRows {
   /** Zeroed arrays of these lengths, and the same rows where they are gathered into these arrays the fastest. */
-  beside(lengths: readonly number[]): { readonly rows: Rows; readonly arrays: readonly Float32Array[] };
+  beside(lengths: readonly number[]): { readonly rows: BatchRows; readonly arrays: readonly Float32Array[] };
+  /** All rows as a network is asked about them, every answer once; or the picked ones, as `order` knows them. */
+  asked(picked?: Int32Array): Asked;
 }
 
 /** Rows whose targets are known one by one. */
@@ -30,12 +37,25 @@ export interface LabelledRows extends Rows {
   readonly y: Float64Array;
 }
 
+/** The picked rows, known by their index, or all; `gather` fills `targets` values of a row that are not looked at. */
+export function askedOf(rows: Omit<LabelledRows, 'asked'>, picked = indices(rows.count)): Asked {
+  let unread = new Float32Array(0);
+  return oneEach(
+    Float64Array.from(picked, (i) => rows.y[i]),
+    (from, to, x) => {
+      const size = (to - from) * rows.targets;
+      if (unread.length !== size) unread = new Float32Array(size);
+      rows.gather(picked.subarray(from, to), x, unread);
+    },
+  );
+}
+
 /** Rows that are known by their index. */
 export const indices: Rows['order'] = (used, key) =>
   key ? permutation(key, used) : Int32Array.from({ length: used }, (_, i) => i);
 
 /** What `beside` is for rows whose memory is as good as any. */
-export const besides = (rows: Rows, lengths: readonly number[]): ReturnType<Rows['beside']> => ({
+export const besides = (rows: BatchRows, lengths: readonly number[]): ReturnType<Rows['beside']> => ({
   rows,
   arrays: lengths.map((length) => new Float32Array(length)),
 });

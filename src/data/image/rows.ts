@@ -3,7 +3,7 @@
  * scaled by its channel as it is gathered.
  */
 import type { Key } from '../../types.ts';
-import { besides, indices, type LabelledRows, oneHot } from '../rows.ts';
+import { askedOf, besides, indices, type LabelledRows, oneHot } from '../rows.ts';
 import { type Augmentation, augmenter } from './augment.ts';
 import type { ChannelScale, ImageSet } from './set.ts';
 
@@ -62,7 +62,7 @@ export function imageRows(split: ImageSplit): ImageRows {
       },
     );
   };
-  const rows: ImageRows = {
+  const rows: Omit<ImageRows, 'asked'> = {
     split,
     count: index.length,
     inputs,
@@ -78,7 +78,7 @@ export function imageRows(split: ImageSplit): ImageRows {
     },
     beside: (lengths) => besides(rows, lengths),
   };
-  return rows;
+  return { ...rows, asked: (picked) => askedOf(rows, picked) };
 }
 
 /** The input that each of the 256 values of a channel becomes, `[C][256]`. */

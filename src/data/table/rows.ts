@@ -1,6 +1,6 @@
 /** The encoded rows of a table: x `[N × p]` float32 row by row, y `[N]` a standardised target or the index of a class. */
 import { kernelsOf, sideBySide } from '../../math/native.ts';
-import { besides, indices, type LabelledRows, oneHot, type Rows } from '../rows.ts';
+import { askedOf, type BatchRows, indices, type LabelledRows, oneHot, type Rows } from '../rows.ts';
 
 /** What is stored of a split of a table. */
 export interface TableSplit {
@@ -25,7 +25,7 @@ export const isTable = (rows: Rows): rows is TableRows => 'x' in rows;
 export function tableRows(split: TableSplit): TableRows {
   const { x, y, inputs, targets } = split;
   const count = y.length;
-  return {
+  const rows: Omit<TableRows, 'asked'> = {
     ...split,
     count,
     order: indices,
@@ -45,6 +45,7 @@ export function tableRows(split: TableSplit): TableRows {
       return { rows: columnRows({ columns, labels, inputs, targets }), arrays };
     },
   };
+  return { ...rows, asked: (picked) => askedOf(rows, picked) };
 }
 
 /** Columns `[p × N]` and labels `[N]`. */
@@ -55,8 +56,8 @@ interface Columns {
   readonly targets: number;
 }
 
-function columnRows({ columns, labels, inputs, targets }: Columns): Rows {
-  const rows: Rows = {
+function columnRows({ columns, labels, inputs, targets }: Columns): BatchRows {
+  return {
     count: labels.length,
     inputs,
     targets,
@@ -66,9 +67,7 @@ function columnRows({ columns, labels, inputs, targets }: Columns): Rows {
       if (targets > 1) oneHot(labels, picked, y);
       else pick(labels, labels.length, picked, y);
     },
-    beside: (lengths) => besides(rows, lengths),
   };
-  return rows;
 }
 
 /** The transpose of rows `[N × p]`: columns `[p × N]`. */

@@ -3,6 +3,7 @@
  * the T tokens from there, its targets the T tokens that follow each of them.
  */
 import { permutation, uniforms } from '../../math/random.ts';
+import type { Asked } from '../asked.ts';
 import { besides, type Rows } from '../rows.ts';
 
 export type Tokens = Uint8Array | Uint16Array | Uint32Array;
@@ -26,7 +27,7 @@ export interface TextRows extends Rows {
  */
 export function textRows(split: TextSplit): TextRows {
   const { tokens, length } = split;
-  const rows: TextRows = {
+  const rows: Omit<TextRows, 'asked'> = {
     split,
     count: Math.floor(tokens.length / length) - 1,
     inputs: length,
@@ -52,7 +53,33 @@ export function textRows(split: TextSplit): TextRows {
     },
     beside: (lengths) => besides(rows, lengths),
   };
-  return rows;
+  const starting = (windows: readonly Window[], count: number, at: Asked['at']): Asked => {
+    const y = new Float64Array(count);
+    for (const [r, { start, skip }] of windows.entries()) {
+      for (let place = skip; place < length; place++) y[at(r).first + place] = tokens[start + place + 1];
+    }
+    return {
+      ...{ count, y, rows: windows.length, places: length, at },
+      gather(from, to, x) {
+        const size = to - from;
+        for (let j = 0; j < size; j++) {
+          const { start } = windows[from + j];
+          for (let i = 0; i < length; i++) x[i * size + j] = tokens[start + i];
+        }
+      },
+    };
+  };
+  return {
+    ...rows,
+    asked(picked) {
+      if (picked) {
+        const windows = Array.from(picked, (start) => ({ start, skip: 0 }));
+        return starting(windows, length * windows.length, (r) => ({ first: r * length, skip: 0 }));
+      }
+      const windows = wholeText(split);
+      return starting(windows, tokens.length - 1, (r) => ({ first: windows[r].start, skip: windows[r].skip }));
+    },
+  };
 }
 
 /** A window of a text's whole: where it begins, and how many of its first targets an earlier one has. */
