@@ -4,8 +4,6 @@ import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { z } from 'zod';
-import { fitSchema } from '../../src/spec/spec.ts';
 
 it('packs, installs in an empty folder, runs the demo and the library', { timeout: 300_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'smile-pack-'));
@@ -43,10 +41,4 @@ it('packs, installs in an empty folder, runs the demo and the library', { timeou
       stdio: 'pipe',
     },
   );
-});
-
-it('publishes the JSON Schema of the configuration as it is', () => {
-  const published = JSON.parse(readFileSync('schema/fit.json', 'utf8'));
-  const { title: _title, ...schema } = published;
-  expect(schema).toEqual(JSON.parse(JSON.stringify(z.toJSONSchema(fitSchema, { io: 'input' }))));
 });
