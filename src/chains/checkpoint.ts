@@ -3,6 +3,8 @@ import { shapeError } from '../errors.ts';
 import type { LoadedRun } from '../spec/opened.ts';
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from '../store/checkpoint.ts';
 import type { Claim } from '../store/claim.ts';
+import type { WriterPlace } from '../store/draws.ts';
+import { readHeld } from '../store/held.ts';
 import { runPaths } from '../store/rundir.ts';
 import type { StoredTensor } from '../store/safetensors.ts';
 import type { TrainState } from '../train/warm-start.ts';
@@ -45,15 +47,13 @@ export async function saveSampling(
   { dir }: LoadedRun,
   chains: readonly number[],
   claims: readonly Claim[],
-  of: (c: number) => Promise<SamplingStanding>,
+  of: (c: number) => Promise<Omit<SamplingStanding, 'writer'> & { readonly writer: WriterPlace }>,
 ): Promise<void> {
   for (const [c, chain] of chains.entries()) {
     const { facts, writer, logSum, first, state } = await of(c);
     const own = Object.entries(state).map(([name, values]) => [`state.${name}`, vector(values)] as const);
     const tensors = {
       ...Object.fromEntries(own),
-      'writer.data': vector(writer.data),
-      'writer.stats': vector(writer.stats),
       logSum: vector(logSum),
       ...(first && { first: vector(first) }),
     };
@@ -80,9 +80,13 @@ export function chainStanding(
   chain: number,
   onDamage?: (message: string) => void,
 ): ChainStanding | undefined {
-  const sizes = { dim: network.dim, blockSize: drawsPerBlock(network), stats: SAMPLE_STATS.length };
-  const parse = (found: Checkpoint, path: string) => standingIn(found, path, sizes);
-  const found = readCheckpoint(runPaths(dir).chain(chain), parse, onDamage);
+  const { dim } = network;
+  const folder = runPaths(dir).chain(chain);
+  const heldAt = ({ blocks, held }: WriterPlace) =>
+    readHeld(folder, { block: blocks, count: held, dim, stats: SAMPLE_STATS.length });
+  const parse = (found: Checkpoint, path: string) =>
+    standingIn(found, path, { dim, blockSize: drawsPerBlock(network) }, heldAt);
+  const found = readCheckpoint(folder, parse, onDamage);
   const attempt = found?.phase === 'sampling' ? found.sampling.facts.attempt : 0;
   return attempt === attemptOf(dir, chain) ? found : undefined;
 }

@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import { storeError } from '../errors.ts';
 import type { Checkpoint } from '../store/checkpoint.ts';
-import type { WriterStanding } from '../store/draws.ts';
+import type { DrawBlock } from '../store/draw-block.ts';
+import type { WriterPlace, WriterStanding } from '../store/draws.ts';
 import type { TensorData } from '../types.ts';
 
 const count = z.int().nonnegative();
@@ -35,7 +36,7 @@ const samplingFacts = z.strictObject({
   /** The next step. */
   t: count,
   draws: count,
-  /** Blocks of draws that are written; the draws beyond them are in the checkpoint. */
+  /** Blocks of draws that are written; the draws beyond them lie in pieces beside them. */
   blocks: count,
   gradients: count,
   /** Draws that `logSum` is over: the finite ones of earlier blocks. */
@@ -46,6 +47,9 @@ const samplingFacts = z.strictObject({
   trace: z.strictObject({ step: z.array(count), stepSize: numbers, logDensity: numbers }),
 });
 const facts = z.discriminatedUnion('phase', [trainingFacts, samplingFacts]);
+
+/** Blocks of draws that the checkpoint with these facts counts on; 0 for one of a training, or for what is none. */
+export const blocksCounted = (told: unknown): number => samplingFacts.safeParse(told).data?.blocks ?? 0;
 
 /** Per member numbers and vectors of a training, each `[C]` or `[C × d]`. */
 const MEMBER_VECTORS = ['theta', 'm', 'v', 'best'] as const;
@@ -75,14 +79,17 @@ export type ChainStanding =
 export interface ExpectedSizes {
   /** d. */
   readonly dim: number;
-  /** Draws of a block, and numbers kept beside a draw. */
+  /** Draws of a block. */
   readonly blockSize: number;
-  readonly stats: number;
 }
 
-/** Throws a `StoreError` for a checkpoint that no chain of these sizes can have written. */
-export function standingIn({ tensors, facts: told }: Checkpoint, path: string, sizes: ExpectedSizes): ChainStanding {
-  const { dim, blockSize, stats } = sizes;
+/** Throws a `StoreError` for a checkpoint that no chain of these sizes can have written, and what `heldAt` throws. */
+export function standingIn(
+  { tensors, facts: told }: Checkpoint,
+  path: string,
+  { dim, blockSize }: ExpectedSizes,
+  heldAt: (place: WriterPlace) => DrawBlock,
+): ChainStanding {
   const unusable = (got: string) =>
     storeError(`${path}: expected a checkpoint of this run, got ${got}. It is passed over.`);
   const parsed = facts.safeParse(told);
@@ -113,11 +120,7 @@ export function standingIn({ tensors, facts: told }: Checkpoint, path: string, s
     phase,
     sampling: {
       facts: rest,
-      writer: {
-        blocks,
-        data: vector<Float32Array<ArrayBuffer>>('writer.data', of(held * dim)),
-        stats: vector<Float64Array<ArrayBuffer>>('writer.stats', of(held * stats)),
-      },
+      writer: { blocks, ...heldAt({ blocks, held }) },
       logSum: vector<Float64Array>('logSum', (rows) => rows > 0),
       first: tensors.first && vector<Float64Array>('first', of(dim)),
       state: Object.fromEntries(own.map((name) => [name.slice('state.'.length), vector(name, () => true)])),

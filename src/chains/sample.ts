@@ -105,7 +105,7 @@ export async function sampleBlock(
           sampling: tallies.sampling.standing(c),
           trace: traces[c],
         },
-        writer: writers[c].standing(),
+        writer: writers[c].settle(),
         logSum: watch.sums(c).logSum,
         first: first[c],
         state: await block.standing(c),

@@ -7,7 +7,7 @@ const OF_RUN =
   /^(manifest\.json|config\.yaml|preprocessing\.json|data\.safetensors|network\.onnx|posterior\.zarr\/([a-z_]+\/)*zarr\.json)$/;
 const OF_CHAIN = [
   /^members\/(\d+)\.safetensors$/,
-  /^chains\/(\d+)\/(?:claim-\d{6}|(?:checkpoint-\d{6}|draws|start)-\d{6}\.safetensors|summary\.json|trace\.json|watched\.json)$/,
+  /^chains\/(\d+)\/(?:claim-\d{6}|(?:(?:checkpoint|held)-\d{6}|draws|start)-\d{6}\.safetensors|summary\.json|trace\.json|watched\.json)$/,
   /^progress\/(\d+)\.json$/,
   /^posterior\.zarr\/(?:[a-z_]+\/)+c\/(\d+)(?:\/\d+)*$/,
 ];

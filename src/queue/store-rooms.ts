@@ -5,11 +5,14 @@ import { open } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { dirname, join } from 'node:path';
 import { parse } from 'yaml';
+import { blocksCounted } from '../chains/checkpointed.ts';
 import { SmileError, storeError } from '../errors.ts';
-import { pruneCheckpoints } from '../store/checkpoint.ts';
+import { checkpointPaths, pruneCheckpoints } from '../store/checkpoint.ts';
 import { checkEpoch, claimChain } from '../store/claim.ts';
 import { readWhole, receiveWhole } from '../store/files.ts';
+import { pruneHeld } from '../store/held.ts';
 import { runPaths } from '../store/rundir.ts';
+import { readTensors } from '../store/safetensors.ts';
 import { filesOf, ownerOf, sharedFiles } from './files.ts';
 
 export interface Answer {
@@ -97,8 +100,23 @@ async function put(dir: string, path: string, owner: number, request: IncomingMe
     if (error instanceof SmileError && error.tag === 'TakenOver') return refused(409, error.message);
     throw error;
   }
-  if (dirname(path) === `chains/${owner}`) pruneCheckpoints(folder);
+  if (dirname(path) === `chains/${owner}`) prune(folder);
   return { status: 204 };
+}
+
+/** Removes checkpoints that were passed, and held draws that no checkpoint left counts on. */
+function prune(folder: string): void {
+  pruneCheckpoints(folder);
+  const counted = checkpointPaths(folder).map(blocksIn);
+  pruneHeld(folder, ({ block }) => counted.every((blocks) => block < blocks));
+}
+
+function blocksIn(checkpoint: string): number {
+  try {
+    return blocksCounted(JSON.parse(readTensors(checkpoint).metadata.facts));
+  } catch {
+    return 0;
+  }
 }
 
 async function* hashed(request: IncomingMessage, hash: ReturnType<typeof createHash>) {

@@ -1,29 +1,16 @@
-/** Draws of one chain as numbered blocks, so that memory stays bounded and every file is whole. */
+/**
+ * Draws of one chain as numbered blocks, so that memory stays bounded and every file is whole. Draws of a block that is not full lie in
+ * pieces beside the blocks (`held.ts`), so that a checkpoint need not carry them.
+ */
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { f16round } from '@petamoriken/float16';
 import { storeError } from '../errors.ts';
-import { readTensors, writeTensors } from './safetensors.ts';
+import { type DrawBlock, type DrawLayout, fileOfDraws, readBlock } from './draw-block.ts';
+import { pruneHeld, writeHeld } from './held.ts';
+import { writeTensors } from './safetensors.ts';
 
 const NAME = /^draws-(\d{6})\.safetensors$/;
-
-export interface DrawBlock {
-  /** Draws of the block, float32 `[n × d]` row-major. */
-  readonly data: Float32Array;
-  /** Numbers about each draw `[n × statistics]`. */
-  readonly stats: Float64Array;
-}
-
-/** What a chain's blocks of draws look like. */
-export interface DrawLayout {
-  /** Parameters of a draw. */
-  readonly dim: number;
-  /** Names of the numbers kept beside each draw. */
-  readonly stats: readonly string[];
-  readonly blockSize: number;
-  /** Default float32. */
-  readonly type?: 'float32' | 'float16';
-}
 
 export interface DrawWriter {
   /** Where held draws lie `[blockSize × d]`, rounded as they are stored, the last block's until new ones come; and their numbers `[blockSize × statistics]`. */
@@ -31,10 +18,16 @@ export interface DrawWriter {
   readonly stats: Float64Array;
   /** Keeps θ `[d]`, found at `at` of `theta`, with the numbers about it; a full block is written. */
   add(theta: Float64Array, at: number, stats: readonly number[]): void;
-  /** Writes what is held. */
+  /** Writes what is held as the last block. */
   flush(): void;
-  /** Where the writer stands: blocks written, and the draws it holds. */
-  standing(): WriterStanding;
+  /** Writes what is held and on no disk yet, for a checkpoint that is written next: where the writer then stands. */
+  settle(): WriterPlace;
+}
+
+/** Blocks that are written, and draws that are held beyond them. */
+export interface WriterPlace {
+  readonly blocks: number;
+  readonly held: number;
 }
 
 export interface WriterStanding extends DrawBlock {
@@ -42,15 +35,16 @@ export interface WriterStanding extends DrawBlock {
 }
 
 /**
- * Writes the draws of the chain in `folder`, from where another writer stood; later blocks go. `check` is asked before each block goes or
- * gets its name.
+ * Writes the draws of the chain in `folder`, from where another writer stood; what lies beyond goes. `check` is asked before each file goes
+ * or gets its name.
  */
 export function drawWriter(
   folder: string,
-  { dim, stats: names, blockSize, type }: DrawLayout,
+  layout: DrawLayout,
   from?: WriterStanding,
   check: () => void = () => {},
 ): DrawWriter {
+  const { dim, stats: names, blockSize, type } = layout;
   const data = new Float32Array(blockSize * dim);
   const stats = new Float64Array(blockSize * names.length);
   data.set(from?.data ?? []);
@@ -62,16 +56,14 @@ export function drawWriter(
     check();
     rmSync(join(folder, name), { force: true });
   }
-  const heldDraws = () => ({ data: data.slice(0, held * dim), stats: stats.slice(0, held * names.length) });
+  pruneHeld(folder, (piece) => !from || piece.block > block || (piece.block === block && piece.first >= held), check);
+  // The last checkpoint, and how many blocks the one before it counts.
+  let [last, before]: (WriterPlace | undefined)[] = [from && { blocks: block, held }, undefined];
+  const fileOf = (first: number) => fileOfDraws({ data, stats }, layout, first, held);
   const flush = () => {
     if (held === 0) return;
     const name = `draws-${String(++block).padStart(6, '0')}.safetensors`;
-    const now = heldDraws();
-    const tensors = {
-      draws: { shape: [held, dim], data: now.data, half: type === 'float16' },
-      stats: { shape: [held, names.length], data: now.stats },
-    };
-    writeTensors(join(folder, name), { tensors, metadata: { stats: names.join(' ') } }, check);
+    writeTensors(join(folder, name), fileOf(0), check);
     held = 0;
   };
   return {
@@ -83,7 +75,15 @@ export function drawWriter(
       if (held === blockSize) flush();
     },
     flush,
-    standing: () => ({ blocks: block, ...heldDraws() }),
+    settle() {
+      const first = last?.blocks === block ? last.held : 0;
+      if (held > first) writeHeld(folder, { block, first }, fileOf(first), check);
+      // The two checkpoints that are there until the next one is written.
+      const needed = before?.blocks ?? 0;
+      pruneHeld(folder, (piece) => piece.block < needed, check);
+      [before, last] = [last, { blocks: block, held }];
+      return last;
+    },
   };
 }
 
@@ -100,12 +100,6 @@ export function* readDraws(folder: string, d: number): Generator<DrawBlock> {
     const path = join(folder, name);
     if (Number(NAME.exec(name)?.[1]) !== i + 1)
       throw storeError(`${path}: expected block ${i + 1} before it, got none. Restore the file.`);
-    const { draws, stats } = readTensors(path).tensors;
-    if (draws?.shape[1] !== d || !(draws.data instanceof Float32Array) || !(stats?.data instanceof Float64Array)) {
-      throw storeError(
-        `${path}: expected draws of dimension ${d}, got ${draws?.shape[1]}. The file is of another run.`,
-      );
-    }
-    yield { data: draws.data, stats: stats.data };
+    yield readBlock(path, d);
   }
 }

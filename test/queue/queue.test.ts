@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { drawFiles, drawsOf } from '../../bench/draws.ts';
 import { fit } from '../../src/control/fit.ts';
 import { status } from '../../src/control/status.ts';
 import { demoCsv } from '../../src/data/demo.ts';
 import type { FitConfig } from '../../src/spec/spec.ts';
-import { drawFiles, drawsOf } from '../draws.ts';
 import { freePort, hasRedis, killAll, type Running, redisServer, smile, until } from './cluster.ts';
 
 const LOCK = '2';

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { drawsOf } from '../../bench/draws.ts';
 import { runBlock } from '../../src/chains/block.ts';
 import { fit, prepareRun } from '../../src/control/fit.ts';
 import { demoCsv } from '../../src/data/demo.ts';
@@ -19,7 +20,6 @@ import { type StoreServer, serveStore } from '../../src/queue/store-server.ts';
 import type { FitConfig } from '../../src/spec/spec.ts';
 import { claimChain } from '../../src/store/claim.ts';
 import { readManifest, runPaths } from '../../src/store/rundir.ts';
-import { drawsOf } from '../draws.ts';
 import { freePort, until } from './cluster.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-http-'));

@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { drawFiles, drawsOf } from '../../bench/draws.ts';
 import { evaluate } from '../../src/answers/evaluate.ts';
 import { exportRun } from '../../src/answers/export.ts';
 import { predict } from '../../src/answers/predict.ts';
@@ -28,7 +29,6 @@ import { readJson, sha256, writeJson } from '../../src/store/files.ts';
 import { readManifest, runPaths, updateManifest } from '../../src/store/rundir.ts';
 import { readTensors, writeTensors } from '../../src/store/safetensors.ts';
 import { built } from '../built.ts';
-import { drawFiles, drawsOf } from '../draws.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-damage-'));
 const data = join(folder, 'demo.csv');

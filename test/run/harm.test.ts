@@ -3,13 +3,13 @@ import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { drawsOf } from '../../bench/draws.ts';
 import { fit } from '../../src/control/fit.ts';
 import { resume } from '../../src/control/resume.ts';
 import { demoCsv } from '../../src/data/demo.ts';
 import { SmileError } from '../../src/errors.ts';
 import type { FitEvent } from '../../src/spec/records.ts';
 import type { FitConfig } from '../../src/spec/spec.ts';
-import { drawsOf } from '../draws.ts';
 import { answersOf, chances, copyOf, DAMAGED, filesByKind, flipped, mangled, rawErrors, withChanged } from '../harm.ts';
 
 /** Trials; more of them, by hand: SMILE_HARM=40 npx vitest run test/run/harm.test.ts */

@@ -3,8 +3,8 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { type KillCase, killedAndCompared } from '../../bench/killed.ts';
 import { built } from '../built.ts';
-import { type KillCase, killedAndCompared } from '../kills.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-kills-'));
 

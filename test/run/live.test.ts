@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { drawsOf } from '../../bench/draws.ts';
 import { heartbeats } from '../../src/chains/heartbeat.ts';
 import { fit } from '../../src/control/fit.ts';
 import { plan } from '../../src/control/plan.ts';
@@ -15,7 +16,6 @@ import { demoCsv } from '../../src/data/demo.ts';
 import type { FitEvent } from '../../src/spec/records.ts';
 import type { FitConfig } from '../../src/spec/spec.ts';
 import { built } from '../built.ts';
-import { drawsOf } from '../draws.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-live-'));
 const data = join(folder, 'demo.csv');

@@ -3,6 +3,7 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, truncateSync, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { drawsOf } from '../../bench/draws.ts';
 import { describeRepair, readRepairs } from '../../src/answers/repaired.ts';
 import type { Verdict } from '../../src/answers/verdict/types.ts';
 import { attemptOf, readStart, startPath } from '../../src/chains/attempt.ts';
@@ -21,7 +22,6 @@ import { readDraws } from '../../src/store/draws.ts';
 import { writeJson } from '../../src/store/files.ts';
 import { runPaths, setStatus } from '../../src/store/rundir.ts';
 import { readTensors, writeTensors } from '../../src/store/safetensors.ts';
-import { drawsOf } from '../draws.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-repairs-'));
 const data = join(folder, 'demo.csv');

@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { drawFiles, drawsOf } from '../../bench/draws.ts';
 import { runBlock } from '../../src/chains/block.ts';
 import { standingOf } from '../../src/chains/checkpoint.ts';
 import { fit, prepareRun } from '../../src/control/fit.ts';
@@ -29,7 +30,6 @@ import { type FitConfig, mergeConfigs } from '../../src/spec/spec.ts';
 import { checkpointPaths } from '../../src/store/checkpoint.ts';
 import { runPaths } from '../../src/store/rundir.ts';
 import { built } from '../built.ts';
-import { drawFiles, drawsOf } from '../draws.ts';
 import { said } from '../verdict.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-resume-'));

@@ -3,6 +3,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { drawsOf } from '../../bench/draws.ts';
 import { runBlock } from '../../src/chains/block.ts';
 import { standingOf } from '../../src/chains/checkpoint.ts';
 import { onDevice } from '../../src/chains/stepping.ts';
@@ -16,7 +17,6 @@ import { type FitConfig, mergeConfigs, resolveSpec } from '../../src/spec/spec.t
 import { readDraws } from '../../src/store/draws.ts';
 import { readJson, writeWhole } from '../../src/store/files.ts';
 import { runPaths } from '../../src/store/rundir.ts';
-import { drawsOf } from '../draws.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-stepping-'));
 const data = join(folder, 'demo.csv');

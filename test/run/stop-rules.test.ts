@@ -4,6 +4,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { drawFiles, drawsOf } from '../../bench/draws.ts';
 import { fit } from '../../src/control/fit.ts';
 import { resume } from '../../src/control/resume.ts';
 import {
@@ -20,7 +21,6 @@ import type { FitEvent } from '../../src/spec/records.ts';
 import { type FitConfig, mergeConfigs, resolveSpec } from '../../src/spec/spec.ts';
 import { readManifest } from '../../src/store/rundir.ts';
 import { built } from '../built.ts';
-import { drawFiles, drawsOf } from '../draws.ts';
 import { said } from '../verdict.ts';
 
 const history = (lppd: (draws: number) => number, upTo = 400): LppdPoint[] =>

@@ -1,6 +1,6 @@
 /** Runs that are killed at random moments, of every sampler, task and kind; what must be left is a run that never was disturbed. */
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { standingOf } from '../src/chains/checkpoint.ts';
@@ -11,7 +11,7 @@ import { fold, rootKey } from '../src/math/threefry.ts';
 import { FULL_GRADIENT, SAMPLER_NAMES, type SamplerName } from '../src/samplers/registry.ts';
 import { loadRun } from '../src/spec/opened.ts';
 import { type FitConfig, mergeConfigs } from '../src/spec/spec.ts';
-import { readManifest, runPaths } from '../src/store/rundir.ts';
+import { readManifest } from '../src/store/rundir.ts';
 import { drawsOf } from './draws.ts';
 
 const TASKS = ['regression', 'classes'] as const;
@@ -26,9 +26,12 @@ export interface KillCase {
 export const killCases = (): KillCase[] =>
   SAMPLER_NAMES.flatMap((sampler) => TASKS.flatMap((task) => KINDS.map((kind) => ({ sampler, task, kind }))));
 
+/** Where a chain stands: before its first checkpoint, within a phase, or at its end. */
+export const PLACES = ['start', 'warm start', 'warm-up', 'sampling', 'end'] as const;
+
 export interface KillResult extends KillCase {
-  /** Where the chains stood after each kill: `start`, `training`, `warm-up`, `sampling`. */
-  readonly places: readonly string[];
+  /** Where the kills fell, by the last checkpoint of the first chain. */
+  readonly places: readonly (typeof PLACES)[number][];
   /** Files that differ from those of the run that was not killed, or are missing or left over. */
   readonly different: readonly string[];
 }
@@ -49,12 +52,15 @@ function killTable(folder: string, task: KillCase['task']): string {
   return path;
 }
 
+/** Steps of the warm-up, and of sampling, one draw each: more than a block of them. */
+const STEPS = 300;
+
 function configOf({ sampler, task, kind }: KillCase, steps: number): FitConfig {
   const whole = FULL_GRADIENT.includes(sampler);
   const common: FitConfig = {
     model: { hidden: [6] },
     warmStart: { epochs: 60, patience: 60, batchSize: 32 },
-    sampler: { name: sampler, warmup: steps, steps, thin: 5, ...(whole ? {} : { batchSize: 32 }) },
+    sampler: { name: sampler, warmup: steps, steps, thin: 1, ...(whole ? {} : { batchSize: 32 }) },
     compute: { threads: 1 },
     chains: 2,
     seed: 4,
@@ -77,33 +83,25 @@ export interface KillOptions {
   readonly kills: number;
   /** Path of the built command. */
   readonly cli: string;
-  /** Steps of warm-up, and of sampling. */
-  readonly steps?: number;
+  /** Tells other moments of the same case. */
+  readonly round?: number;
 }
 
 /** Fits a case twice, the second time killed on the way, and compares. */
 export async function killedAndCompared(
   one: KillCase,
-  { folder, kills, cli, steps = one.task === 'classes' && one.kind === 'onnx' ? 200 : 500 }: KillOptions,
+  { folder, kills, cli, round = 0 }: KillOptions,
 ): Promise<KillResult> {
   const name = `${one.sampler}-${one.task}-${one.kind}`;
   const data = killTable(folder, one.task);
-  const config = configOf(one, steps);
+  const config = configOf(one, one.task === 'classes' && one.kind === 'onnx' ? 150 : STEPS);
   const [whole, out] = [join(folder, `${name}-whole`), join(folder, `${name}-killed`)];
   await fit({ data, out: whole, config, workers: 0 });
   await prepareRun({ data, out, config, workers: 0 });
-  const moments = new Float64Array(2 * kills);
-  uniforms(
-    fold(
-      rootKey(steps),
-      killCases().findIndex((other) => JSON.stringify(other) === JSON.stringify(one)),
-    ),
-    moments,
-  );
-  const places: string[] = [];
-  for (let k = 0; k < kills; k++) {
-    if (await ranToItsEnd(cli, out, moments[2 * k], moments[2 * k + 1])) break;
-    places.push(placeOf(out));
+  const places: KillResult['places'][number][] = [];
+  for (const aim of aimsOf(one, kills, round)) {
+    if (await ranToItsEnd(cli, out, aim)) break;
+    places.push(placeOf(standingNow(out)));
   }
   await resume(out, { workers: 0 });
   const [a, b] = [drawsOf(whole), drawsOf(out)];
@@ -116,33 +114,64 @@ export async function killedAndCompared(
   return { ...one, places, different: [...names.filter((file) => a[file] !== b[file]), ...left, ...end] };
 }
 
-/** Milliseconds from a checkpoint to the kill, at most. */
-const LONGEST_WAIT = 250;
+/** How far a chain is: epochs of the warm start, or steps in all, of how many. */
+interface Standing {
+  readonly phase: 'start' | 'warm start' | 'steps';
+  readonly done: number;
+  readonly of: number;
+}
 
-/** Resumes in a process that is killed at a moment after its first checkpoint, or sometimes before; true where it was done earlier. */
-async function ranToItsEnd(cli: string, out: string, when: number, which: number): Promise<boolean> {
-  const args = [cli, 'resume', out, '--workers', '0', '--checkpoint-every', '0.01', '--quiet'];
-  const before = newest(out);
+/** A process is killed a while after its first chain stands there, seconds between its checkpoints given. */
+interface Aim {
+  readonly phase: Standing['phase'];
+  readonly share: number;
+  readonly milliseconds: number;
+  readonly checkpointEvery: number;
+}
+
+/** Milliseconds from the moment that is aimed at to the kill, at most. */
+const LONGEST_WAIT = 20;
+
+/** Random shares of the phases in turn, in the order in which a run comes to them. */
+function aimsOf(one: KillCase, kills: number, round: number): Aim[] {
+  const which = killCases().findIndex((other) => JSON.stringify(other) === JSON.stringify(one));
+  const chances = new Float64Array(3 * kills);
+  uniforms(fold(rootKey(round), which), chances);
+  // Of the run's three thirds, or two where it comes with trained weights.
+  const thirds = one.kind === 'onnx' ? [1, 2] : [0, 1, 2];
+  const places = Array.from({ length: kills }, (_, k) => thirds[(which + round + k) % thirds.length] + chances[3 * k]);
+  return places.sort().map((place, k) => ({
+    phase: place < 1 ? 'warm start' : 'steps',
+    share: place < 1 ? place : (place - 1) / 2,
+    milliseconds: LONGEST_WAIT * chances[3 * k + 1],
+    checkpointEvery: chances[3 * k + 2] < 0.7 ? 0 : 0.002,
+  }));
+}
+
+/** Resumes in a process that is killed; true where it was done earlier. */
+async function ranToItsEnd(cli: string, out: string, aim: Aim): Promise<boolean> {
+  const args = [cli, 'resume', out, '--workers', '0', '--checkpoint-every', String(aim.checkpointEvery), '--quiet'];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
   const ended = new Promise<number | null>((done) => child.on('exit', (code) => done(code)));
-  const atOnce = which < 0.15;
-  while (!atOnce && child.exitCode === null && newest(out) === before) await sleep(10);
-  await Promise.race([sleep(LONGEST_WAIT * when), ended]);
+  while (child.exitCode === null && !isPast(standingNow(out), aim)) await sleep(2);
+  await Promise.race([sleep(aim.milliseconds), ended]);
   child.kill('SIGKILL');
   return (await ended) !== null;
 }
 
-/** When a chain last wrote a checkpoint. */
-function newest(out: string): number {
-  const folder = runPaths(out).chain(0);
-  if (!existsSync(folder)) return 0;
-  const checkpoints = readdirSync(folder).filter((name) => /^checkpoint-.*\.safetensors$/.test(name));
-  const times = checkpoints.map((name) => statSync(join(folder, name), { throwIfNoEntry: false })?.mtimeMs ?? 0);
-  return Math.max(0, ...times);
-}
+const isPast = ({ phase, done, of }: Standing, aim: Aim): boolean =>
+  phase === aim.phase ? done >= aim.share * of : phase === 'steps';
 
-function placeOf(out: string): string {
+function standingNow(out: string): Standing {
   const run = loadRun(out);
   const [phase, count] = standingOf(run, 0).split(' ');
-  return phase === 'sampling' && Number(count) < run.spec.sampler.warmup ? 'warm-up' : phase;
+  const { warmStart, sampler } = run.spec;
+  if (phase === 'training') return { phase: 'warm start', done: Number(count), of: warmStart.epochs };
+  if (phase === 'sampling') return { phase: 'steps', done: Number(count), of: sampler.warmup + sampler.steps };
+  return { phase: 'start', done: 0, of: 1 };
+}
+
+function placeOf({ phase, done, of }: Standing): KillResult['places'][number] {
+  if (phase !== 'steps') return phase;
+  return done === of ? 'end' : done < of / 2 ? 'warm-up' : 'sampling';
 }

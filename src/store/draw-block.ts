@@ -1,0 +1,47 @@
+/** A file of draws in a row, with numbers about each: what blocks and pieces of blocks are. */
+import { storeError } from '../errors.ts';
+import { readTensors, type TensorFile } from './safetensors.ts';
+
+export interface DrawBlock {
+  /** Draws of the block, float32 `[n × d]` row-major. */
+  readonly data: Float32Array;
+  /** Numbers about each draw `[n × statistics]`. */
+  readonly stats: Float64Array;
+}
+
+/** What a chain's blocks of draws look like. */
+export interface DrawLayout {
+  /** Parameters of a draw. */
+  readonly dim: number;
+  /** Names of the numbers kept beside each draw. */
+  readonly stats: readonly string[];
+  readonly blockSize: number;
+  /** Default float32. */
+  readonly type?: 'float32' | 'float16';
+}
+
+/** The file of draws `from` to `to` of a block. */
+export function fileOfDraws(
+  { data, stats }: DrawBlock,
+  { dim, stats: names, type }: DrawLayout,
+  from: number,
+  to: number,
+): TensorFile {
+  const width = names.length;
+  return {
+    tensors: {
+      draws: { shape: [to - from, dim], data: data.slice(from * dim, to * dim), half: type === 'float16' },
+      stats: { shape: [to - from, width], data: stats.slice(from * width, to * width) },
+    },
+    metadata: { stats: names.join(' ') },
+  };
+}
+
+/** Throws a `StoreError` for a file that is damaged, missing or foreign. */
+export function readBlock(path: string, d: number): DrawBlock {
+  const { draws, stats } = readTensors(path).tensors;
+  if (draws?.shape[1] !== d || !(draws.data instanceof Float32Array) || !(stats?.data instanceof Float64Array)) {
+    throw storeError(`${path}: expected draws of dimension ${d}, got ${draws?.shape[1]}. The file is of another run.`);
+  }
+  return { data: draws.data, stats: stats.data };
+}
