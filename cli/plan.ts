@@ -1,6 +1,6 @@
 /** `smile plan DATA`: what the fit that these flags ask for will cost. */
 import { Command } from 'commander';
-import { plan } from '../src/control/plan.ts';
+import { type Plan, plan } from '../src/control/plan.ts';
 import { chosen, configOf, dataOf, type FitFlags, withModelOptions } from './fit-options.ts';
 import { bytes, duration } from './units.ts';
 
@@ -28,6 +28,7 @@ export function planCommand(): Command {
         ['reading and choosing', duration(found.preparationSeconds)],
         ['warm start', `${duration(found.warmStartSeconds)} or less`],
         ['warm-up and sampling', duration(found.seconds)],
+        ['repairs', repairs(found)],
         ['a draw', bytes(found.bytesPerDraw)],
         ['all draws on disk', `${bytes(found.disk)} (${found.draws} draws)`],
         ['checkpoints on disk', `about ${bytes(found.checkpoints)}`],
@@ -36,3 +37,8 @@ export function planCommand(): Command {
       for (const [name, value] of lines) console.log(`${name.padEnd(22)}${value}`);
     });
 }
+
+const repairs = ({ repairs: most, chains }: Plan): string =>
+  most === 0
+    ? 'none'
+    : `at most ${most} of ${chains} chains begun again: ${Math.round((100 * most) / chains)} % more gradients`;

@@ -36,16 +36,18 @@ function headerOf(path: string): Buffer {
 }
 
 /**
- * What the file at `path` holds, if it was computed from the same networks; else what `make` makes, which is written there. A run that
- * cannot be written to is none the worse: it is made anew each time.
+ * What the file at `path` holds, if it was computed from the same networks; else what `make` makes, which is written there. `onRenewed`
+ * hears when that replaces what was computed from others. A run that cannot be written to is none the worse: it is made anew each time.
  */
 export async function keptFor<T extends object>(
   path: string,
   basis: string,
   make: () => Promise<T>,
+  onRenewed: () => void = () => {},
 ): Promise<T & { readonly basis: string }> {
   const held = existsSync(path) ? (readJson(path) as T & { basis: string }) : undefined;
   if (held?.basis === basis) return held;
+  if (held) onRenewed();
   const made = { ...(await make()), basis };
   keepJson(path, made);
   return made;

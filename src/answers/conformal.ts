@@ -79,16 +79,20 @@ export interface ConformalOptions {
   readonly groupColumn?: string | undefined;
 }
 
-/** Calibrates on the validation rows, or reads what was calibrated before from the same networks, and stores it. */
+/** Calibrates on the validation rows, or reads what was calibrated before from the same networks, and stores it; `onRenewed` as of `keptFor`. */
 export const calibrate = (
   run: LoadedRun,
   data: { readonly valid: EncodedRows; readonly test: EncodedRows },
   asked: ConformalOptions,
   ensemble: Ensemble,
   predictRows: RowPredictor,
+  onRenewed?: () => void,
 ): Promise<Calibration> =>
-  keptFor(runPaths(run.dir).conformal(asked.method, asked.level, asked.groupColumn), basisOf(run, ensemble), () =>
-    calibrated(run, data, asked, predictRows),
+  keptFor(
+    runPaths(run.dir).conformal(asked.method, asked.level, asked.groupColumn),
+    basisOf(run, ensemble),
+    () => calibrated(run, data, asked, predictRows),
+    onRenewed,
   );
 
 async function calibrated(

@@ -81,14 +81,23 @@ export async function predict(options: PredictOptions): Promise<Predictions> {
   const { x, unread } = encoded;
   const warnings = [...table.notes.slice(1), ...encoded.warnings];
   const ensemble = await predictingEnsemble(run, options.ensemble);
+  const renewed = (what: string) => () =>
+    warnings.push(`the ${what} learned again: the run has other draws than those it was learned from before`);
   const predictRows: RowPredictor = (part, wanted) => predictEncoded(run, ensemble, part, wanted);
-  const recalibration = options.recalibrate ? await recalibrate(run, ensemble) : undefined;
+  const recalibration = options.recalibrate ? await recalibrate(run, ensemble, renewed('recalibration is')) : undefined;
   const shown = (row: PredictedRow) => (recalibration?.helps ? recalibrated(run, row, recalibration.scale) : row);
   const method = level === undefined ? undefined : conformalMethod(preprocessing.task, options.conformalMethod);
   const { conformalGroup } = options;
   const calibration =
     method && level !== undefined
-      ? await calibrate(run, loadData(run), { level, method, groupColumn: conformalGroup }, ensemble, predictRows)
+      ? await calibrate(
+          run,
+          loadData(run),
+          { level, method, groupColumn: conformalGroup },
+          ensemble,
+          predictRows,
+          renewed('conformal calibration is'),
+        )
       : undefined;
   const outer = level === undefined ? [] : outerQuantiles(level);
   const unasked = outer.filter((q) => !quantiles.includes(q)).map((q) => `q${q}`);

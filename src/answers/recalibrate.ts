@@ -71,9 +71,9 @@ export const FEWEST_ROWS = 10;
 
 /**
  * Learns the scale from the validation rows, or reads what was learned before from the same draws, and stores it. Throws a `SpecError`
- * for fewer than ten validation rows, and for a log-normal run.
+ * for fewer than ten validation rows, and for a log-normal run. `onRenewed` as of `keptFor`.
  */
-export async function recalibrate(run: LoadedRun, given?: Ensemble): Promise<RecalibratedRun> {
+export async function recalibrate(run: LoadedRun, given?: Ensemble, onRenewed?: () => void): Promise<RecalibratedRun> {
   if (!isRecalibrable(run)) {
     throw specError(
       'recalibrate: expected a likelihood whose deviations can be scaled about the mean, got log-normal, whose intervals would reach ' +
@@ -87,13 +87,14 @@ export async function recalibrate(run: LoadedRun, given?: Ensemble): Promise<Rec
     );
   }
   const ensemble = given ?? (await predictingEnsemble(run));
-  return keptFor(runPaths(run.dir).recalibration, basisOf(run, ensemble), async () => {
+  const learned = async () => {
     const scaling =
       run.preprocessing.task === 'regression'
         ? await deviations(run, ensemble, valid, test)
         : await logits(run, ensemble, valid, test);
     return judged(scaling, run.spec.seed, valid.y.length, test.y.length);
-  });
+  };
+  return keptFor(runPaths(run.dir).recalibration, basisOf(run, ensemble), learned, onRenewed);
 }
 
 async function judged(scaling: Scaling, seed: number, rows: number, testRows: number): Promise<RecalibratedRun> {

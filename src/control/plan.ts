@@ -1,6 +1,5 @@
 /** What a fit will cost, from a probe of two seconds: nothing is kept. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { runBlock } from '../chains/block.ts';
 import { drawsPerBlock } from '../chains/posterior-store.ts';
@@ -9,7 +8,9 @@ import { allChains, type Phase } from '../spec/records.ts';
 import { workersOf } from '../spec/workers.ts';
 import { readMember, writeMember } from '../store/member.ts';
 import { runPaths } from '../store/rundir.ts';
+import { scratchFolder, sweepScratch } from '../store/scratch.ts';
 import { type FitOptions, prepareRun } from './fit.ts';
+import { mostRepairs } from './repairs.ts';
 
 export interface Plan {
   /** d, of one chain. */
@@ -28,14 +29,16 @@ export interface Plan {
   readonly draws: number;
   /** Bytes of all draws on disk. */
   readonly disk: number;
-  /** Bytes of the checkpoints on disk, two of each chain, about. */
+  /** Bytes of the checkpoints on disk, two of each chain, and of the draws held beside them, about. */
   readonly checkpoints: number;
-  /** Bytes of one block's sampler, and of the draws that its writers hold and hand to a checkpoint, about. */
+  /** Bytes of one block's sampler, and of the draws that its writers hold, about. */
   readonly memory: number;
   /** Seconds of the warm start: as it was where it ended within the probe, else as if no member would stop early. */
   readonly warmStartSeconds: number;
-  /** Seconds of warm-up and sampling. */
+  /** Seconds of warm-up and sampling, without repairs. */
   readonly seconds: number;
+  /** Chains that repairs may begin again, at most: each takes the steps of its warm-up and sampling once more. */
+  readonly repairs: number;
 }
 
 /** Milliseconds of the two probes. */
@@ -44,9 +47,13 @@ const PROBES = { warmStart: 700, sampling: 1300 };
 const ARRAYS = 16;
 const VECTORS = 8;
 
+/** What the temporary folder of a plan is for, in its name. */
+const PLAN = 'plan';
+
 /** Probes one block on this machine as it is now. Throws what `fit` throws. */
 export async function plan(options: Omit<FitOptions, 'out'>): Promise<Plan> {
-  const folder = mkdtempSync(join(tmpdir(), 'smile-plan-'));
+  sweepScratch(PLAN);
+  const folder = scratchFolder(PLAN);
   try {
     const out = join(folder, 'run');
     const began = performance.now();
@@ -79,10 +86,11 @@ export async function plan(options: Omit<FitOptions, 'out'>): Promise<Plan> {
       bytesPerDraw,
       draws,
       disk: bytesPerDraw * draws,
-      checkpoints: 2 * chains * (8 * d * VECTORS + blockBytes),
-      memory: chainsPerBlock * (8 * d * ARRAYS + 2 * blockBytes),
+      checkpoints: chains * (2 * 8 * d * VECTORS + blockBytes),
+      memory: chainsPerBlock * (8 * d * ARRAYS + blockBytes),
       warmStartSeconds,
       seconds: ((sampler.warmup + sampler.steps) * millisecondsPerStep) / 1000,
+      repairs: mostRepairs(spec),
     };
   } finally {
     rmSync(folder, { recursive: true, force: true });

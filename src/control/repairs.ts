@@ -27,6 +27,10 @@ export const repairable = ({ repair, sampler, stop }: FitSpec): boolean =>
   sampler.mode !== 'paper' &&
   [stop.gradients, stop.seconds, stop.plateau].every((rule) => rule === undefined);
 
+/** Repairs of such a run, at most. */
+export const mostRepairs = (spec: FitSpec): number =>
+  repairable(spec) ? Math.floor(spec.repair.share * spec.chains) : 0;
+
 /** Begins again what ails in a run whose chains are done, and returns those chains: none where all is well, or the share is spent. */
 export async function beginRepairs(run: LoadedRun, note: (message: string) => void): Promise<number[]> {
   if (!repairable(run.spec) || unfinishedChains(run).length > 0) return [];
@@ -62,7 +66,7 @@ function pending({ dir }: LoadedRun): Repair[] {
 
 async function decide(run: LoadedRun, before: readonly Repair[]): Promise<Repair[]> {
   const { dir, spec } = run;
-  const budget = Math.floor(spec.repair.share * spec.chains) - before.length;
+  const budget = mostRepairs(spec) - before.length;
   if (budget <= 0) return [];
   const found = ailments(await symptoms(run));
   const curable = found.filter(({ chain }) => attemptOf(dir, chain) < ATTEMPTS).slice(0, budget);

@@ -1,7 +1,6 @@
 /** Proves on this machine that a run is reproducible: a piece of it is run again, killed on the way, and compared to the bit. */
 import { spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { attemptOf, startPath } from '../chains/attempt.ts';
 import { chainStanding } from '../chains/checkpoint.ts';
@@ -14,6 +13,7 @@ import type { Phase } from '../spec/records.ts';
 import { readWhole, sha256 } from '../store/files.ts';
 import { readMember } from '../store/member.ts';
 import { runPaths } from '../store/rundir.ts';
+import { scratchFolder, sweepScratch } from '../store/scratch.ts';
 import type { ProcessJob } from './process.ts';
 
 /** A kill, and from where the chains then went on. */
@@ -42,6 +42,9 @@ export interface VerifyOptions {
   readonly onNote?: (message: string) => void;
 }
 
+/** What the temporary folder of a verification is for, in its name. */
+const VERIFY = 'verify';
+
 /**
  * Replays the warm start, the warm-up and the first stored block of draws of some chains in a temporary folder, in a process that is
  * killed at random moments of every phase and started again; repaired chains from where their last attempt began. Throws what `fit` throws.
@@ -50,7 +53,8 @@ export async function verify(dir: string, options: VerifyOptions = {}): Promise<
   const { kills: wanted = 3, onNote = () => {} } = options;
   const run = loadRun(dir);
   const chains = Array.from({ length: Math.min(options.chains ?? 2, run.spec.chains) }, (_, k) => k);
-  const copy = mkdtempSync(join(tmpdir(), 'smile-verify-'));
+  sweepScratch(VERIFY);
+  const copy = scratchFolder(VERIFY);
   try {
     prepareCopy(run, copy);
     const replay = loadRun(copy);

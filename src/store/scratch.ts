@@ -6,9 +6,15 @@ import { join } from 'node:path';
 const mine = `${hostname().replace(/[^A-Za-z0-9.]/g, '')}-`;
 const PREFIX = 'smile-';
 
+/** Folders of this process. One of its number may have been killed before it. */
+const made = new Set<string>();
+
 /** A new folder for `purpose`, a word. Whoever makes it removes it. */
-export const scratchFolder = (purpose: string): string =>
-  mkdtempSync(join(tmpdir(), `${PREFIX}${purpose}-${mine}${process.pid}-`));
+export function scratchFolder(purpose: string): string {
+  const path = mkdtempSync(join(tmpdir(), `${PREFIX}${purpose}-${mine}${process.pid}-`));
+  made.add(path);
+  return path;
+}
 
 /** Removes the folders of one purpose that processes of this machine left when they were killed. */
 export function sweepScratch(purpose: string): void {
@@ -17,7 +23,7 @@ export function sweepScratch(purpose: string): void {
     if (!name.startsWith(prefix)) continue;
     const owner = Number(name.slice(prefix.length).split('-')[0]);
     const path = join(tmpdir(), name);
-    if (!Number.isInteger(owner) || isAlive(owner) || !isOurs(path)) continue;
+    if (!Number.isInteger(owner) || isAlive(owner) || made.has(path) || !isOurs(path)) continue;
     rmSync(path, { recursive: true, force: true });
   }
 }

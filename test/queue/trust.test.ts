@@ -214,10 +214,14 @@ it('sweeps what killed workers left, and nothing of the living', () => {
   const dead = 2 ** 22 + 1;
   mkdirSync(join(named(dead), 'data'), { recursive: true });
   mkdirSync(named(process.ppid));
+  const before = named(process.pid);
+  mkdirSync(before);
   sweepScratch('trial');
   const left = readdirSync(tmpdir()).map((name) => join(tmpdir(), name));
   expect(left).not.toContain(named(dead));
-  expect(left).not.toContain(mine);
+  expect(left).not.toContain(before);
+  expect(left).toContain(mine);
   expect(left).toContain(named(process.ppid));
-  sweepScratch('trial');
+  rmSync(mine, { recursive: true });
+  rmSync(named(process.ppid), { recursive: true });
 });

@@ -261,11 +261,18 @@ describe('conformal sets', () => {
     paths.forEach((path, k) => {
       writeJson(path, planted[k]);
     });
-    expect((await predict(asked)).calibration).toMatchObject({ planted: true });
+    const again = await predict(asked);
+    expect(again.calibration).toMatchObject({ planted: true });
+    expect([first, again].flatMap(({ warnings }) => warnings).filter((said) => said.includes('learned'))).toEqual([]);
     await resume(at('base'), { draws: 20, workers: 0 });
     const later = await predict(asked);
     expect(later.calibration).not.toMatchObject({ planted: true });
     expect(later.recalibration).not.toMatchObject({ planted: true });
+    const told = ['conformal calibration', 'recalibration'].map((what) =>
+      expect.stringContaining(`the ${what} is learned`),
+    );
+    expect(later.warnings).toEqual(expect.arrayContaining(told));
+    expect((await predict(asked)).warnings).not.toEqual(expect.arrayContaining(told));
     expect(later.calibration?.threshold).not.toBe(first.calibration?.threshold);
   });
 

@@ -1,7 +1,7 @@
 /** A run while it runs: events for programs, looks from outside, stops, single chains, plans. */
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -132,14 +132,24 @@ describe('chains by number', () => {
   });
 });
 
+/** A number that no process has. */
+const DEAD = 2 ** 22 + 1;
+
 describe('a plan', () => {
   it('knows dimensions and disk exactly, and the time about', async () => {
+    const host = hostname().replace(/[^A-Za-z0-9.]/g, '');
+    const killed = join(tmpdir(), `smile-plan-${host}-${DEAD}-x`);
+    mkdirSync(killed);
+    const mine = () => readdirSync(tmpdir()).filter((name) => name.startsWith(`smile-plan-${host}-${process.pid}-`));
     const planned = await plan({ data, config, workers: 2 });
+    expect([mine(), existsSync(killed)]).toEqual([[], false]);
     expect(planned).toMatchObject({ chains: 3, workers: 2, chainsPerBlock: 2, draws: 1800 });
+    expect(planned.repairs).toBe(1);
     expect(planned.disk).toBe(1800 * 4 * planned.parameters);
     expect(planned.seconds).toBeCloseTo((13000 * planned.millisecondsPerStep) / 1000, 9);
     const shown = smile('plan', data, '-c', yaml);
     expect(shown.stdout).toContain(`parameters            ${planned.parameters}`);
+    expect(shown.stdout).toContain('repairs               at most 1 of 3 chains begun again: 33 % more gradients');
     expect(shown.status).toBe(0);
   });
 });
