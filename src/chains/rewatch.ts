@@ -15,11 +15,14 @@ export async function rewatch(run: LoadedRun, data: SplitData, chain: number): P
   const held = { data: new Float32Array(size * d), stats: new Float64Array(size * s) };
   const watched = { chain, claim: claimChain(folder), writer: held };
   const watch = await liveMonitor(run, data, [watched], { blocks: 0, held: 0 });
-  for (const block of readDraws(folder, d)) {
-    held.stats.set(block.stats);
-    held.data.set(block.data);
-    for (let i = 0; i < block.data.length / d; i++) await watch.add();
+  try {
+    for (const block of readDraws(folder, d)) {
+      held.stats.set(block.stats);
+      held.data.set(block.data);
+      for (let i = 0; i < block.data.length / d; i++) await watch.add();
+    }
+    await watch.flush();
+  } finally {
+    await watch.release();
   }
-  await watch.flush();
-  await watch.release();
 }

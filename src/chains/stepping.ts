@@ -86,13 +86,13 @@ type MakeStepping = typeof stepping;
 const hostStepping: MakeStepping = async (run, { keys, rows, factor, noiseShare }, start, standing) => {
   const chains = keys.length;
   const scaling = { prior: runPrior(run.spec.model, run.network.parameters), factor };
-  const { density, release } = await blockDensity(run, { chains, rows }, scaling);
   const sampler = SAMPLERS[run.spec.sampler.name]({ ...optionsOf(run.spec), noiseShare });
   const state = standingState(
     { init: () => sampler.init(start, keys), endWarmup: (fresh) => sampler.endWarmup(fresh) },
     standing,
     run.spec.sampler.warmup,
   );
+  const { density, release } = await blockDensity(run, { chains, rows }, scaling);
   return {
     state,
     step: (batch, t) => stepAsync<State, NetworkBatch>(sampler, state, density, batch, t),
@@ -110,14 +110,14 @@ const deviceStepping: MakeStepping = async ({ network, spec }, { keys, rows, fac
   const scaling = { factor, priorScale: isotropicScale(spec.model)! };
   const sampler = residentSmile(spec.sampler.name as SmileName, { ...optionsOf(spec), noiseShare });
   const { preconditioned } = sampler;
-  const where = residence(compiling(spec));
-  const graphs = await residentNetwork(network, where, { rows, scaling, preconditioned });
-  const block = keys.map(() => graphs.chain());
   const state = standingState(
     { init: () => sampler.init(keys, dim), endWarmup: sampler.endWarmup },
     standing,
     spec.sampler.warmup,
   );
+  const where = residence(compiling(spec));
+  const graphs = await residentNetwork(network, where, { rows, scaling, preconditioned });
+  const block = keys.map(() => graphs.chain());
   for (const [c, chain] of block.entries()) {
     if (standing) await chain.write(standing[c].state);
     else await sampler.start(state, c, chain, start.subarray(c * dim, (c + 1) * dim));

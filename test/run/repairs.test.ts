@@ -7,6 +7,7 @@ import { drawsOf } from '../../bench/draws.ts';
 import { describeRepair, readRepairs } from '../../src/answers/repaired.ts';
 import type { Verdict } from '../../src/answers/verdict/types.ts';
 import { attemptOf, readStart, startPath } from '../../src/chains/attempt.ts';
+import { runBlock } from '../../src/chains/block.ts';
 import { lastPosition } from '../../src/chains/checkpoint.ts';
 import { fit, prepareRun } from '../../src/control/fit.ts';
 import { runChains } from '../../src/control/pool.ts';
@@ -14,14 +15,19 @@ import { beginRepairs, repairable } from '../../src/control/repairs.ts';
 import { resume } from '../../src/control/resume.ts';
 import { status } from '../../src/control/status.ts';
 import { demoCsv } from '../../src/data/demo.ts';
+import { runId } from '../../src/queue/job.ts';
+import { mirrored } from '../../src/queue/mirror.ts';
+import { storeNonce, storeToken } from '../../src/queue/secret.ts';
+import { serveStore } from '../../src/queue/store-server.ts';
 import { loadRun } from '../../src/spec/opened.ts';
 import type { FitEvent } from '../../src/spec/records.ts';
 import { allChains } from '../../src/spec/records.ts';
 import { type FitConfig, mergeConfigs, resolveSpec } from '../../src/spec/spec.ts';
 import { readDraws } from '../../src/store/draws.ts';
 import { writeJson } from '../../src/store/files.ts';
-import { runPaths, setStatus } from '../../src/store/rundir.ts';
+import { readManifest, runPaths, setStatus } from '../../src/store/rundir.ts';
 import { readTensors, writeTensors } from '../../src/store/safetensors.ts';
+import { freePort } from '../queue/cluster.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-repairs-'));
 const data = join(folder, 'demo.csv');
@@ -114,6 +120,35 @@ describe('a stuck chain', () => {
     await resume(dir, { ...quick, workers: 2 });
     expect(drawsOf(dir)).toEqual(repaired);
     expect(readRepairs(dir)).toEqual(readRepairs(join(folder, 'stuck-repaired')));
+  });
+
+  it('is repaired to the same bits by workers that have no share in the disk', async () => {
+    const dir = join(folder, 'stuck-afar');
+    cpSync(stuck, dir, { recursive: true });
+    setStatus(dir, 'running');
+    await beginRepairs(loadRun(dir), () => {});
+    const server = await serveStore(dir, `http://127.0.0.1:${await freePort()}`);
+    const manifest = readManifest(dir);
+    const facts = { nonce: storeNonce(dir), run: runId(manifest), configHash: manifest.configHash };
+    const store = { url: server.url, token: storeToken(undefined, facts) };
+    const seen: string[][] = [];
+    for (const steps of [1000, Number.POSITIVE_INFINITY]) {
+      await mirrored(store, [2], { signal: new AbortController().signal }, (copy) =>
+        runBlock(copy, {
+          chains: [2],
+          checkpointSeconds: 0.01,
+          stopped: (_, done) => done >= steps,
+          onProgress: () => {},
+        }),
+      );
+      seen.push(readdirSync(runPaths(dir).chain(2)).filter((name) => name.startsWith('held-')));
+    }
+    await server.close();
+    expect(seen[0].length).toBeGreaterThan(0);
+    const notes: string[] = [];
+    await resume(dir, { ...quick, onEvent: (event) => event.type === 'note' && notes.push(event.message) });
+    expect(notes).toContain('every chain has all its draws');
+    expect(drawsOf(dir)).toEqual(repaired);
   });
 
   it.each(['warm-up', 'sampling'])('is repaired to the same bits after a stop in its new %s', async (phase) => {
