@@ -11,7 +11,7 @@ import { arrayShape, readArray, writeMetadata, writeRegion, type ZarrArray } fro
 import type { Info } from '../types.ts';
 import { PROBES } from './monitor.ts';
 
-/** A block of draws has so many at most, and so many bytes at most, as float32: writers hold one, and checkpoints carry it. */
+/** A block of draws has so many at most, and so many bytes at most, as float32, but for a draw that is larger: writers hold one block. */
 const DRAWS_PER_BLOCK = 250;
 const BLOCK_BYTES = 16 * 2 ** 20;
 
