@@ -144,7 +144,7 @@ function aimsOf(one: KillCase, kills: number, round: number): Aim[] {
     phase: place < 1 ? 'warm start' : 'steps',
     share: place < 1 ? place : (place - 1) / 2,
     milliseconds: LONGEST_WAIT * chances[3 * k + 1],
-    checkpointEvery: chances[3 * k + 2] < 0.7 ? 0 : 0.002,
+    checkpointEvery: chances[3 * k + 2] < 0.7 ? 0.0001 : 0.002,
   }));
 }
 
