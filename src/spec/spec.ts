@@ -64,7 +64,7 @@ export function parseYamlConfig(text: string, path: string): FitConfig {
   const [fault] = document.errors;
   if (fault)
     throw specError(`${at(fault.pos[0])}: expected YAML, got ${fault.message.split('\n')[0]} Correct the line.`);
-  const config = document.toJS() ?? {};
+  const config = configIn(document, path);
   const parsed = fitSchema.safeParse(config);
   if (parsed.success) return config;
   const messages = parsed.error.issues.map((issue) => {
@@ -72,6 +72,15 @@ export function parseYamlConfig(text: string, path: string): FitConfig {
     return `${at(offsetOf(document, keys))}: ${explain(issue)}`;
   });
   throw specError(messages.join('\n'));
+}
+
+/** Throws a `SpecError` for aliases that lead nowhere, or to more than a configuration can be. */
+function configIn(document: ReturnType<typeof parseDocument>, path: string): FitConfig {
+  try {
+    return document.toJS() ?? {};
+  } catch (cause) {
+    throw specError(`${path}: expected YAML, got ${(cause as Error).message}. Write the values out.`, { cause });
+  }
 }
 
 /** Where the deepest existing part of `path` stands in the document. */
