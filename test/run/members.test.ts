@@ -3,12 +3,12 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { drawsOf } from '../../bench/draws.ts';
 import { fit, prepareRun } from '../../src/control/fit.ts';
 import { resume } from '../../src/control/resume.ts';
 import { demoCsv } from '../../src/data/demo.ts';
 import { type FitConfig, mergeConfigs } from '../../src/spec/spec.ts';
 import { readTensors } from '../../src/store/safetensors.ts';
-import { drawsOf } from '../draws.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-members-'));
 const data = join(folder, 'demo.csv');
