@@ -78,7 +78,7 @@ describe('a flipped bit', { timeout: 3_600_000 }, () => {
   it('in a stopped run is mended by resume, to the bit, or refused', async () => {
     const told = { refused: 0, same: 0 };
     const kinds = [...filesByKind(stopped)];
-    const trials = TIMES === 1 ? kinds.filter(([kind]) => /checkpoint|config|start/.test(kind)) : kinds;
+    const trials = TIMES === 1 ? kinds.filter(([kind]) => /checkpoint|held|config|start/.test(kind)) : kinds;
     for (let i = 0; i < trials.length * Math.ceil(TIMES / 4); i++) {
       const [which, where] = chances(5000 + i, 2);
       const [kind, names] = trials[i % trials.length] as [string, string[]];
