@@ -24,8 +24,9 @@ import { SmileError, storeError } from '../errors.ts';
 /** Marks files that are still being written; readers never look at them. */
 export const TEMPORARY = '.partial';
 
-interface Writing {
-  readonly sync?: boolean;
+export interface Writing {
+  /** `content` leaves the name to the sync of a file that is written beside it next. */
+  readonly sync?: boolean | 'content';
   /** Who may read it. */
   readonly mode?: number;
 }
@@ -57,7 +58,7 @@ export function writeWhole(
     }
     check();
     renameSync(temporary, path);
-    if (sync) syncFolder(dirname(path));
+    if (sync === true) syncFolder(dirname(path));
   } catch (cause) {
     throw unwritten(path, temporary, cause);
   }
@@ -173,7 +174,7 @@ export function readJson(path: string): unknown {
 }
 
 /** Writes an object as JSON, with the checksum of its content as the last field. */
-export function writeJson(path: string, value: object, check?: () => void, options?: { sync?: boolean }): void {
+export function writeJson(path: string, value: object, check?: () => void, options?: Writing): void {
   writeWhole(path, jsonText(value), check, options);
 }
 

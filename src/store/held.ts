@@ -20,8 +20,9 @@ interface Piece {
 const nameOf = ({ block, first }: Piece): string =>
   `held-${[block, first].map((value) => String(value).padStart(6, '0')).join('-')}.safetensors`;
 
+/** For a checkpoint that is written next, whose sync makes the name of the piece last too. */
 export const writeHeld = (folder: string, piece: Piece, file: TensorFile, check: () => void): void =>
-  writeTensors(join(folder, nameOf(piece)), file, check);
+  writeTensors(join(folder, nameOf(piece)), file, check, { sync: 'content' });
 
 /** Removes pieces; `check` is asked before each goes. */
 export function pruneHeld(folder: string, goes: (piece: Piece) => boolean, check: () => void = () => {}): void {

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { storeError } from '../errors.ts';
-import { readWhole, writeWhole } from './files.ts';
+import { readWhole, type Writing, writeWhole } from './files.ts';
 import { fromHalf, toHalf } from './half.ts';
 
 const TYPES = {
@@ -142,9 +142,9 @@ function headerOf(bytes: Buffer, damaged: (got: string) => Error) {
 export const tensorsChecksum = (file: TensorFile): string =>
   Buffer.from(partsOf(file, 'tensors')[0]).toString('latin1', CHECKSUM, CHECKSUM + BLANK.length);
 
-/** `check` may refuse, as of `writeWhole`. */
-export const writeTensors = (path: string, file: TensorFile, check?: () => void): void =>
-  writeWhole(path, partsOf(file, path), check);
+/** `check` may refuse, and `options` are, as of `writeWhole`. */
+export const writeTensors = (path: string, file: TensorFile, check?: () => void, options?: Writing): void =>
+  writeWhole(path, partsOf(file, path), check, options);
 export const readTensors = (path: string): TensorFile => decodeTensors(readWhole(path), path);
 /** The same, with all data in memory that threads share. */
 export const readSharedTensors = (path: string): TensorFile => decodeTensors(readWhole(path, sharedBytes), path);
