@@ -21,7 +21,7 @@ import { parseArgs } from 'node:util';
 import { evaluate, score } from '../src/answers/evaluate.ts';
 import { constantDensities } from '../src/answers/verdict/constant.ts';
 import { fit } from '../src/control/fit.ts';
-import { tableFromRows } from '../src/data/table/table.ts';
+import { tableFromRows } from '../src/data/table/columns.ts';
 import { deepEnsemble } from '../src/spec/deep-ensemble.ts';
 import { encodeHeldOut } from '../src/spec/held-out.ts';
 import { loadData, loadRun } from '../src/spec/opened.ts';

@@ -1,10 +1,12 @@
 /** Predictions for new rows from a stored run. */
 
 import { allTexts } from '../data/table/cells.ts';
+import { tableFromRows } from '../data/table/columns.ts';
 import { encode } from '../data/table/encode.ts';
 import { lacksRanges } from '../data/table/outside.ts';
+import { readTable } from '../data/table/read.ts';
 import { findColumn } from '../data/table/schema.ts';
-import { readTable, type Table, tableFromRows } from '../data/table/table.ts';
+import type { Table } from '../data/table/table.ts';
 import { dataError, specError } from '../errors.ts';
 import { type Ensemble, predictingEnsemble } from '../spec/ensemble.ts';
 import { type LoadedRun, loadData, loadRun } from '../spec/opened.ts';

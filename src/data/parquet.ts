@@ -13,11 +13,20 @@ export interface RawColumns {
   read(name: string): Promise<readonly unknown[]>;
 }
 
+export interface ParquetFile extends RawColumns {
+  /** Columns of records with fields of their own, which `read` gives as objects. */
+  readonly records: readonly string[];
+  /** What its writer said of it, by key. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Values of a column; bytes that are not said to be text stay bytes where `binary` says so, and are text else. */
+  read(name: string, binary?: boolean): Promise<readonly unknown[]>;
+}
+
 /**
  * The columns of the Parquet file at `path`; undefined for a file that is none. Throws a `DataError` for one that says so by its name,
  * or is damaged.
  */
-export async function openParquet(path: string): Promise<RawColumns | undefined> {
+export async function openParquet(path: string): Promise<ParquetFile | undefined> {
   const begins = await beginsAsParquet(path);
   if (!begins && !path.endsWith('.parquet')) return undefined;
   const damaged = (where: string, cause: unknown) =>
@@ -36,8 +45,10 @@ export async function openParquet(path: string): Promise<RawColumns | undefined>
   if (rows === 0) throw dataError(`${path}: expected rows, got none. Check the export.`);
   return {
     rows,
-    names: leaves(metadata),
-    async read(name) {
+    names: leaves(metadata, false),
+    records: leaves(metadata, true),
+    metadata: Object.fromEntries((metadata.key_value_metadata ?? []).map(({ key, value }) => [key, value ?? ''])),
+    async read(name, binary = false) {
       const values = new Array<unknown>(rows);
       let from = 0;
       for (const count of groups) {
@@ -49,6 +60,7 @@ export async function openParquet(path: string): Promise<RawColumns | undefined>
           metadata,
           compressors,
           columns: [name],
+          utf8: !binary,
           rowStart: at,
           rowEnd: at + count,
           onChunk({ columnData, rowStart }) {
@@ -69,12 +81,12 @@ export async function openParquet(path: string): Promise<RawColumns | undefined>
 /** Rows that a byte may stand for: repeated values pack well. */
 const MOST_ROWS = 1e5;
 
-/** Columns that hold plain values: not lists or records. */
-const leaves = ({ schema }: FileMetaData): string[] => {
+/** Columns that hold plain values, or records of them: not lists. */
+const leaves = ({ schema }: FileMetaData, records: boolean): string[] => {
   const names: string[] = [];
   for (let at = 1; at < schema.length; ) {
     const { name, num_children = 0, repetition_type } = schema[at];
-    if (num_children === 0 && repetition_type !== 'REPEATED') names.push(name);
+    if (num_children > 0 === records && repetition_type !== 'REPEATED') names.push(name);
     at = after(schema, at);
   }
   return names;

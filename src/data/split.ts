@@ -10,6 +10,9 @@ export interface Split {
   readonly test: Int32Array;
 }
 
+/** One of something for each part of a split. */
+export type Parts<T> = Readonly<Record<keyof Split, T>>;
+
 export interface SplitOptions {
   readonly seed: number;
   /** Shares of the rows, in [0, 1). */

@@ -7,7 +7,7 @@ import { dataError } from '../errors.ts';
 const PIECE = 1 << 20;
 
 /** Bytes that a gzipped file may unpack to, unless more are allowed. */
-const MAX_UNPACKED = 1e9;
+export const MAX_UNPACKED = 1e9;
 
 /**
  * Reads `path` in pieces, through gunzip when its name ends in `.gz`, and never holds more than a piece. Throws a `DataError` for one that

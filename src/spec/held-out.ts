@@ -1,10 +1,12 @@
 /** Validation and test rows of the user's own: read from files of their own, and encoded as the training rows taught. */
 
 import { sharedRows } from '../data/overlap.ts';
+import { tableFromRows } from '../data/table/columns.ts';
 import { encode, rowsWithTarget } from '../data/table/encode.ts';
 import type { Preprocessing } from '../data/table/preprocess.ts';
+import { readTable } from '../data/table/read.ts';
 import type { TableRows } from '../data/table/rows.ts';
-import { type ReadOptions, readTable, type Table, tableFromRows } from '../data/table/table.ts';
+import type { ReadOptions, Table } from '../data/table/table.ts';
 import { dataError } from '../errors.ts';
 
 /** Path of a delimited file, or rows as objects. */

@@ -135,7 +135,7 @@ describe('images', () => {
 
 describe('texts', () => {
   const tokens = Uint16Array.from({ length: 103 }, (_, i) => 500 + i);
-  const rows = textRows({ tokens, length: 10, from: 0 });
+  const rows = textRows({ text: tokens, length: 10, from: 0, to: 103 });
 
   it('are windows and the tokens that follow', () => {
     for (const [j, { x, y }] of gathered(rows, [0, 17, 92]).entries()) {
@@ -162,7 +162,7 @@ describe('texts', () => {
   });
 
   it.each([102, 101, 103, 111, 11])('are scored whole, each token but the first once: %i tokens', (n) => {
-    const windows = wholeText({ tokens: new Uint8Array(n), length: 10, from: 0 });
+    const windows = wholeText({ text: new Uint8Array(n), length: 10, from: 0, to: n });
     const targets = windows.flatMap(({ start, skip }) =>
       Array.from({ length: 10 - skip }, (_, i) => start + skip + i + 1),
     );

@@ -6,10 +6,11 @@ import { describe, expect, it } from 'vitest';
 import { demoCsv } from '../../src/data/demo.ts';
 import { splitRows } from '../../src/data/split.ts';
 import { allTexts } from '../../src/data/table/cells.ts';
+import { tableFromRows } from '../../src/data/table/columns.ts';
 import { encode } from '../../src/data/table/encode.ts';
 import { learnPreprocessing, type Preprocessing } from '../../src/data/table/preprocess.ts';
 import { readSchema, type SchemaOptions } from '../../src/data/table/schema.ts';
-import { parseTable, readTable, type Table, tableFromRows } from '../../src/data/table/table.ts';
+import { parseTable, readTable, type Table } from '../../src/data/table/table.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-data-'));
 const file = (name: string, content: string | Uint8Array) => {

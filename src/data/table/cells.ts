@@ -3,7 +3,7 @@
  * the texts that are none or that a number would not keep (`007`). Either way every cell's text can be had again.
  */
 import { float64, Growing, int32, uint16 } from '../growing.ts';
-import { losesDigits, type Notation, notationOf, PLAIN, parseNumber, shownDecimal } from './numbers.ts';
+import { losesDigits, type Notation, notationOf, parseNumber, shownDecimal } from './numbers.ts';
 
 /** Distinct texts and, per row, which. */
 interface TextCells {
@@ -236,11 +236,4 @@ export class ColumnBuilder {
       odd: { rows: this.#oddRows.into(new Int32Array(this.#oddRows.length)), cells: this.#texts.finish() },
     };
   }
-}
-
-/** The cells of texts in memory. */
-export function cellsOf(texts: Iterable<string>): Cells {
-  const builder = new ColumnBuilder(Number.POSITIVE_INFINITY, () => PLAIN.decimal);
-  for (const text of texts) builder.push(text);
-  return builder.finish();
 }

@@ -7,7 +7,7 @@ import { lineScanner } from '../delimited/scan.ts';
 import { SEPARATORS } from '../delimited/separator.ts';
 import { Growing, int32 } from '../growing.ts';
 import { few } from '../names.ts';
-import { type Cells, ColumnBuilder, cellsOf } from './cells.ts';
+import { type Cells, ColumnBuilder } from './cells.ts';
 
 export type { Dialect } from '../delimited/layout.ts';
 
@@ -60,25 +60,6 @@ export function parseTable(text: string, source: string, options: ReadOptions = 
   const reader = tableReader(source, options);
   reader.write(Buffer.from(text.replace(/^\uFEFF/, '')));
   return reader.end();
-}
-
-/** A table from objects in memory; null, undefined and NaN are missing. Columns are all that a row has. */
-export function tableFromRows(rows: readonly Readonly<Record<string, unknown>>[], source = 'rows'): Table {
-  if (rows.length === 0) throw dataError(`${source}: expected rows of data, got none. Pass at least one row.`);
-  const names = [...new Set(rows.flatMap(Object.keys))];
-  const text = (value: unknown) =>
-    value === null || value === undefined || Number.isNaN(value) ? '' : String(value).trim();
-  return {
-    source,
-    names,
-    nameless: new Set(),
-    headed: true,
-    columns: names.map((name) => cellsOf(rows.map((row) => text(row[name])))),
-    rows: rows.length,
-    lines: Int32Array.from(rows, (_, i) => i + 1),
-    dialect: { delimiter: ',', decimal: '.', headed: true, names },
-    notes: [],
-  };
 }
 
 /** Enough to see how a file is laid out: so many bytes and lines, or `MOST` bytes. */

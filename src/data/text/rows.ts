@@ -9,16 +9,19 @@ import { besides, type Rows } from '../rows.ts';
 export type Tokens = Uint8Array | Uint16Array | Uint32Array;
 
 export interface TextSplit {
-  /** Tokens of the split, a part of the text without a gap. */
-  readonly tokens: Tokens;
+  /** Tokens of the whole text; several splits may share it. */
+  readonly text: Tokens;
+  /** Places of the split's first token and of the one behind its last `[0, M]`. */
+  readonly from: number;
+  readonly to: number;
   /** T, tokens of a window. */
   readonly length: number;
-  /** Place of the split's first token in its text. */
-  readonly from: number;
 }
 
 export interface TextRows extends Rows {
   readonly split: TextSplit;
+  /** Tokens of the split `[M]`. */
+  readonly tokens: Tokens;
 }
 
 /**
@@ -26,9 +29,11 @@ export interface TextRows extends Rows {
  * about once an epoch, after another context each time, and N/B of a batch counts it once. Without a key they begin at token 0.
  */
 export function textRows(split: TextSplit): TextRows {
-  const { tokens, length } = split;
+  const { text, from, to, length } = split;
+  const tokens = text.subarray(from, to);
   const rows: Omit<TextRows, 'asked'> = {
     split,
+    tokens,
     count: Math.floor(tokens.length / length) - 1,
     inputs: length,
     targets: length,
@@ -89,8 +94,8 @@ export interface Window {
 }
 
 /** The windows, end to end, in which every token but the first is a target once. The last may begin within the one before it. */
-export function wholeText({ tokens, length }: TextSplit): Window[] {
-  const targets = tokens.length - 1;
+export function wholeText({ from, to, length }: TextSplit): Window[] {
+  const targets = to - from - 1;
   return Array.from({ length: Math.ceil(targets / length) }, (_, k) => {
     const start = Math.min(k * length, targets - length);
     return { start, skip: k * length - start };
