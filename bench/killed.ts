@@ -8,7 +8,7 @@ import { fit, prepareRun } from '../src/control/fit.ts';
 import { resume } from '../src/control/resume.ts';
 import { normals, uniforms } from '../src/math/random.ts';
 import { fold, rootKey } from '../src/math/threefry.ts';
-import { FULL_GRADIENT, SAMPLER_NAMES, type SamplerName } from '../src/samplers/registry.ts';
+import { SAMPLER_NAMES, type SamplerName, samplerRow } from '../src/samplers/registry.ts';
 import { loadRun } from '../src/spec/opened.ts';
 import { type FitConfig, mergeConfigs } from '../src/spec/spec.ts';
 import { readManifest } from '../src/store/rundir.ts';
@@ -56,7 +56,7 @@ function killTable(folder: string, task: KillCase['task']): string {
 const STEPS = 300;
 
 function configOf({ sampler, task, kind }: KillCase, steps: number): FitConfig {
-  const whole = FULL_GRADIENT.includes(sampler);
+  const whole = samplerRow(sampler).fullGradient ?? false;
   const common: FitConfig = {
     model: { hidden: [6] },
     warmStart: { epochs: 60, patience: 60, batchSize: 32 },

@@ -2,6 +2,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { LIKELIHOODS } from '../src/models/likelihood.ts';
+import { MODEL_NAMES, MODELS } from '../src/models/registry.ts';
+import { SAMPLER_NAMES, samplerRow, usualStepSize } from '../src/samplers/registry.ts';
 import type { Setting } from '../src/spec/settings/setting.ts';
 import { fitSchema, SETTINGS } from '../src/spec/spec.ts';
 
@@ -15,16 +18,38 @@ export function schemaText(): string {
 
 /** The page with its tables written anew: each stands between `<!-- name -->`, a section or `run`, and `<!-- end -->`. */
 export function settingsPage(page: string): string {
-  const sectionOf = ({ section = 'run' }: Setting) => section;
   let text = page;
+  for (const [name, table] of Object.entries(REGISTRIES)) text = filled(text, name, table);
+  const sectionOf = ({ section = 'run' }: Setting) => section;
   for (const section of new Set(SETTINGS.map(sectionOf))) {
-    const mark = new RegExp(`(<!-- ${section} -->\n)[^]*?(<!-- end -->)`);
-    if (!mark.test(text)) throw new Error(`docs/settings.md: expected a mark <!-- ${section} -->. Add it.`);
     const rows = SETTINGS.filter((setting) => sectionOf(setting) === section);
-    text = text.replace(mark, (_, from, to) => from + table(rows) + to);
+    text = filled(text, section, table(rows));
   }
   return text;
 }
+
+function filled(text: string, name: string, table: string): string {
+  const mark = new RegExp(`(<!-- ${name} -->\n)[^]*?(<!-- end -->)`);
+  if (!mark.test(text)) throw new Error(`docs/settings.md: expected a mark <!-- ${name} -->. Add it.`);
+  return text.replace(mark, (_, from, to) => from + table + to);
+}
+
+const quoted = (names: readonly string[]) => names.map((name) => `\`${name}\``).join(', ');
+
+/** Tables of what has a name of its own. */
+const REGISTRIES: Readonly<Record<string, string>> = {
+  samplers: `| sampler | what | step size | options |\n|---|---|---|---|\n${SAMPLER_NAMES.map((name) => {
+    const { about, options } = samplerRow(name);
+    return `| \`${name}\` | ${about} | ${Number(usualStepSize(name).toPrecision(3))} | ${quoted(Object.keys(options.shape))} |\n`;
+  }).join('')}`,
+  models: `| model | what | data | sizes |\n|---|---|---|---|\n${MODEL_NAMES.map((name) => {
+    const { about, takes, options } = MODELS[name];
+    return `| \`${name}\` | ${about} | ${takes.join(', ')} | ${quoted(Object.keys(options.shape))} |\n`;
+  }).join('')}`,
+  likelihoods: `| likelihood | target |\n|---|---|\n${Object.entries(LIKELIHOODS)
+    .map(([name, { about }]) => `| \`${name}\` | ${about} |\n`)
+    .join('')}`,
+};
 
 const table = (settings: readonly Setting[]) =>
   `| setting | values | default | flag | what |\n|---|---|---|---|---|\n${settings.map(row).join('')}`;

@@ -8,7 +8,8 @@ import { build } from 'esbuild';
 import type { TestProject } from 'vitest/node';
 import { BROWSER_FILES, NODE_FILES } from '../scripts/bundles.ts';
 
-const BUNDLE = 'dist-test';
+/** Of this run of the tests alone: another may run beside it. */
+const BUNDLE = join('dist-test', String(process.pid));
 const SOURCES = ['src', 'cli', 'package.json', 'tsdown.config.ts', 'scripts/bundles.ts'];
 const FILES = [...Object.keys(NODE_FILES), ...Object.keys(BROWSER_FILES)].map((name) => `dist/${name}.js`);
 
@@ -18,10 +19,11 @@ declare module 'vitest' {
   }
 }
 
-export default async function setup(project: TestProject): Promise<void> {
+export default async function setup(project: TestProject): Promise<() => void> {
   const fresh = isFresh();
   if (!fresh) await bundle();
   project.provide('built', resolve(fresh ? 'dist' : BUNDLE));
+  return () => rmSync(BUNDLE, { recursive: true, force: true });
 }
 
 const timeOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.mtimeMs;
@@ -37,7 +39,6 @@ function isFresh(): boolean {
 }
 
 async function bundle(): Promise<void> {
-  rmSync(BUNDLE, { recursive: true, force: true });
   const shared = { bundle: true, splitting: true, format: 'esm', packages: 'external', outdir: BUNDLE } as const;
   await build({ ...shared, entryPoints: { ...NODE_FILES }, platform: 'node', target: 'node20' });
   await build({ ...shared, entryPoints: { ...BROWSER_FILES }, platform: 'browser', target: 'es2023' });

@@ -5,7 +5,7 @@ import { type NetworkBatch, SEPARATE } from '../models/posterior.ts';
 import { residentNetwork } from '../models/resident.ts';
 import { stepAsync } from '../samplers/drive.ts';
 import type { NoiseShare } from '../samplers/noise-meter.ts';
-import { SAMPLERS, usualStepSize } from '../samplers/registry.ts';
+import { SAMPLERS, type SamplerOptions, usualStepSize } from '../samplers/registry.ts';
 import { residentSmile, SMILE_NAMES, type SmileName } from '../samplers/smile.ts';
 import { blockDensity, compiling } from '../spec/compute.ts';
 import type { LoadedRun } from '../spec/opened.ts';
@@ -51,8 +51,8 @@ export function onDevice({ compute, sampler, model }: OfStepping, dim: number): 
 
 type OfStepping = Pick<FitSpec, 'compute' | 'sampler' | 'model'>;
 
-const canStay = ({ name, mode, decoherence }: FitSpec['sampler']) =>
-  SMILE_NAMES.includes(name as SmileName) && mode === 'sound' && decoherence === 'none';
+const canStay = ({ name, mode, decoherence, biasBound }: FitSpec['sampler']) =>
+  SMILE_NAMES.includes(name as SmileName) && mode === 'sound' && decoherence === 'none' && biasBound === undefined;
 
 /** Throws a `SpecError` for a sampler or a prior that is to step on the device and cannot. */
 export function checkStepping({ compute, sampler, model }: OfStepping): void {
@@ -150,9 +150,13 @@ const deviceStepping: MakeStepping = async ({ network, spec }, { keys, rows, fac
   };
 };
 
-const optionsOf = ({ sampler: { name, decoherence, steps, ...options } }: FitSpec) => ({
-  ...options,
-  stepSize: options.stepSize ?? usualStepSize(name),
-  steps: options.warmup + steps,
-  ...(decoherence !== 'none' && { decoherence }),
-});
+/** The sampler's options, without those that were left to it. */
+function optionsOf({ sampler: { name, decoherence, steps, ...options } }: FitSpec): SamplerOptions {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return {
+    ...Object.fromEntries(given),
+    stepSize: options.stepSize ?? usualStepSize(name),
+    steps: options.warmup + steps,
+    ...(decoherence !== 'none' && { decoherence }),
+  };
+}

@@ -14,7 +14,7 @@ import type { Table } from '../data/table/table.ts';
 import { specError } from '../errors.ts';
 import type { OnnxNetwork } from '../models/onnx/network.ts';
 import { onnxBytes } from '../models/onnx/starts.ts';
-import { FULL_GRADIENT, usualStepSize } from '../samplers/registry.ts';
+import { samplerRow, usualStepSize } from '../samplers/registry.ts';
 import { SMILE_NAMES, type SmileName } from '../samplers/smile.ts';
 import { trainedRows, withNetwork, withOutputs } from '../spec/brought.ts';
 import { encodeHeldOut, HELD_OUT, type HeldOut, openTable, overlapNote, type Rows } from '../spec/held-out.ts';
@@ -214,7 +214,7 @@ function settle(spec: FitSpec, config: FitConfig, rows: number): FitSpec {
     return Math.min(spec[section].batchSize, rows);
   };
   const { name, mode, stepSize = usualStepSize(name) } = spec.sampler;
-  const whole = FULL_GRADIENT.includes(name);
+  const whole = samplerRow(name).fullGradient ?? false;
   if (whole && (config.sampler?.batchSize ?? rows) < rows) {
     throw specError(
       `sampler.batchSize: expected all ${rows} training rows for ${name}, which needs full gradients. Leave it out.`,

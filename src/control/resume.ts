@@ -7,6 +7,7 @@ import { createPosteriorStore } from '../chains/posterior-store.ts';
 import { unfinishedChains } from '../chains/settle.ts';
 import { withdrawStop } from '../chains/stop.ts';
 import { specError, storeError } from '../errors.ts';
+import { samplerRow } from '../samplers/registry.ts';
 import { type LoadedRun, loadData, loadRun } from '../spec/opened.ts';
 import type { FitSpec } from '../spec/spec.ts';
 import { SOFTWARE } from '../spec/version.ts';
@@ -60,11 +61,8 @@ function settleConfig({ dir, manifest: { configHash, nextConfigHash } }: LoadedR
   if (nextConfigHash) updateManifest(dir, { configHash, nextConfigHash: undefined });
 }
 
-/** Samplers whose steps depend on how many there will be. */
-const PLANNED = ['csgld'];
-
 function lengthen({ dir, spec }: LoadedRun, draws: number, chains: number): void {
-  if (draws > 0 && PLANNED.includes(spec.sampler.name)) {
+  if (draws > 0 && samplerRow(spec.sampler.name).planned) {
     throw specError(
       `--draws: expected a sampler that can go on, got ${spec.sampler.name}, whose cycles are planned for its steps. Fit anew with more.`,
     );

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { evaluate } from '../answers/evaluate.ts';
 import { storeError } from '../errors.ts';
 import { usableClasses, usableNormal } from '../infer/usable.ts';
-import { FULL_GRADIENT } from '../samplers/registry.ts';
+import { hasOption, samplerRow } from '../samplers/registry.ts';
 import { type LoadedRun, loadData, loadRun, storeVariation } from '../spec/opened.ts';
 import { predictMembers, readEnsemble } from '../spec/predictor.ts';
 import { allChains, type BlockProgress } from '../spec/records.ts';
@@ -40,7 +40,7 @@ export interface SensitivityOptions {
 
 /** The variations that a run allows: a batch of all training rows has no noise, so only its step is varied. */
 function variationsOf({ spec: { sampler } }: LoadedRun, rows: number): Variation[] {
-  if (FULL_GRADIENT.includes(sampler.name) || sampler.batchSize >= rows) return ['half step'];
+  if (samplerRow(sampler.name).fullGradient || sampler.batchSize >= rows) return ['half step'];
   return ['half step', 2 * sampler.batchSize <= rows ? 'double batch' : 'whole batch'];
 }
 
@@ -87,10 +87,10 @@ function varied(spec: FitSpec, variation: Variation, rows: number): FitSpec {
   const { sampler } = spec;
   if (variation === 'half step') {
     const stepSize = (sampler.stepSize ?? Number.NaN) / 2;
-    const energyTarget = sampler.energyTarget / 2 ** 6;
+    const tuned = hasOption(sampler.name, 'energyTarget') && { energyTarget: sampler.energyTarget / 2 ** 6 };
     return {
       ...spec,
-      sampler: { ...sampler, stepSize, energyTarget, steps: 2 * sampler.steps, thin: 2 * sampler.thin },
+      sampler: { ...sampler, stepSize, ...tuned, steps: 2 * sampler.steps, thin: 2 * sampler.thin },
     };
   }
   const batchSize = variation === 'double batch' ? 2 * sampler.batchSize : rows;

@@ -4,6 +4,7 @@ import type { Symptoms } from '../answers/ailments.ts';
 import { meanOf } from '../math/autocorrelation.ts';
 import { permutation } from '../math/random.ts';
 import { rootKey, stream } from '../math/threefry.ts';
+import { samplerRow } from '../samplers/registry.ts';
 import { type LoadedRun, loadData } from '../spec/opened.ts';
 import { memberPredictor, rowDensities } from '../spec/predictor.ts';
 import { allChains, type ChainSummary } from '../spec/records.ts';
@@ -14,8 +15,6 @@ import { runPaths } from '../store/rundir.ts';
 /** Training rows, and draws of a chain, that are looked at. */
 const ROWS = 256;
 const DRAWS = 200;
-/** Samplers that find their step size in warm-up: begun again they find another. */
-const TUNED = ['smile', 'psmile', 'psmile-auto', 'mclmc', 'mile'];
 
 export async function symptoms(run: LoadedRun): Promise<Symptoms> {
   const { dir, spec, network } = run;
@@ -29,9 +28,10 @@ export async function symptoms(run: LoadedRun): Promise<Symptoms> {
   try {
     const series: Float64Array[] = [];
     const energyTail: (number | null)[] = [];
+    const { tunes } = samplerRow(spec.sampler.name); // begun again, it finds another step size
     for (const chain of allChains(spec.chains)) {
       const { draws, sampling } = readJson(runPaths(dir).summary(chain)) as ChainSummary;
-      energyTail.push(TUNED.includes(spec.sampler.name) ? sampling.energyTail : null);
+      energyTail.push(tunes ? sampling.energyTail : null);
       const means: number[] = [];
       for await (const member of predictor.of(evenly(runPaths(dir).chain(chain), network.dim, draws))) {
         means.push(meanOf(rowDensities(run, member, targets)));

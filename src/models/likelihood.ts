@@ -6,7 +6,7 @@
  */
 import { softmax } from './likelihood/classes.ts';
 import { gaussian, gaussianPerInput } from './likelihood/gaussian.ts';
-import type { Likelihood, LikelihoodName, RegressionLikelihood } from './likelihood/kind.ts';
+import type { Likelihood, LikelihoodName } from './likelihood/kind.ts';
 import { logNormal } from './likelihood/log-normal.ts';
 import { studentT } from './likelihood/student-t.ts';
 
@@ -19,13 +19,16 @@ export {
   type RegressionLikelihood,
 } from './likelihood/kind.ts';
 
-const REGRESSION: Readonly<Record<RegressionLikelihood, Likelihood>> = {
-  gaussian,
-  'gaussian-per-input': gaussianPerInput,
-  'student-t': studentT,
-  'log-normal': logNormal,
+/** What each says about the target, in a line, and how it is made; the number of classes counts for softmax alone. */
+export const LIKELIHOODS: Readonly<
+  Record<LikelihoodName, { readonly about: string; make(classes: number): Likelihood }>
+> = {
+  gaussian: { about: 'numbers, normal with one learned σ', make: () => gaussian },
+  'log-normal': { about: 'numbers above zero, whose logarithm is normal with one learned σ', make: () => logNormal },
+  'gaussian-per-input': { about: 'numbers, normal with a σ of each row', make: () => gaussianPerInput },
+  'student-t': { about: 'numbers with heavy tails, and a scale of each row', make: () => studentT },
+  softmax: { about: 'classes', make: softmax },
 };
 
 /** The likelihood of that name; `classes` counts for softmax. */
-export const likelihood = (name: LikelihoodName, classes: number): Likelihood =>
-  name === 'softmax' ? softmax(classes) : REGRESSION[name];
+export const likelihood = (name: LikelihoodName, classes: number): Likelihood => LIKELIHOODS[name].make(classes);

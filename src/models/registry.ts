@@ -56,7 +56,7 @@ const atLeast = (side: number) => (_: unknown, shape: DataShape) => {
 const headsFault = ({ width, heads }: { width: number; heads: number }) =>
   width % heads === 0 ? undefined : `expected heads that divide the width ${width}, got ${heads}. Change one of them.`;
 
-const MODELS = {
+export const MODELS = {
   mlp: row({
     about: 'multi-layer perceptron, for tables and for the pixels of small images',
     takes: ['table', 'image'],

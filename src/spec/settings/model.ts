@@ -1,13 +1,13 @@
 /** Settings of the model: the network, the likelihood and the prior. */
 import { z } from 'zod';
-import { REGRESSION_LIKELIHOODS } from '../../models/likelihood.ts';
+import { LIKELIHOODS, type LikelihoodName } from '../../models/likelihood.ts';
 import { PRIOR_NAMES } from '../../models/prior-families.ts';
 import { MODEL_NAMES, type ModelName, SIZES, sizesFault } from '../../models/registry.ts';
 import { priorSchema, scaleFault } from '../prior.ts';
 import { count, FLAGS, positive } from './setting.ts';
 
 /** Choices of `model.likelihood`. */
-const LIKELIHOODS = ['auto', 'usual', ...REGRESSION_LIKELIHOODS, 'softmax'] as const;
+const CHOICES = ['auto', 'usual', ...(Object.keys(LIKELIHOODS) as LikelihoodName[])] as const;
 
 /** A network by its name, or files of one. */
 function modelOf([first, ...starts]: readonly string[]) {
@@ -81,7 +81,7 @@ export const model = z
       .default('auto')
       .describe('What a given classifier puts out; auto: what its graph and its numbers on training rows show.'),
     likelihood: z
-      .enum(LIKELIHOODS)
+      .enum(CHOICES)
       .default('auto')
       .describe(
         'What the target is, given the outputs. Regression: gaussian (one learned σ), log-normal (the same of the logarithm), ' +

@@ -1,7 +1,7 @@
 /** Settings of the sampler: its name, its steps and batches, and the options that samplers have of their own. */
 import { z } from 'zod';
-import { SAMPLER_NAMES } from '../../samplers/registry.ts';
-import { SMILE_DEFAULTS } from '../../samplers/smile.ts';
+import { SAMPLER_OPTIONS } from '../../samplers/options.ts';
+import { optionsFault, SAMPLER_NAMES } from '../../samplers/registry.ts';
 import { count, FLAGS, positive } from './setting.ts';
 
 export const sampler = z
@@ -37,35 +37,14 @@ export const sampler = z
       .register(FLAGS, { flag: '--warmup <steps>' }),
     steps: count().default(10_000).describe('Steps of sampling.').register(FLAGS, { flag: '--steps <steps>' }),
     thin: count().default(10).describe('Steps per stored draw.').register(FLAGS, { flag: '--thin <steps>' }),
-    resetQuantile: z
-      .number()
-      .gt(0)
-      .lte(1)
-      .default(SMILE_DEFAULTS.resetQuantile)
-      .describe(
-        'Steps whose energy changes by more than this quantile of their own history are rejected; 1 rejects none.',
-      ),
-    adaptMass: z
-      .number()
-      .gte(0)
-      .lt(1)
-      .default(SMILE_DEFAULTS.adaptMass)
-      .describe('Mass outside the two quantiles of the quantile tuner.'),
-    adaptStrength: z
-      .number()
-      .gte(0)
-      .lt(1)
-      .default(SMILE_DEFAULTS.adaptStrength)
-      .describe('Relative change of ε at each move of the quantile tuner.'),
-    tuner: z
-      .enum(['set-point', 'quantile'])
-      .default(SMILE_DEFAULTS.tuner)
-      .describe('Rule that finds the step size in sound mode.'),
-    energyTarget: positive().default(SMILE_DEFAULTS.energyTarget).describe('Aim for E[ΔE²]/d of the set-point tuner.'),
-    energyEvery: count().default(SMILE_DEFAULTS.energyEvery).describe('Steps per same-batch energy measurement.'),
-    decoherence: z
-      .union([positive(), z.literal('none')])
-      .default('none')
-      .describe("Length L of an added refreshment of the velocity; 'none' leaves it to the sampler."),
+    ...SAMPLER_OPTIONS,
+  })
+  .superRefine((settings, context) => {
+    const fault = optionsFault(settings);
+    if (fault) context.addIssue({ code: 'custom', path: [fault.option], message: fault.message });
+    if (settings.mode === 'paper' && settings.biasBound !== undefined) {
+      const message = `expected none in paper mode, got ${settings.biasBound}. Leave it out, or choose sound mode`;
+      context.addIssue({ code: 'custom', path: ['biasBound'], message });
+    }
   })
   .prefault({});
