@@ -37,8 +37,8 @@ const data = join(folder, 'demo.csv');
 writeFileSync(data, demoCsv(1, 300));
 const config: FitConfig = {
   model: { hidden: [8, 8], likelihood: 'gaussian-per-input' },
-  warmStart: { epochs: 150, patience: 150 },
-  sampler: { warmup: 1250, steps: 3000, thin: 8, batchSize: 64 },
+  warmStart: { epochs: 80, patience: 80 },
+  sampler: { warmup: 625, steps: 1500, thin: 4, batchSize: 64 },
   chains: 4,
   seed: 6,
 };
@@ -114,7 +114,7 @@ describe('a stopped run', () => {
     const out = join(folder, 'edited');
     await stoppedFit(out, reached('warm-up', 1));
     const path = runPaths(out).config;
-    writeFileSync(path, readFileSync(path, 'utf8').replace('thin: 8', 'thin: 9'));
+    writeFileSync(path, readFileSync(path, 'utf8').replace('thin: 4', 'thin: 5'));
     await expect(resume(out)).rejects.toThrow('config.yaml: expected the one that the run began with');
   });
 });
@@ -122,7 +122,7 @@ describe('a stopped run', () => {
 describe('a finished run', () => {
   it('made longer is the longer run', async () => {
     const long = join(folder, 'long');
-    await fit({ data, out: long, config: mergeConfigs(config, { sampler: { steps: 5400 } }), workers: 0 });
+    await fit({ data, out: long, config: mergeConfigs(config, { sampler: { steps: 2700 } }), workers: 0 });
     const out = join(folder, 'grown');
     cpSync(join(folder, 'whole'), out, { recursive: true });
     const { bayesianEnsemble } = await resume(out, { draws: 300, workers: 0 });
@@ -225,14 +225,14 @@ describe('a killed run', () => {
       () => existsSync(out),
       () => existsSync(runPaths(out).data),
       at('training', 0),
-      at('training', 25),
-      at('training', 75),
+      at('training', 15),
+      at('training', 40),
       at('sampling', 0),
-      at('sampling', 500),
-      at('sampling', 1250),
-      at('sampling', 1750),
-      at('sampling', 3100),
-      at('sampling', 3900),
+      at('sampling', 250),
+      at('sampling', 625),
+      at('sampling', 875),
+      at('sampling', 1550),
+      at('sampling', 1950),
     ];
     const jitter = new Float64Array(moments.length);
     uniforms([7, 7], jitter);
@@ -301,9 +301,9 @@ describe('verify and status', () => {
     const { chains } = status(out);
     expect(chains.map(({ phase }) => phase)).toEqual(['stopped', 'stopped', 'stopped', 'stopped']);
     expect(chains[0].step).toBeGreaterThan(0);
-    expect(chains[0].of).toBe(4250);
+    expect(chains[0].of).toBe(2125);
     const text = run('status', join(folder, 'whole')).stdout;
-    expect(text).toMatch(/chain 3 +done +4250 of 4250 +100 %/);
+    expect(text).toMatch(/chain 3 +done +2125 of 2125 +100 %/);
     expect(run('status', folder).status).toBe(1);
   });
 });
