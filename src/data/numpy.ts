@@ -104,14 +104,22 @@ function parse(bytes: Uint8Array, where: string): NumpyArray {
     throw dataError(`${where}: expected rows first, got an array in Fortran's order. Save np.ascontiguousarray of it.`);
   const size = kind ? kind.BYTES_PER_ELEMENT : 4 * text;
   if (view.length - from !== count * size) throw damaged(`${view.length - from} bytes for (${sizes}) of ${type}`);
-  if (!kind) return { shape, data: texts(view.subarray(from), count, text) };
+  if (!kind) {
+    const data = texts(view.subarray(from), count, text);
+    if (!data) throw damaged('words that are none');
+    return { shape, data };
+  }
   const data = (view.byteOffset + from) % size === 0 ? view.subarray(from) : new Uint8Array(view.subarray(from));
   return { shape, data: new kind(data.buffer as ArrayBuffer, data.byteOffset, count) };
 }
 
-/** Fixed places of UTF-32, filled up with zeros. */
-const texts = (bytes: Buffer, count: number, places: number): string[] =>
-  Array.from({ length: count }, (_, k) => {
-    const codes = Array.from({ length: places }, (_, i) => bytes.readUInt32LE(4 * (k * places + i)));
-    return String.fromCodePoint(...codes.filter((code) => code > 0));
-  });
+const LAST_CODE_POINT = 0x10ffff;
+
+/** Fixed places of UTF-32, filled up with zeros; undefined where one is no character. */
+function texts(bytes: Buffer, count: number, places: number): string[] | undefined {
+  const codes = Array.from({ length: count * places }, (_, i) => bytes.readUInt32LE(4 * i));
+  if (codes.some((code) => code > LAST_CODE_POINT)) return undefined;
+  return Array.from({ length: count }, (_, k) =>
+    String.fromCodePoint(...codes.slice(k * places, (k + 1) * places).filter((code) => code > 0)),
+  );
+}
