@@ -120,6 +120,9 @@ function texts(bytes: Buffer, count: number, places: number): string[] | undefin
   const codes = Array.from({ length: count * places }, (_, i) => bytes.readUInt32LE(4 * i));
   if (codes.some((code) => code > LAST_CODE_POINT)) return undefined;
   return Array.from({ length: count }, (_, k) =>
-    String.fromCodePoint(...codes.slice(k * places, (k + 1) * places).filter((code) => code > 0)),
+    codes
+      .slice(k * places, (k + 1) * places)
+      .map((code) => (code > 0 ? String.fromCodePoint(code) : ''))
+      .join(''),
   );
 }
