@@ -20,9 +20,10 @@ import { bayesianNetwork, initial, separateGraph, separateLogDensity } from '../
 import { residentNetwork } from '../src/models/resident.ts';
 import { resnet, resnet7 } from '../src/models/resnet.ts';
 import { vit } from '../src/models/vit.ts';
+import type { ResidentGraph } from '../src/residence.ts';
 import { stepAsync } from '../src/samplers/drive.ts';
 import { residentSmile, smileSampler } from '../src/samplers/smile.ts';
-import type { CompiledGraph, ResidentGraph } from '../src/types.ts';
+import type { CompiledGraph } from '../src/types.ts';
 
 const image = (model: Model, inputs: number): [Model, Likelihood, number] => [model, likelihood('softmax', 10), inputs];
 const NETWORKS: Record<string, () => [Model, Likelihood, number]> = {

@@ -6,9 +6,10 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 
 const FLOORS: Record<string, number> = {
-  'src/types.ts': -1,
-  'src/errors.ts': -1,
-  'src/entries.ts': -1,
+  'src/types.ts': -2,
+  'src/errors.ts': -2,
+  'src/entries.ts': -2,
+  'src/residence.ts': -1,
   'src/math': 0,
   'src/graph': 0,
   'src/engine': 1,

@@ -4,7 +4,8 @@
  */
 import { Tensor as OrtTensor } from 'onnxruntime-node';
 import { input, type Shape, sizeOfShape } from '../graph/index.ts';
-import type { Kept, Residence, ResidentGraph, TensorData } from '../types.ts';
+import type { Kept, Residence, ResidentGraph } from '../residence.ts';
+import type { TensorData } from '../types.ts';
 import { type CompileOptions, checkFeed, type Graph, type Session } from './compiled.ts';
 import { checkMemory } from './layout.ts';
 import { type Device, sessionOf } from './session.ts';

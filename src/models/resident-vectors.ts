@@ -1,5 +1,6 @@
 /** The vectors of one resident chain: a tensor on the device for each field and segment, now and at the mark. */
-import type { Kept, Residence, TensorData } from '../types.ts';
+import type { Kept, Residence } from '../residence.ts';
+import type { TensorData } from '../types.ts';
 import { type Field, fedAs, keptAs, type Marked, type Segment } from './resident-graphs.ts';
 
 /** What a chain without, and one with a preconditioner consists of. */

@@ -1,7 +1,8 @@
 /** Chains of a network whose vectors stay where its graphs run. */
 import { shapeError } from '../errors.ts';
 import { dot, sumOf } from '../math/sums.ts';
-import type { Combination, Kept, Residence, ResidentChain, ResidentGraph, TensorData } from '../types.ts';
+import type { Combination, Kept, Residence, ResidentChain, ResidentGraph } from '../residence.ts';
+import type { TensorData } from '../types.ts';
 import type { BayesianNetwork, NetworkBatch } from './posterior.ts';
 import {
   learnGraph,

@@ -3,7 +3,7 @@ import { shapeError } from '../errors.ts';
 import { squaredDistance, sumOf } from '../math/sums.ts';
 import { fold, type Purpose, stream } from '../math/threefry.ts';
 import type { Info, Key, LogDensity, Sampler, State, Step } from '../types.ts';
-import { evaluate } from './drive.ts';
+import { answered } from './drive.ts';
 
 /** The fields of every state of this kind. */
 export interface ChainState extends State {
@@ -96,7 +96,7 @@ export function gradientSampler(parts: GradientSampler): Sampler<ChainState> {
       const { before, gradient, z, info } = room;
       const d = size / chains;
       before.set(state.theta);
-      yield* evaluate(density, state.theta, batch, info.logDensity, gradient);
+      yield* answered(density.evaluate(state.theta, batch, info.logDensity, gradient));
       for (let c = 0; c < chains; c++) {
         const at = c * d;
         info.stepSize[c] = parts.stepSizeAt?.(state, c, t) ?? state.stepSize[c];

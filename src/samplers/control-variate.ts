@@ -1,6 +1,6 @@
 /** Control variates for the gradient noise: what a batch says at an anchor, where the full gradient is known. */
 import type { LogDensity } from '../types.ts';
-import { evaluate } from './drive.ts';
+import { answered } from './drive.ts';
 
 export interface Anchor {
   /** θ₀ `[d]`. */
@@ -27,8 +27,8 @@ export function controlVariate<B>(density: LogDensity<B>, anchor: Anchor): LogDe
       anchorGradient = new Float64Array(theta.length);
       anchorValue = new Float64Array(value.length);
     }
-    yield* evaluate(density, base, batch, anchorValue, anchorGradient);
-    yield* evaluate(density, theta, batch, value, grad);
+    yield* answered(density.evaluate(base, batch, anchorValue, anchorGradient));
+    yield* answered(density.evaluate(theta, batch, value, grad));
     for (let c = 0; c < value.length; c++) {
       value[c] += anchor.value - anchorValue[c];
       for (let i = 0; i < d; i++) {

@@ -19,10 +19,10 @@ export interface Tuner {
 
 export interface Controller {
   init(chains: number, stepSize: number, d: number): State;
-  /** Absorbs ΔE of chain c; true means: reject the step. `adapting` is false once the step size is frozen. */
-  judge(state: State, c: number, d: number, energyChange: number, adapting: boolean): boolean;
-  /** Answers a non-finite step of chain c. */
-  diverged(state: State, c: number, adapting: boolean): void;
+  /** Absorbs ΔE of chain c in step t; true means: reject the step. `adapting` is false once the step size is frozen. */
+  judge(state: State, c: number, d: number, energyChange: number, adapting: boolean, t: number): boolean;
+  /** Answers a non-finite step t of chain c. */
+  diverged(state: State, c: number, adapting: boolean, t: number): void;
 }
 
 /** The naive samplers: a fixed step size and no guard. */

@@ -1,16 +1,12 @@
 /** Runs a step to its end, with log densities that answer at once or later. */
 import type { Info, LogDensity, Sampler, State, Step } from '../types.ts';
 
-/** Hands the promise of an asynchronous log density to whoever drives the step. */
-export function* evaluate<B>(
-  density: LogDensity<B>,
-  theta: Float64Array,
-  batch: B,
-  value: Float64Array,
-  grad: Float64Array,
-): Generator<Promise<void>, void, void> {
-  const pending = density.evaluate(theta, batch, value, grad);
-  if (pending) yield pending;
+/** What is done at once, or once the promise is kept. */
+export type Answer = void | Promise<void>;
+
+/** Hands the promise of what is not done at once to whoever drives the step. */
+export function* answered(answer: Answer): Generator<Promise<void>, void, void> {
+  if (answer) yield answer;
 }
 
 /** Advances `state` by step `t` on a log density that answers at once. Throws on one that does not. */
@@ -37,7 +33,8 @@ export async function stepAsync<S extends State, B>(
   return settle(sampler.step(state, density, batch, t));
 }
 
-async function settle(step: Step): Promise<Info> {
+/** Drives a step to its end. */
+export async function settle(step: Step): Promise<Info> {
   for (let turn = step.next(); ; turn = step.next()) {
     if (turn.done) return turn.value;
     await turn.value;

@@ -6,7 +6,7 @@ import { normals, uniforms } from '../math/random.ts';
 import { squaredDistance } from '../math/sums.ts';
 import type { LogDensity, Sampler, Step } from '../types.ts';
 import { allFinite, type ChainState, chainKey, chainState, copyRange, emptyInfo } from './chain.ts';
-import { evaluate } from './drive.ts';
+import { answered } from './drive.ts';
 
 export interface HmcOptions {
   /** Initial step size; warm-up finds the one with the acceptance asked for. */
@@ -47,7 +47,7 @@ export function hmc(options: Partial<HmcOptions> = {}): Sampler {
       const d = state.theta.length / chains;
       const info = emptyInfo(chains);
       if (state.cached[0] === 0) {
-        yield* evaluate(density, state.theta, batch, state.logDensity, state.gradient);
+        yield* answered(density.evaluate(state.theta, batch, state.logDensity, state.gradient));
         state.cached[0] = 1;
         info.gradients++;
       }
@@ -75,7 +75,7 @@ export function hmc(options: Partial<HmcOptions> = {}): Sampler {
             theta[i] += h * momentum[i];
           }
         }
-        yield* evaluate(density, theta, batch, value, gradient);
+        yield* answered(density.evaluate(theta, batch, value, gradient));
         info.gradients++;
         for (let c = 0; c < chains; c++) {
           for (let i = c * d; i < (c + 1) * d; i++) momentum[i] += 0.5 * info.stepSize[c] * gradient[i];

@@ -3,14 +3,11 @@
  * size and decoherence length; `MILE_PHASES` makes it the warm-up of MILE. For full gradients.
  */
 import { effectiveSampleSize } from '../math/autocorrelation.ts';
-import { direction } from '../math/random.ts';
-import type { LogDensity, Sampler, Step } from '../types.ts';
-import { chainKey, copyRange } from './chain.ts';
-import { uncontrolled } from './controller.ts';
-import { evaluate } from './drive.ts';
+import type { Sampler } from '../types.ts';
+import type { Controller } from './controller.ts';
 import { extentMeter } from './extent.ts';
-import { initialState, type MicrocanonicalState, mclachlan, refreshAll, workspaces } from './microcanonical.ts';
 import { diagonalMaps, identity, type Preconditioner } from './preconditioner.ts';
+import { type SoundState, soundMicrocanonical } from './sound.ts';
 import { predictor } from './tuners.ts';
 
 export interface MclmcOptions {
@@ -51,94 +48,86 @@ const DECOHERENCE_PER_DRAW = 0.4;
 /** What phase three keeps for its autocorrelations: up to so many coordinates and draws of a chain. */
 const TRACED_COORDINATES = 64;
 const TRACED_DRAWS = 1000;
-/** Step number of the velocity drawn at the start. */
-const AT_START = 2 ** 52;
 
-interface MclmcState extends MicrocanonicalState {
-  /** `[C]`: 1 where the gradient at θ is cached. */
-  cached: Float64Array;
+interface MclmcState extends SoundState {
+  multiplier: Float64Array;
+  extentVariance: Float64Array;
+  /** What phase three keeps, and how many draws of it. */
+  trace: Float64Array;
+  traced: Float64Array;
 }
 
 export function mclmc(options: Partial<MclmcOptions> = {}): Sampler {
   const o = { ...MCLMC_DEFAULTS, ...options };
-  const preconditioner: Preconditioner = o.precondition ? { ...identity, ...diagonalMaps } : identity;
-  const roomFor = workspaces();
   const [first, second] = [o.warmup * o.phases[0], o.warmup * (o.phases[0] + o.phases[1])].map(Math.round);
   const tuned = second + (o.precondition ? Math.round((o.warmup - second) / 3) : 0);
   const every = Math.max(1, Math.ceil((o.warmup - tuned) / TRACED_DRAWS));
-
-  return {
-    name: 'mclmc',
-
-    init(theta, keys) {
-      const chains = keys.length;
-      const d = theta.length / chains;
-      const decoherence = o.decoherence ?? Math.max(Math.sqrt(d), 15);
-      const parts = { name: 'mclmc', stepSize: o.stepSize, preconditioner, controller: uncontrolled, decoherence };
-      const state = {
-        ...initialState(parts, theta, keys),
-        cached: new Float64Array(chains),
-        multiplier: new Float64Array(theta.length).fill(1),
-        ...predictor.init(chains),
-        ...extentMeter.init(chains, d),
-        trace: new Float64Array(o.warmup > 0 ? chains * Math.min(d, TRACED_COORDINATES) * TRACED_DRAWS : 0),
-        traced: new Float64Array(1),
-      };
-      for (let c = 0; c < chains; c++)
-        direction(chainKey(state.keys, c, 'momentum', AT_START), state.velocity, c * d, d);
-      return state;
+  const targetAt = (t: number) => {
+    const [start, end] = o.energyTargets;
+    return start + (end - start) * Math.min(1, t / Math.max(1, second));
+  };
+  const controller: Controller = {
+    init: predictor.init,
+    judge(state, c, d, energyChange, adapting, t) {
+      if (adapting && t < tuned) state.stepSize[c] = predictor.absorb(state, c, energyChange ** 2 / (d * targetAt(t)));
+      return false;
     },
-
-    *step<B>(state: MclmcState, density: LogDensity<B>, batch: B, t: number): Step {
-      const room = roomFor(state);
-      const { chains, d, info, kinetic } = room;
-      room.remember(state);
-      if (state.cached.includes(0)) {
-        yield* evaluate(density, state.theta, batch, state.logDensity, state.gradient);
-        state.cached.fill(1);
-        room.gradient.set(state.gradient);
-        room.logDensity.set(state.logDensity);
-        info.gradients += 1;
-      }
-      refreshAll(state, room, t, 0);
-      yield* mclachlan({ ...PARTS, preconditioner }, state, room, density, batch, 'raw');
-      refreshAll(state, room, t, 1);
-
-      const tuning = state.adapting[0] === 1 && t < tuned;
-      const [start, end] = o.energyTargets;
-      const target = start + (end - start) * Math.min(1, t / Math.max(1, second));
-      for (let c = 0; c < chains; c++) {
-        const energyChange = kinetic[c] - (state.logDensity[c] - room.logDensity[c]);
-        info.energyChange[c] = energyChange;
-        if (Number.isFinite(energyChange)) {
-          if (tuning) state.stepSize[c] = predictor.absorb(state, c, energyChange ** 2 / (d * target));
-        } else {
-          info.nonFinite[c] = 1;
-          info.reset[c] = 1;
-          if (tuning) predictor.diverged(state, c);
-          copyRange(room.theta, state.theta, c * d, d);
-          copyRange(room.gradient, state.gradient, c * d, d);
-          state.logDensity[c] = room.logDensity[c];
-          direction(chainKey(state.keys, c, 'momentum', t), state.velocity, c * d, d);
-        }
-        if (tuning && t >= first && t < second) {
+    diverged(state, c, adapting, t) {
+      if (adapting && t < tuned) predictor.diverged(state, c);
+    },
+  };
+  const sampler = soundMicrocanonical({
+    name: 'mclmc',
+    stepSize: o.stepSize,
+    decoherence: o.decoherence ?? Number.POSITIVE_INFINITY,
+    preconditioner: o.precondition ? posteriorDeviations : identity,
+    controller,
+    energyEvery: 1,
+    fullGradients: true,
+    adapt(given, t) {
+      const state = given as MclmcState;
+      if (state.adapting[0] === 0) return;
+      const chains = state.stepSize.length;
+      const d = state.theta.length / chains;
+      if (t >= first && t < second) {
+        for (let c = 0; c < chains; c++) {
           const extent = extentMeter.absorb(state, c, d, state.theta);
           if (t === second - 1) setExtent(state, c, d, extent, o.precondition);
         }
       }
-      if (state.adapting[0] === 1 && t >= tuned && t < o.warmup) trace(state, chains, d, t - tuned, every);
-      if (state.adapting[0] === 1 && t === o.warmup - 1) setDecoherence(state, chains, d, every);
-      return room.finish(state);
+      if (t >= tuned && t < o.warmup) trace(state, chains, d, t - tuned, every);
+      if (t === o.warmup - 1) setDecoherence(state, chains, d, every);
+    },
+  });
+  return {
+    ...sampler,
+
+    init(theta, keys) {
+      const chains = keys.length;
+      const d = theta.length / chains;
+      const state = {
+        ...sampler.init(theta, keys),
+        ...extentMeter.init(chains, d),
+        trace: new Float64Array(o.warmup > 0 ? chains * Math.min(d, TRACED_COORDINATES) * TRACED_DRAWS : 0),
+        traced: new Float64Array(1),
+      };
+      if (o.decoherence === undefined) state.decoherence.fill(Math.max(Math.sqrt(d), 15));
+      return state;
     },
 
     endWarmup(state) {
-      state.adapting[0] = 0;
+      sampler.endWarmup(state as SoundState);
       delete (state as Partial<MclmcState>).trace;
     },
   } as Sampler;
 }
 
-const PARTS = { name: 'mclmc', stepSize: 0, controller: uncontrolled, decoherence: 0 };
+/** A = diag(m), which phase two finds. */
+const posteriorDeviations: Preconditioner = {
+  ...identity,
+  ...diagonalMaps,
+  init: (chains, d) => ({ multiplier: new Float64Array(chains * d).fill(1) }),
+};
 
 /** End of phase two: L = √Σ Var, or multipliers √Var of RMS 1 with L to match. */
 function setExtent(state: MclmcState, c: number, d: number, extent: number, diagonal: boolean): void {

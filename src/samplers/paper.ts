@@ -7,45 +7,46 @@
  * the preconditioner of its own step; nothing ever freezes.
  */
 import type { LogDensity, Sampler, State, Step } from '../types.ts';
-import {
-  initialState,
-  type MicrocanonicalParts,
-  type MicrocanonicalState,
-  mclachlan,
-  workspaces,
-} from './microcanonical.ts';
+import { begin, finish, mclachlan } from './block.ts';
+import { copyRange } from './chain.ts';
+import { type Evaluate, hostBlocks } from './host-block.ts';
+import { initialState, type MicrocanonicalParts, type MicrocanonicalState } from './microcanonical.ts';
 import { absorbMoments, diagonalMaps, type Preconditioner } from './preconditioner.ts';
 
 const LARGEST_GRADIENT = 1e6;
 
 export function paperMicrocanonical(parts: MicrocanonicalParts): Sampler<MicrocanonicalState> {
   const { preconditioner, controller } = parts;
-  const roomFor = workspaces();
+  const blockOf = hostBlocks(parts, 'whitened');
   return {
     name: parts.name,
 
     init: (theta, keys) => initialState(parts, theta, keys),
 
-    *step<B>(state: MicrocanonicalState, density: LogDensity<B>, batch: B): Step {
-      const room = roomFor(state);
-      const { chains, d, info, kinetic, mapped } = room;
-      room.remember(state);
-      yield* mclachlan(parts, state, room, cleaned(density, info.nonFinite), batch, 'whitened');
-      for (let c = 0; c < chains; c++) {
-        const before = room.logDensity[c];
+    *step<B>(state: MicrocanonicalState, density: LogDensity<B>, batch: B, t: number): Step {
+      const block = blockOf(state, density, batch);
+      const { d, info, kinetic, marked, mapped, spare } = block;
+      begin(state, block);
+      block.evaluate = cleaned(block.evaluate, d, info.nonFinite);
+      yield* mclachlan(block);
+      info.gradients = 2;
+      info.ownGradients.fill(2);
+      for (let c = 0; c < kinetic.length; c++) {
+        const own = [c * d, (c + 1) * d] as const;
+        const before = marked.logDensity[c];
         const energyChange = kinetic[c] + (before === 0 ? 0 : before - state.logDensity[c]);
         info.energyChange[c] = energyChange;
-        info.reset[c] = controller.judge(state, c, d, energyChange, true) ? 1 : 0;
+        info.reset[c] = controller.judge(state, c, d, energyChange, true, t) ? 1 : 0;
         const whitened = preconditioner.whiten(state, c, d, state.gradient, mapped);
-        if (whitened !== state.gradient) room.spare.set(whitened.subarray(c * d, (c + 1) * d), c * d);
+        if (whitened !== state.gradient) spare.set(whitened.subarray(...own), c * d);
         preconditioner.learn(state, c, d, state.gradient);
-        if (whitened !== state.gradient) state.gradient.set(room.spare.subarray(c * d, (c + 1) * d), c * d);
+        if (whitened !== state.gradient) copyRange(spare, state.gradient, c * d, d);
         if (info.reset[c]) {
-          state.theta.set(room.theta.subarray(c * d, (c + 1) * d), c * d);
-          state.velocity.fill(0, c * d, (c + 1) * d);
+          copyRange(marked.theta, state.theta, c * d, d);
+          state.velocity.fill(0, ...own);
         }
       }
-      return room.finish(state);
+      return finish(state, block);
     },
 
     endWarmup(state) {
@@ -56,10 +57,9 @@ export function paperMicrocanonical(parts: MicrocanonicalParts): Sampler<Microca
   };
 }
 
-/** The density with NaN gradients set to 0 and all clipped to ±1e6; marks the chains where a NaN was hidden. */
-function cleaned<B>(density: LogDensity<B>, nonFinite: Float64Array): LogDensity<B> {
+/** Sets NaN gradients to 0 and clips all to ±1e6; marks the chains where a NaN was hidden. */
+function cleaned(evaluate: Evaluate, d: number, nonFinite: Float64Array): Evaluate {
   const clean = (value: Float64Array, grad: Float64Array) => {
-    const d = density.dim;
     for (let c = 0; c < value.length; c++) {
       if (!Number.isFinite(value[c])) nonFinite[c] = 1;
       for (let i = c * d; i < (c + 1) * d; i++) {
@@ -68,13 +68,10 @@ function cleaned<B>(density: LogDensity<B>, nonFinite: Float64Array): LogDensity
       }
     }
   };
-  return {
-    dim: density.dim,
-    evaluate(theta, batch, value, grad) {
-      const pending = density.evaluate(theta, batch, value, grad);
-      if (pending) return pending.then(() => clean(value, grad));
-      clean(value, grad);
-    },
+  return (theta, value, grad) => {
+    const pending = evaluate(theta, value, grad);
+    if (pending) return pending.then(() => clean(value, grad));
+    clean(value, grad);
   };
 }
 

@@ -1,18 +1,20 @@
 /**
- * The sound SMILE samplers over chains whose vectors live elsewhere. Step by step they do what `sound.ts` does; here are
- * only the scalars.
+ * The sound SMILE samplers over chains whose vectors live elsewhere: the step of `sound.ts`, with the scalars here.
  *
  * A kick needs three products (`turn`) and leaves a combination of m ⊙ g and u. Kicks with the same g compose, and so do
  * their products, so that u itself is brought up to date by the next move: a step costs its two gradients and nothing else.
  */
 import { specError } from '../errors.ts';
 import { direction } from '../math/random.ts';
-import type { Combination, Info, Key, Products, ResidentChain, State } from '../types.ts';
-import { chainKey, emptyInfo } from './chain.ts';
-import { INNER_KICK, OUTER_KICK, turn } from './isokinetic.ts';
-import { independentBatches } from './noise-meter.ts';
-import { identity } from './preconditioner.ts';
-import { AT_START, type SoundParts } from './sound.ts';
+import type { Combination, Products, ResidentChain } from '../residence.ts';
+import type { Info, Key, State } from '../types.ts';
+import { type Block, stepInfo } from './block.ts';
+import { chainKey } from './chain.ts';
+import { settle } from './drive.ts';
+import { turn } from './isokinetic.ts';
+import { initialScalars } from './microcanonical.ts';
+import { identity, type Preconditioner } from './preconditioner.ts';
+import { AT_START, endWarmup, type SoundParts, soundStep } from './sound.ts';
 
 export interface ResidentSampler {
   readonly name: string;
@@ -23,13 +25,13 @@ export interface ResidentSampler {
   /** Puts chain c at θ `[d]`, with its first velocity. */
   start<B>(state: State, c: number, chain: ResidentChain<B>, theta: Float64Array): Promise<void>;
   /** Advances every chain by step `t`, chain c on `batchOf(c)`. */
-  step<B>(state: State, block: readonly ResidentChain<B>[], batchOf: (c: number) => B, t: number): Promise<Info>;
+  step<B>(state: State, chains: readonly ResidentChain<B>[], batchOf: (c: number) => B, t: number): Promise<Info>;
   endWarmup(state: State): void;
 }
 
 /** Throws a `SpecError` for parts that need more than scalars: a refreshment, or a preconditioner of another kind. */
 export function residentMicrocanonical(parts: SoundParts): ResidentSampler {
-  const { name, preconditioner, controller, energyEvery, noiseShare = independentBatches } = parts;
+  const { name, preconditioner } = parts;
   const { rates } = preconditioner;
   if (!rates || parts.decoherence < Number.POSITIVE_INFINITY) {
     throw specError(
@@ -41,97 +43,82 @@ export function residentMicrocanonical(parts: SoundParts): ResidentSampler {
   return {
     name,
     preconditioned: preconditioner !== identity,
-
-    init(keys, d) {
-      const chains = keys.length;
-      return {
-        keys: Float64Array.from(keys.flat()),
-        stepSize: new Float64Array(chains).fill(parts.stepSize),
-        logDensity: new Float64Array(chains),
-        cached: new Float64Array(chains),
-        adapting: Float64Array.of(1),
-        decoherence: new Float64Array(chains).fill(Number.POSITIVE_INFINITY),
-        noiseCount: new Float64Array(chains),
-        noiseSamples: new Float64Array(chains),
-        ...pending.init(chains),
-        ...controller.init(chains, parts.stepSize, d),
-      };
-    },
-
-    start: (state, c, chain, theta) => chain.start(theta, drawn(state, c, chain.dim, AT_START)),
-
-    async step(state, block, batchOf, t) {
-      const info = { ...emptyInfo(block.length), ownGradients: new Float64Array(block.length) };
-      info.stepSize.set(state.stepSize);
-      const adapting = state.adapting[0] === 1;
-      const measured = t % energyEvery === 0;
-      for (const [c, chain] of block.entries()) {
-        const d = chain.dim;
-        const h = state.stepSize[c];
-        const cachedValue = state.logDensity[c];
-        const fresh = measured || state.cached[c] === 0;
-        const move = async (length: number) => {
-          const moved = await chain.move(pending.of(state, c), length * h, batchOf(c));
-          pending.renewed(state, c, moved);
-          state.logDensity[c] = moved.value;
-          return moved;
-        };
-        chain.mark();
-        if (fresh) {
-          const share = state.cached[c] && adapting ? noiseShare(state.cached[c] - 1, t) : 0;
-          const { square } = await move(0);
-          if (share > 0 && Number.isFinite(square)) await chain.meter(1 / ++state.noiseSamples[c], share);
-        }
-        const before = state.logDensity[c];
-        let kinetic = pending.kick(state, c, d, OUTER_KICK * h);
-        await move(0.5);
-        kinetic += pending.kick(state, c, d, INNER_KICK * h);
-        const { distance } = await move(0.5);
-        kinetic += pending.kick(state, c, d, OUTER_KICK * h);
-
-        const energyChange = kinetic - (state.logDensity[c] - before);
-        if (measured) info.energyChange[c] = energyChange;
-        if (Number.isFinite(energyChange)) {
-          if (adapting) await learn(state, c, chain);
-          if (measured && controller.judge(state, c, d, energyChange, adapting)) info.reset[c] = 1;
-        } else {
-          info.nonFinite[c] = 1;
-          info.reset[c] = 1;
-          controller.diverged(state, c, adapting);
-        }
-        if (info.reset[c]) {
-          state.logDensity[c] = cachedValue;
-          pending.renewed(state, c, await chain.restore(drawn(state, c, d, t)));
-        } else {
-          state.cached[c] = t + 1;
-          info.moved[c] = Math.sqrt(distance);
-        }
-        info.ownGradients[c] = fresh ? 3 : 2;
-        info.gradients = Math.max(info.gradients, info.ownGradients[c]);
-      }
-      info.logDensity.set(state.logDensity);
-      return info;
-    },
-
-    endWarmup(state) {
-      if (parts.freeze ?? true) state.adapting[0] = 0;
-    },
+    init: (keys, d) => ({
+      ...initialScalars(parts, keys, d),
+      cached: new Float64Array(keys.length),
+      noiseCount: new Float64Array(keys.length),
+      noiseSamples: new Float64Array(keys.length),
+      ...pending.init(keys.length),
+    }),
+    start: (state, c, chain, theta) =>
+      chain.start(theta, drawn(chainKey(state.keys, c, 'momentum', AT_START), chain.dim)),
+    step: (state, chains, batchOf, t) =>
+      settle(soundStep(parts, state, residentBlock(state, chains, batchOf, rates), t)),
+    endWarmup: (state) => endWarmup(parts, state),
   };
-
-  async function learn<B>(state: State, c: number, chain: ResidentChain<B>): Promise<void> {
-    const now = rates?.(state.noiseCount[c] + 1);
-    if (!now) return;
-    state.noiseCount[c]++;
-    const average = (await chain.learn(now.w, now.v)) / chain.dim;
-    if (!now.renews || average === 0) return;
-    const products = await chain.renew(pending.of(state, c), now.weight / average, 1 - now.weight);
-    pending.renewed(state, c, products);
-  }
 }
 
-function drawn({ keys }: State, c: number, d: number, t: number): Float64Array {
+/** The chains on the batches of one step. */
+function residentBlock<B>(
+  state: State,
+  chains: readonly ResidentChain<B>[],
+  batchOf: (c: number) => B,
+  rates: NonNullable<Preconditioner['rates']>,
+): Block {
+  const perChain = () => new Float64Array(chains.length);
+  const [kinetic, squaredDistance] = [perChain(), perChain()];
+  const marked = state.logDensity.slice();
+  const d = chains[0].dim;
+  const advance = async (c: number, length: number) => {
+    const moved = await chains[c].move(pending.of(state, c), length * state.stepSize[c], batchOf(c));
+    pending.renewed(state, c, moved);
+    state.logDensity[c] = moved.value;
+    squaredDistance[c] = moved.distance;
+  };
+  const kick = (coefficient: number) =>
+    kinetic.forEach((_, c) => {
+      kinetic[c] += pending.kick(state, c, d, coefficient * state.stepSize[c]);
+    });
+  return {
+    d,
+    kinetic,
+    before: perChain(),
+    info: stepInfo(chains.length),
+    mark() {
+      for (const chain of chains) chain.mark();
+    },
+    async look(stale) {
+      for (const c of chains.keys()) if (stale(c)) await advance(c, 0);
+    },
+    async take(c, share) {
+      if (share > 0 && Number.isFinite(state.square[c])) await chains[c].meter(1 / ++state.noiseSamples[c], share);
+    },
+    async move(coefficient, length) {
+      kick(coefficient);
+      for (const c of chains.keys()) await advance(c, length);
+    },
+    kick,
+    refresh() {},
+    async learn(c) {
+      const now = rates(state.noiseCount[c] + 1);
+      if (!now) return;
+      state.noiseCount[c]++;
+      const average = (await chains[c].learn(now.w, now.v)) / d;
+      if (!now.renews || average === 0) return;
+      pending.renewed(state, c, await chains[c].renew(pending.of(state, c), now.weight / average, 1 - now.weight));
+    },
+    async restore(c, key) {
+      state.logDensity[c] = marked[c];
+      squaredDistance[c] = 0;
+      pending.renewed(state, c, await chains[c].restore(drawn(key, d)));
+    },
+    distances: (moved) => moved.set(squaredDistance.map(Math.sqrt)),
+  };
+}
+
+function drawn(key: Key, d: number): Float64Array {
   const velocity = new Float64Array(d);
-  direction(chainKey(keys, c, 'momentum', t), velocity);
+  direction(key, velocity);
   return velocity;
 }
 

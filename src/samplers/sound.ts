@@ -1,5 +1,5 @@
 /**
- * The SMILE family with the corrections that make it sound (the default mode).
+ * The SMILE family with the corrections that make it sound (the default mode), and what else is made of its step.
  *
  * Against the paper's code: velocities start uniform on the sphere; a rejected step restores position, gradient and
  * log density and redraws the velocity; energies compare the same batch on both sides; a non-finite step is rejected,
@@ -7,18 +7,12 @@
  * step size and preconditioner freeze at the end of warm-up.
  */
 import { direction } from '../math/random.ts';
-import type { LogDensity, Sampler, Step } from '../types.ts';
-import { allFinite, chainKey, copyRange } from './chain.ts';
-import { evaluate } from './drive.ts';
-import {
-  initialState,
-  type MicrocanonicalParts,
-  type MicrocanonicalState,
-  mclachlan,
-  refreshAll,
-  type Workspace,
-  workspaces,
-} from './microcanonical.ts';
+import type { Sampler, State, Step } from '../types.ts';
+import { type Block, begin, finish, mclachlan } from './block.ts';
+import { chainKey } from './chain.ts';
+import { answered } from './drive.ts';
+import { hostBlocks } from './host-block.ts';
+import { initialState, type MicrocanonicalParts, type MicrocanonicalState } from './microcanonical.ts';
 import { independentBatches, type NoiseShare, noiseMeter } from './noise-meter.ts';
 
 export interface SoundParts extends MicrocanonicalParts {
@@ -30,6 +24,10 @@ export interface SoundParts extends MicrocanonicalParts {
   readonly freeze?: boolean;
   /** How the batches of two steps are related. Default: independent. */
   readonly noiseShare?: NoiseShare | undefined;
+  /** Whether all steps have the same batch: each then measures its energy change, at no cost. Default false. */
+  readonly fullGradients?: boolean;
+  /** What else adapts, once all chains have taken step t. */
+  readonly adapt?: (state: State, t: number) => void;
 }
 
 export interface SoundState extends MicrocanonicalState {
@@ -43,99 +41,85 @@ const NOISE_EVERY = 4;
 /** Step number of the velocity drawn at the start; the redraws of step t use t itself. */
 export const AT_START = 2 ** 52;
 
+/** The sampler of chains whose vectors lie here. */
 export function soundMicrocanonical(parts: SoundParts): Sampler<SoundState> {
-  const { preconditioner, controller, energyEvery } = parts;
-  const wantsNoise = preconditioner.learnNoise !== undefined;
-  const roomFor = workspaces();
+  const blockOf = hostBlocks(parts);
   return {
     name: parts.name,
 
     init(theta, keys) {
-      const d = theta.length / keys.length;
+      const chains = keys.length;
+      const d = theta.length / chains;
       const state = {
         ...initialState(parts, theta, keys),
-        ...noiseMeter.init(keys.length, d),
-        cached: new Float64Array(keys.length),
+        ...(!parts.fullGradients && noiseMeter.init(chains, d)),
+        cached: new Float64Array(chains),
       };
-      for (let c = 0; c < keys.length; c++) {
+      for (let c = 0; c < chains; c++) {
         direction(chainKey(state.keys, c, 'momentum', AT_START), state.velocity, c * d, d);
       }
       return state;
     },
 
-    *step<B>(state: SoundState, density: LogDensity<B>, batch: B, t: number): Step {
-      const room = roomFor(state);
-      const { chains, d, info, kinetic } = room;
-      room.remember(state);
-      const adapting = state.adapting[0] === 1;
-      const measured = t % energyEvery === 0 || (adapting && wantsNoise && t % NOISE_EVERY === 0);
-      info.ownGradients = state.cached.map((cached) => (measured || cached === 0 ? 3 : 2));
-      if (measured || state.cached.includes(0)) yield* freshGradients(parts, state, room, density, batch, measured, t);
-      const before = room.spareValue;
-      before.set(state.logDensity);
+    step: (state, density, batch, t) => soundStep(parts, state, blockOf(state, density, batch), t),
 
-      refreshAll(state, room, t, 0);
-      yield* mclachlan(parts, state, room, density, batch, 'raw');
-      refreshAll(state, room, t, 1);
-
-      for (let c = 0; c < chains; c++) {
-        const energyChange = kinetic[c] - (state.logDensity[c] - before[c]);
-        const finite = Number.isFinite(energyChange); // a bad number anywhere in gradients or position reaches it
-        info.energyChange[c] = measured ? energyChange : Number.NaN;
-        if (finite) {
-          if (adapting) preconditioner.learn(state, c, d, state.gradient);
-          if (measured && controller.judge(state, c, d, energyChange, adapting)) info.reset[c] = 1;
-        } else {
-          info.nonFinite[c] = 1;
-          info.reset[c] = 1;
-          controller.diverged(state, c, adapting);
-        }
-        if (info.reset[c]) restore(state, room, c, t);
-        else state.cached[c] = t + 1;
-      }
-      return room.finish(state);
-    },
-
-    endWarmup(state) {
-      if (parts.freeze ?? true) state.adapting[0] = 0;
-    },
+    endWarmup: (state) => endWarmup(parts, state),
   };
 }
 
-/**
- * Gradient and log density at θ on this batch: for all chains where energies are measured, else where none is cached.
- * During warm-up, a chain that had another batch's gradient at the same θ learns its noise from the difference.
- */
-function* freshGradients<B>(
-  { preconditioner, noiseShare = independentBatches }: SoundParts,
-  state: SoundState,
-  room: Workspace,
-  density: LogDensity<B>,
-  batch: B,
-  everywhere: boolean,
-  t: number,
-): Generator<Promise<void>, void, void> {
-  const { chains, d, spare, spareValue, mapped } = room;
-  yield* evaluate(density, state.theta, batch, spareValue, spare);
-  room.info.gradients += 1;
-  for (let c = 0; c < chains; c++) {
-    if (!everywhere && state.cached[c]) continue;
-    const share = state.cached[c] ? noiseShare(state.cached[c] - 1, t) : 0;
-    if (share > 0 && state.adapting[0] === 1 && allFinite(spare, c * d, d)) {
-      noiseMeter.absorb(state, c, d, [spare, state.gradient], mapped, share);
-      preconditioner.learnNoise?.(state, c, d, mapped);
-    }
-    copyRange(spare, state.gradient, c * d, d);
-    state.logDensity[c] = spareValue[c];
-  }
+export function endWarmup({ freeze = true }: SoundParts, state: State): void {
+  if (freeze) state.adapting[0] = 0;
 }
 
-/** Position and all that belongs to it as before the step (an uncached gradient stays uncached); a new velocity. */
-function restore(state: SoundState, room: Workspace, c: number, t: number): void {
-  const { d } = room;
-  const at = c * d;
-  copyRange(room.theta, state.theta, at, d);
-  copyRange(room.gradient, state.gradient, at, d);
-  state.logDensity[c] = room.logDensity[c];
-  direction(chainKey(state.keys, c, 'momentum', t), state.velocity, at, d);
+/** Step t of every chain. `state` has the scalars of a `SoundState` at least. */
+export function* soundStep(parts: SoundParts, state: State, block: Block, t: number): Step {
+  const { preconditioner, controller, energyEvery, fullGradients = false, noiseShare = independentBatches } = parts;
+  const { d, info, kinetic, before } = block;
+  const chains = kinetic.length;
+  const { cached } = state;
+  const adapting = state.adapting[0] === 1;
+  const noise = adapting && preconditioner.learnNoise !== undefined && t % NOISE_EVERY === 0;
+  const measured = fullGradients || noise || t % energyEvery === 0;
+  begin(state, block);
+
+  const everywhere = measured && !fullGradients;
+  const stale = (c: number) => everywhere || cached[c] === 0;
+  const looked = everywhere || cached.includes(0);
+  info.gradients = looked ? 3 : 2;
+  for (let c = 0; c < chains; c++) info.ownGradients[c] = stale(c) ? 3 : 2;
+  if (looked) {
+    yield* answered(block.look(stale));
+    for (let c = 0; c < chains; c++) {
+      if (!stale(c)) continue;
+      // Another batch's gradient at the same position differs by noise alone.
+      yield* answered(block.take(c, cached[c] && adapting ? noiseShare(cached[c] - 1, t) : 0));
+      if (fullGradients) cached[c] = t + 1;
+    }
+    // The gradient of the only batch stays valid whatever becomes of the step.
+    if (fullGradients) block.mark();
+  }
+  before.set(state.logDensity);
+
+  block.refresh(t, 0);
+  yield* mclachlan(block);
+  block.refresh(t, 1);
+
+  for (let c = 0; c < chains; c++) {
+    const energyChange = kinetic[c] - (state.logDensity[c] - before[c]);
+    const finite = Number.isFinite(energyChange); // a bad number anywhere in gradients or position reaches it
+    info.energyChange[c] = measured ? energyChange : Number.NaN;
+    if (finite) {
+      if (adapting) yield* answered(block.learn(c));
+      if (measured && controller.judge(state, c, d, energyChange, adapting, t)) info.reset[c] = 1;
+    } else {
+      info.nonFinite[c] = 1;
+      info.reset[c] = 1;
+      controller.diverged(state, c, adapting, t);
+    }
+    // All that belongs to the position is as before the step: an uncached gradient stays uncached.
+    if (info.reset[c]) yield* answered(block.restore(c, chainKey(state.keys, c, 'momentum', t)));
+    else cached[c] = t + 1;
+  }
+  parts.adapt?.(state, t);
+  return finish(state, block);
 }

@@ -14,9 +14,10 @@ import type { Model } from '../../src/models/model.ts';
 import { bayesianNetwork, initial, separateGraph, separateLogDensity } from '../../src/models/posterior.ts';
 import { residentNetwork } from '../../src/models/resident.ts';
 import { partialSums, segmentsOf, twoSum } from '../../src/models/resident-graphs.ts';
+import type { Kept } from '../../src/residence.ts';
 import { stepAsync } from '../../src/samplers/drive.ts';
 import { residentSmile, SMILE_NAMES, type SmileName, smileSampler } from '../../src/samplers/smile.ts';
-import type { Info, Kept, State } from '../../src/types.ts';
+import type { Info, State } from '../../src/types.ts';
 import { numbered } from './numbered.ts';
 
 const gpu = await inspectDevice('webgpu');

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { normals } from '../../src/math/random.ts';
 import { fold, rootKey } from '../../src/math/threefry.ts';
 import { stepSync } from '../../src/samplers/drive.ts';
-import { plainResident } from '../../src/samplers/resident-plain.ts';
 import { residentSmile, SMILE_NAMES, type SmileOptions, smileSampler } from '../../src/samplers/smile.ts';
 import type { Info, Key } from '../../src/types.ts';
+import { plainResident } from './resident-plain.ts';
 import { gaussian } from './targets.ts';
 
 const VARIANCE = [1, 4, 0.5, 1, 2, 1];

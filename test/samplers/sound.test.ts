@@ -319,7 +319,7 @@ describe('the paper tuner has no set point', () => {
     for (let c = 0; c < chains; c++) {
       for (let t = 0; t < 15_000; t++) {
         normals(fold([21, c], t), z);
-        rule.judge(state, c, 10, law(z[0], z[1]), true);
+        rule.judge(state, c, 10, law(z[0], z[1]), true, t);
       }
     }
     return Math.exp(state.stepSize.reduce((s, e) => s + Math.log(e), 0) / chains);

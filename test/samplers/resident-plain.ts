@@ -1,7 +1,8 @@
 /** The vectors of a resident chain in plain float64 arrays, over any log density: what the other implementations must do. */
-import { dot, squaredDistance } from '../math/sums.ts';
-import type { Combination, LogDensity, Products, ResidentChain } from '../types.ts';
-import { absorbMoments } from './preconditioner.ts';
+import { dot, squaredDistance } from '../../src/math/sums.ts';
+import type { Combination, Products, ResidentChain } from '../../src/residence.ts';
+import { absorbMoments } from '../../src/samplers/preconditioner.ts';
+import type { LogDensity } from '../../src/types.ts';
 
 const FIELDS = ['theta', 'velocity', 'gradient', 'multiplier', 'mean', 'square', 'noise'] as const;
 
