@@ -10,8 +10,7 @@ import { conformalThreshold, groupThresholds, quantileScores, scaledScores } fro
 import { mixtureQuantiles } from '../src/infer/mixture.ts';
 import { permutation } from '../src/math/random.ts';
 import { fold, rootKey } from '../src/math/threefry.ts';
-import { loadData, loadRun } from '../src/spec/opened.ts';
-import { predictMembers, readEnsemble } from '../src/spec/predictor.ts';
+import { withRun } from '../src/spec/open-run.ts';
 
 const { values } = parseArgs({
   options: {
@@ -21,23 +20,22 @@ const { values } = parseArgs({
   },
 });
 const [level, splits] = [Number(values.level), Number(values.splits)];
-const run = loadRun(values.run);
-const { valid, test } = loadData(run);
-const x = Float32Array.from([...valid.x, ...test.x]);
-const y = Float64Array.from([...valid.y, ...test.y]);
-const n = y.length;
-
 const KEPT = 200;
-const total = [...readEnsemble(run)].reduce((sum, piece) => sum + piece.length / run.network.dim, 0);
-const every = Math.max(1, Math.floor(total / KEPT));
 const means: Float64Array[] = [];
 const sds: Float64Array[] = [];
-let m = 0;
-for await (const member of predictMembers(run, x, readEnsemble(run))) {
-  if (m++ % every !== 0) continue;
-  means.push(member.mean);
-  sds.push(member.sd);
-}
+const y = await withRun(values.run, async (run) => {
+  const { valid, test } = run.data;
+  const x = Float32Array.from([...valid.x, ...test.x]);
+  const every = Math.max(1, Math.floor(run.drawCount / KEPT));
+  let m = 0;
+  for await (const member of run.predict({ x }, run.draws())) {
+    if (m++ % every !== 0) continue;
+    means.push(member.mean);
+    sds.push(member.sd);
+  }
+  return Float64Array.from([...valid.y, ...test.y]);
+});
+const n = y.length;
 const mean = y.map((_, i) => means.reduce((sum, member) => sum + member[i], 0) / means.length);
 const sd = y.map((_, i) =>
   Math.sqrt(means.reduce((s, v, k) => s + sds[k][i] ** 2 + (v[i] - mean[i]) ** 2, 0) / means.length),

@@ -22,10 +22,9 @@ import { evaluate, score } from '../src/answers/evaluate.ts';
 import { constantDensities } from '../src/answers/verdict/constant.ts';
 import { fit } from '../src/control/fit.ts';
 import { tableFromRows } from '../src/data/table/columns.ts';
-import { deepEnsemble } from '../src/spec/deep-ensemble.ts';
 import { encodeHeldOut } from '../src/spec/held-out.ts';
-import { loadData, loadRun } from '../src/spec/opened.ts';
-import { readEnsemble } from '../src/spec/predictor.ts';
+import { type OpenedRun, withRun } from '../src/spec/open-run.ts';
+import { loadRun } from '../src/spec/opened.ts';
 import { type FitConfig, mergeConfigs } from '../src/spec/spec.ts';
 import { runPaths } from '../src/store/rundir.ts';
 import { type BenchTable, benchTables, type Row } from './verdict-tables.ts';
@@ -65,16 +64,15 @@ interface Line extends Truth {
   readonly seconds: number;
 }
 
-/** What rows kept apart say of the run in `dir`. */
-async function truth(dir: string, apart: Row[]): Promise<Truth> {
-  const run = loadRun(dir);
-  const data = loadData(run);
+/** What rows kept apart say of a run. */
+async function truth(run: OpenedRun, apart: Row[]): Promise<Truth> {
+  const { data } = run;
   const { target } = run.preprocessing;
   const known = 'classes' in target ? apart.filter((row) => target.classes.includes(String(row[target.name]))) : apart;
   const { x, y } = encodeHeldOut(run.preprocessing, tableFromRows(known));
   const rows = { ...data.test, x, y };
-  const { pointwise, numbers, classes } = await score(run, rows, readEnsemble(run));
-  const start = (await score(run, rows, await deepEnsemble(run, data.valid))).pointwise;
+  const { pointwise, numbers, classes } = await score(run, rows, run.draws());
+  const start = (await score(run, rows, await run.starts())).pointwise;
   const centre = data.train.y.reduce((a, b) => a + b, 0) / data.train.y.length;
   const constant = constantDensities(data, y, target);
   return truthOf({ y, centre, pointwise, start, constant, ...(numbers && { numbers }), ...(classes && { classes }) });
@@ -98,7 +96,7 @@ async function one(table: BenchTable, split: number): Promise<Line> {
     const found = which && verdict[which]?.findings.some((f) => f.check === check && (f.turns || f.few));
     const told = findings.filter(({ turns, few }) => turns || few).map(({ check, message }) => `${check}: ${message}`);
     const { likelihood } = loadRun(dir).spec.model;
-    const seenThere = await truth(dir, apart);
+    const seenThere = await withRun(dir, (run) => truth(run, apart));
     return {
       ...named,
       answers,

@@ -1,7 +1,8 @@
 /** `smile evaluate RUN`: the table of scores again. */
 import { Command } from 'commander';
-import { evaluate } from '../src/answers/evaluate.ts';
+import { evaluateRows } from '../src/answers/evaluate.ts';
 import { outOfDistribution } from '../src/answers/ood.ts';
+import { withRun } from '../src/spec/open-run.ts';
 import { showEvaluation } from './table.ts';
 
 export function evaluateCommand(): Command {
@@ -16,8 +17,10 @@ export function evaluateCommand(): Command {
       '\nExamples:\n  $ smile evaluate smile-runs/houses-psmile-0\n  $ smile evaluate smile-runs/houses-psmile-0 --json\n  $ smile evaluate smile-runs/houses-psmile-0 --ood castles.csv',
     )
     .action(async (run: string, { ood, json = false }: { ood?: string; json?: boolean }) => {
-      const evaluation = await evaluate(run);
-      const strange = ood === undefined ? undefined : await outOfDistribution(run, ood);
+      const { evaluation, strange } = await withRun(run, async (opened) => ({
+        evaluation: (await evaluateRows(opened)).evaluation,
+        strange: ood === undefined ? undefined : await outOfDistribution(opened, ood),
+      }));
       showEvaluation({ ...evaluation, ...(strange && { outOfDistribution: strange }) }, json);
       for (const warning of strange?.warnings ?? []) console.error(`warning: ${warning}`);
       if (!strange || json) return;

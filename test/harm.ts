@@ -10,8 +10,8 @@ import { status } from '../src/control/status.ts';
 import { SmileError } from '../src/errors.ts';
 import { uniforms } from '../src/math/random.ts';
 import { fold, rootKey } from '../src/math/threefry.ts';
+import { readStarts, storedDraws } from '../src/spec/members.ts';
 import { loadData, loadRun } from '../src/spec/opened.ts';
-import { readEnsemble, readMembers } from '../src/spec/predictor.ts';
 import { readJson } from '../src/store/files.ts';
 import { readManifest, runPaths } from '../src/store/rundir.ts';
 import { readTensors } from '../src/store/safetensors.ts';
@@ -80,8 +80,8 @@ const readers: Record<string, (dir: string) => unknown> = {
   manifest: readManifest,
   run: loadRun,
   data: (dir) => loadData(loadRun(dir)),
-  members: (dir) => readMembers(loadRun(dir)),
-  draws: (dir) => [...readEnsemble(loadRun(dir))],
+  members: (dir) => readStarts(loadRun(dir)),
+  draws: (dir) => [...storedDraws(loadRun(dir), [0, 1])],
   standing: (dir) => [0, 1].map((chain) => standingOf(loadRun(dir), chain)),
   attempts: (dir) => attemptOf(dir, 0),
   ledger: (dir) => readLedger(dir, 0),

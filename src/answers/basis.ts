@@ -4,13 +4,14 @@ import { closeSync, existsSync, fstatSync, openSync, readdirSync, readSync } fro
 import { join } from 'node:path';
 import type { Ensemble } from '../spec/ensemble.ts';
 import type { LoadedRun } from '../spec/opened.ts';
+import { allChains } from '../spec/records.ts';
 import { keepJson, readJson } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
 
 /** A fingerprint of the networks that predict: of the headers of their files, which hold checksums, and of the ensemble's name. */
-export function basisOf({ dir, spec }: LoadedRun, { name, members }: Ensemble): string {
-  const hash = createHash('sha256').update(`${name} ${members}\n`);
-  for (let chain = 0; chain < spec.chains; chain++) {
+export function basisOf({ dir, spec }: LoadedRun, { name, size }: Ensemble): string {
+  const hash = createHash('sha256').update(`${name} ${size}\n`);
+  for (const chain of allChains(spec.chains)) {
     const folder = runPaths(dir).chain(chain);
     const blocks = existsSync(folder)
       ? readdirSync(folder).filter((file) => /^draws-\d+\.safetensors$/.test(file))
@@ -45,9 +46,9 @@ export async function keptFor<T extends object>(
   make: () => Promise<T>,
   onRenewed: () => void = () => {},
 ): Promise<T & { readonly basis: string }> {
-  const held = existsSync(path) ? (readJson(path) as T & { basis: string }) : undefined;
-  if (held?.basis === basis) return held;
-  if (held) onRenewed();
+  const kept = existsSync(path) ? (readJson(path) as T & { basis: string }) : undefined;
+  if (kept?.basis === basis) return kept;
+  if (kept) onRenewed();
   const made = { ...(await make()), basis };
   keepJson(path, made);
   return made;

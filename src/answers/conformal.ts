@@ -16,6 +16,7 @@ import {
   setScore,
 } from '../infer/conformal.ts';
 import type { Ensemble } from '../spec/ensemble.ts';
+import type { OpenedRun } from '../spec/open-run.ts';
 import type { LoadedRun } from '../spec/opened.ts';
 import { runPaths } from '../store/rundir.ts';
 import { basisOf, keptFor } from './basis.ts';
@@ -81,8 +82,7 @@ export interface ConformalOptions {
 
 /** Calibrates on the validation rows, or reads what was calibrated before from the same networks, and stores it; `onRenewed` as of `keptFor`. */
 export const calibrate = (
-  run: LoadedRun,
-  data: { readonly valid: EncodedRows; readonly test: EncodedRows },
+  run: OpenedRun,
   asked: ConformalOptions,
   ensemble: Ensemble,
   predictRows: RowPredictor,
@@ -91,16 +91,16 @@ export const calibrate = (
   keptFor(
     runPaths(run.dir).conformal(asked.method, asked.level, asked.groupColumn),
     basisOf(run, ensemble),
-    () => calibrated(run, data, asked, predictRows),
+    () => calibrated(run, asked, predictRows),
     onRenewed,
   );
 
 async function calibrated(
-  run: LoadedRun,
-  data: { readonly valid: EncodedRows; readonly test: EncodedRows },
+  run: OpenedRun,
   { level, method, groupColumn }: ConformalOptions,
   predictRows: RowPredictor,
 ): Promise<Calibration> {
+  const { data } = run;
   const predicted = (x: Float32Array) => predictRows(x, outerQuantiles(level));
   const own = scores(run, await predicted(data.valid.x), data.valid.y, level, method);
   const threshold = conformalThreshold(own, level);
@@ -110,7 +110,8 @@ async function calibrated(
         'Lower the level, or fit with more validation rows.',
     );
   }
-  const names = ({ x }: EncodedRows) => (groupColumn === undefined ? [] : groupsOf(run, x, groupColumn));
+  const names = ({ x }: { readonly x: Float32Array }) =>
+    groupColumn === undefined ? [] : groupsOf(run, x, groupColumn);
   const groups = groupColumn === undefined ? undefined : calibrateGroups(own, names(data.valid), level, threshold);
   const thresholds = { method, level, threshold, groups };
   const testGroups = names(data.test);
@@ -141,11 +142,6 @@ const average = (v: readonly number[]) => v.reduce((sum, x) => sum + x, 0) / v.l
 
 /** The `u` of the set scores: any fixed number keeps the coverage, and ½ is the mean of the random one. */
 const HALF = 0.5;
-
-export interface EncodedRows {
-  readonly x: Float32Array;
-  readonly y: Float64Array;
-}
 
 /** A row that no member predicts fits its prediction as badly as can be. */
 const scores = (...[run, rows, y, level, method]: Parameters<typeof plainScores>): Float64Array =>

@@ -3,12 +3,10 @@ import { join } from 'node:path';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { sizeOf } from '../models/model.ts';
 import { predictingEnsemble } from '../spec/ensemble.ts';
-import { type LoadedRun, loadData, loadRun } from '../spec/opened.ts';
-import { readEnsemble } from '../spec/predictor.ts';
+import { type OpenedRun, withRun } from '../spec/open-run.ts';
 import { writeWhole } from '../store/files.ts';
 import { encodeNpz } from '../store/npz.ts';
 import { type StoredTensor, writeTensors } from '../store/safetensors.ts';
-import { readSummaries } from './evaluate.ts';
 import { predictEncoded } from './predict-rows.ts';
 
 export const EXPORTS = ['predictions', 'draws'] as const;
@@ -23,21 +21,20 @@ export async function exportRun(
   kinds: readonly ExportKind[] = EXPORTS,
   format: DrawFormat = 'safetensors',
 ): Promise<string[]> {
-  const run = loadRun(dir);
-  const written: string[] = [];
-  if (kinds.includes('predictions')) written.push(await exportPredictions(run, join(out, 'predictions.parquet')));
-  if (kinds.includes('draws')) written.push(await exportDraws(run, out, format));
-  return written;
+  return withRun(dir, async (run) => [
+    ...(kinds.includes('predictions') ? [await exportPredictions(run, join(out, 'predictions.parquet'))] : []),
+    ...(kinds.includes('draws') ? [exportDraws(run, out, format)] : []),
+  ]);
 }
 
 /** A row per validation and test row: split, row of the file counted from 1, observed target, and every column of `predict`. */
-async function exportPredictions(run: LoadedRun, path: string): Promise<string> {
-  const data = loadData(run);
+async function exportPredictions(run: OpenedRun, path: string): Promise<string> {
+  const { data } = run;
   const { target } = run.preprocessing;
   const columns = new Map<string, (number | string)[]>();
   const put = (name: string, value: number | string) => {
-    const held = columns.get(name);
-    if (held) held.push(value);
+    const column = columns.get(name);
+    if (column) column.push(value);
     else columns.set(name, [value]);
   };
   const ensemble = await predictingEnsemble(run);
@@ -64,20 +61,19 @@ async function exportPredictions(run: LoadedRun, path: string): Promise<string> 
  * safetensors: `draws` `[M × d]` float32, `chain` `[M]`, and in the metadata where each parameter lies. npz: every parameter under
  * its name, `[M × shape]`, and `chain`.
  */
-async function exportDraws(run: LoadedRun, out: string, format: DrawFormat): Promise<string> {
-  const pieces = [...readEnsemble(run)];
+function exportDraws(run: OpenedRun, out: string, format: DrawFormat): string {
+  const blocks = [...run.draws()];
   const d = run.network.dim;
-  const members = pieces.reduce((sum, piece) => sum + piece.length / d, 0);
+  const members = blocks.reduce((sum, { thetas }) => sum + thetas.length / d, 0);
   const draws = new Float32Array(members * d);
   let at = 0;
-  for (const piece of pieces) {
-    draws.set(piece, at);
-    at += piece.length;
+  for (const { thetas } of blocks) {
+    draws.set(thetas, at);
+    at += thetas.length;
   }
-  const chains = readSummaries(run);
   const chain = {
     shape: [members],
-    data: Int32Array.from(chains.flatMap((c) => new Array<number>(c.draws).fill(c.chain))),
+    data: Int32Array.from(blocks.flatMap(({ chain, thetas }) => new Array<number>(thetas.length / d).fill(chain))),
   };
   let offset = 0;
   const parameters = run.network.parameters.map(({ name, shape }) => {

@@ -1,9 +1,9 @@
 /** Does the run know what it has not seen? Its uncertainty on its own test rows against rows from elsewhere. */
 import { type StrangerAuroc, strangerAuroc } from '../infer/rejection.ts';
 import { predictingEnsemble } from '../spec/ensemble.ts';
-import { loadData, loadRun } from '../spec/opened.ts';
+import type { OpenedRun } from '../spec/open-run.ts';
 import type { NamedRow } from './conformal.ts';
-import { predict } from './predict.ts';
+import { predictFile } from './predict.ts';
 import { predictEncoded } from './predict-rows.ts';
 
 export interface OutOfDistribution {
@@ -18,10 +18,9 @@ export interface OutOfDistribution {
 }
 
 /** Compares with the rows of the file `data`, which has the input columns of the run. */
-export async function outOfDistribution(dir: string, data: string): Promise<OutOfDistribution> {
-  const run = loadRun(dir);
-  const own = await predictEncoded(run, await predictingEnsemble(run), loadData(run).test.x, []);
-  const { rows: strange, warnings } = await predict({ run: dir, data, quantiles: [] });
+export async function outOfDistribution(run: OpenedRun, data: string): Promise<OutOfDistribution> {
+  const own = await predictEncoded(run, await predictingEnsemble(run), run.data.test.x, []);
+  const { rows: strange, warnings } = await predictFile(run, { data, quantiles: [] });
   const split = (rows: readonly NamedRow[]) => ({
     aleatoric: rows.map((row) => row.aleatoric as number),
     epistemic: rows.map((row) => row.epistemic as number),

@@ -4,10 +4,8 @@ import type { Preprocessing } from '../data/table/preprocess.ts';
 import { classificationAccumulator } from '../infer/classification.ts';
 import { mixtureQuantiles } from '../infer/mixture.ts';
 import { regressionAccumulator } from '../infer/regression.ts';
-import { usableNormal } from '../infer/usable.ts';
 import type { Ensemble } from '../spec/ensemble.ts';
-import type { LoadedRun } from '../spec/opened.ts';
-import { predictMembers } from '../spec/predictor.ts';
+import type { OpenedRun } from '../spec/open-run.ts';
 import { lawOf } from '../spec/target-law.ts';
 
 /**
@@ -32,38 +30,53 @@ export const columnNames = ({ target }: Preprocessing, quantiles: readonly numbe
 
 /** Predictions of encoded rows `[n × p]`; `onShare` hears of progress in [0, 1]. */
 export async function predictEncoded(
-  run: LoadedRun,
+  run: OpenedRun,
   ensemble: Ensemble,
   x: Float32Array,
   quantiles: readonly number[] = QUANTILES,
   onShare: (share: number) => void = () => {},
 ): Promise<PredictedRow[]> {
   const size = CHUNK * run.network.inputs;
-  const calls = Math.ceil(x.length / size) * ensemble.members;
+  const calls = Math.ceil(x.length / size) * ensemble.size;
   const outside = outsideOf(run.preprocessing, x);
   const rows: PredictedRow[] = [];
   let done = 0;
   const onMember = () => onShare(++done / calls);
   for (let at = 0; at < x.length; at += size) {
     const part = x.subarray(at, at + size);
-    rows.push(
-      ...('classes' in run.preprocessing.target
-        ? await predictClasses(run, ensemble, part, onMember)
-        : await predictNumbers(run, ensemble, part, quantiles, onMember)),
-    );
+    rows.push(...(await PREDICTIONS[run.preprocessing.task](run, ensemble, part, { quantiles, onMember })));
   }
   return rows.map(({ usable, ...row }, i) => ({
     ...row,
     outside: outside[i],
-    unusable: ensemble.members - Number(usable),
+    unusable: ensemble.size - Number(usable),
   }));
 }
 
-async function predictClasses(run: LoadedRun, ensemble: Ensemble, x: Float32Array, onMember: () => void) {
+interface ChunkOptions {
+  readonly quantiles: readonly number[];
+  /** Hears of each member that has predicted the chunk. */
+  readonly onMember: () => void;
+}
+
+type ChunkPrediction = (
+  run: OpenedRun,
+  ensemble: Ensemble,
+  x: Float32Array,
+  options: ChunkOptions,
+) => Promise<PredictedRow[]>;
+
+/** For each task, the predictions of a chunk of rows `[n × p]`, each with the members that were used. */
+const PREDICTIONS: Readonly<Record<OpenedRun['preprocessing']['task'], ChunkPrediction>> = {
+  regression: predictNumbers,
+  classification: predictClasses,
+};
+
+async function predictClasses(...[run, ensemble, x, { onMember }]: Parameters<ChunkPrediction>) {
   const { classes } = run.preprocessing.target as { classes: readonly string[] };
   const n = x.length / run.network.inputs;
   const summary = classificationAccumulator(n, classes.length);
-  for await (const { logProbability } of predictMembers(run, x, ensemble.thetas())) {
+  for await (const { logProbability } of run.predict({ x }, ensemble.members())) {
     summary.add(logProbability);
     onMember();
   }
@@ -80,24 +93,18 @@ async function predictClasses(run: LoadedRun, ensemble: Ensemble, x: Float32Arra
   );
 }
 
-async function predictNumbers(
-  run: LoadedRun,
-  ensemble: Ensemble,
-  x: Float32Array,
-  quantiles: readonly number[],
-  onMember: () => void,
-) {
+async function predictNumbers(...[run, ensemble, x, { quantiles, onMember }]: Parameters<ChunkPrediction>) {
   const { target } = run.preprocessing;
   const { mean: shift, sd: scale } = target as { mean: number; sd: number };
   const n = x.length / run.network.inputs;
-  const every = Math.ceil(ensemble.members / QUANTILE_MEMBERS);
-  const kept = Array.from({ length: n }, () => ({ means: [] as number[], sds: [] as number[], seen: 0 }));
+  const every = Math.ceil(ensemble.size / QUANTILE_MEMBERS);
+  const kept = Array.from({ length: n }, () => ({ means: [] as number[], sds: [] as number[], predicted: 0 }));
   const law = lawOf(run);
   const summary = regressionAccumulator(n);
-  for await (const { mean, sd } of predictMembers(run, x, ensemble.thetas())) {
+  for await (const { mean, sd, usable } of run.predict({ x }, ensemble.members())) {
     summary.add(mean, sd);
     kept.forEach((row, i) => {
-      if (!usableNormal(mean[i], sd[i]) || row.seen++ % every > 0) return;
+      if (!usable(i) || row.predicted++ % every > 0) return;
       row.means.push(mean[i]);
       row.sds.push(sd[i]);
     });

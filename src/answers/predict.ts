@@ -9,7 +9,8 @@ import { findColumn } from '../data/table/schema.ts';
 import type { Table } from '../data/table/table.ts';
 import { dataError, specError } from '../errors.ts';
 import { type Ensemble, predictingEnsemble } from '../spec/ensemble.ts';
-import { type LoadedRun, loadData, loadRun } from '../spec/opened.ts';
+import { type OpenedRun, withRun } from '../spec/open-run.ts';
+import type { LoadedRun } from '../spec/opened.ts';
 import {
   type Calibration,
   type ConformalMethod,
@@ -68,11 +69,14 @@ export interface Predictions {
  * the units of the target. Classification: class probabilities, and aleatoric and epistemic entropy in nats. Every row of `data` has
  * one; what a draw does not predict is left out of that row only, and said.
  */
-export async function predict(options: PredictOptions): Promise<Predictions> {
-  const { run: dir, data, quantiles = QUANTILES, conformal: level, ids = [], onShare, maxUnpacked } = options;
+export const predict = (options: PredictOptions): Promise<Predictions> =>
+  withRun(options.run, (run) => predictFile(run, options));
+
+/** The same for a run that is open already. */
+export async function predictFile(run: OpenedRun, options: Omit<PredictOptions, 'run'>): Promise<Predictions> {
+  const { data, quantiles = QUANTILES, conformal: level, ids = [], onShare, maxUnpacked } = options;
   const beyond = quantiles.find((q) => !(q > 0 && q < 1));
   if (beyond !== undefined) throw specError(`quantiles: expected numbers between 0 and 1, got ${beyond}. Correct it.`);
-  const run = loadRun(dir);
   const { preprocessing } = run;
   const table: Table =
     typeof data === 'string'
@@ -94,7 +98,6 @@ export async function predict(options: PredictOptions): Promise<Predictions> {
     method && level !== undefined
       ? await calibrate(
           run,
-          loadData(run),
           { level, method, groupColumn: conformalGroup },
           ensemble,
           predictRows,
@@ -114,7 +117,7 @@ export async function predict(options: PredictOptions): Promise<Predictions> {
     task: preprocessing.task,
     target: preprocessing.target.name,
     ensemble: ensemble.name,
-    warnings: [...ensembleWarnings(ensemble), ...warnings, ...rowWarnings(run, rows, ensemble.members)],
+    warnings: [...ensembleWarnings(ensemble), ...warnings, ...rowWarnings(run, rows, ensemble.size)],
     ...(calibration && { calibration }),
     ...(recalibration && { recalibration }),
     rows: rows.map((row, i) => {

@@ -12,8 +12,8 @@ import { meanOf } from '../math/autocorrelation.ts';
 import { permutation } from '../math/random.ts';
 import { rootKey, stream } from '../math/threefry.ts';
 import { type Ensemble, predictingEnsemble } from '../spec/ensemble.ts';
-import { type LoadedRun, loadData } from '../spec/opened.ts';
-import { predictMembers } from '../spec/predictor.ts';
+import type { OpenedRun } from '../spec/open-run.ts';
+import type { LoadedRun } from '../spec/opened.ts';
 import { lawOf } from '../spec/target-law.ts';
 import { runPaths } from '../store/rundir.ts';
 import { basisOf, keptFor } from './basis.ts';
@@ -73,14 +73,14 @@ export const FEWEST_ROWS = 10;
  * Learns the scale from the validation rows, or reads what was learned before from the same draws, and stores it. Throws a `SpecError`
  * for fewer than ten validation rows, and for a log-normal run. `onRenewed` as of `keptFor`.
  */
-export async function recalibrate(run: LoadedRun, given?: Ensemble, onRenewed?: () => void): Promise<RecalibratedRun> {
+export async function recalibrate(run: OpenedRun, given?: Ensemble, onRenewed?: () => void): Promise<RecalibratedRun> {
   if (!isRecalibrable(run)) {
     throw specError(
       'recalibrate: expected a likelihood whose deviations can be scaled about the mean, got log-normal, whose intervals would reach ' +
         'below zero. Use --conformal, or fit with another --likelihood.',
     );
   }
-  const { valid, test } = loadData(run);
+  const { valid, test } = run.data;
   if (valid.y.length < FEWEST_ROWS) {
     throw specError(
       `recalibrate: expected at least ${FEWEST_ROWS} validation rows, got ${valid.y.length}. Fit with more of them.`,
@@ -125,10 +125,10 @@ async function judged(scaling: Scaling, seed: number, rows: number, testRows: nu
   };
 }
 
-async function deviations(run: LoadedRun, ensemble: Ensemble, valid: TableRows, test: TableRows): Promise<Scaling> {
-  const summary = async (x: Float32Array, y: Float64Array) => {
+async function deviations(run: OpenedRun, ensemble: Ensemble, valid: TableRows, test: TableRows): Promise<Scaling> {
+  const summary = async ({ x, y }: Pick<TableRows, 'x' | 'y'>) => {
     const accumulator = regressionAccumulator(y.length, y, lawOf(run));
-    for await (const { mean, sd } of predictMembers(run, x, ensemble.thetas())) accumulator.add(mean, sd);
+    for await (const { mean, sd } of run.predict({ x }, ensemble.members())) accumulator.add(mean, sd);
     return accumulator.result();
   };
   // A density stretched by s about its mean is, at y, that of before at mean + (y − mean)/s, divided by s.
@@ -138,14 +138,14 @@ async function deviations(run: LoadedRun, ensemble: Ensemble, valid: TableRows, 
     scales: Float64Array,
   ): Promise<Scored> => {
     const shrunk = y.map((value, i) => (usable(mean[i]) ? mean[i] + (value - mean[i]) / scales[i] : value));
-    const { pointwise, coverage } = await summary(x, shrunk);
+    const { pointwise, coverage } = await summary({ x, y: shrunk });
     return {
       pointwise: pointwise.map((log, i) => log - Math.log(scales[i])),
       beside: { coverage90: coverage.find(({ level }) => level === 0.9)?.observed ?? Number.NaN },
     };
   };
-  const own = await summary(valid.x, valid.y);
-  const fresh = await summary(test.x, test.y);
+  const own = await summary(valid);
+  const fresh = await summary(test);
   const spread = own.aleatoric.map((a, i) => Math.hypot(a, own.epistemic[i]));
   const at = (values: Float64Array, rows: readonly number[]) => rows.map((i) => values[i]);
   return {
@@ -157,11 +157,11 @@ async function deviations(run: LoadedRun, ensemble: Ensemble, valid: TableRows, 
 
 const usable = Number.isFinite;
 
-async function logits(run: LoadedRun, ensemble: Ensemble, valid: TableRows, test: TableRows): Promise<Scaling> {
+async function logits(run: OpenedRun, ensemble: Ensemble, valid: TableRows, test: TableRows): Promise<Scaling> {
   const classes = valid.targets;
   const logsOf = async ({ x, y }: TableRows) => {
     const accumulator = classificationAccumulator(y.length, classes);
-    for await (const { logProbability } of predictMembers(run, x, ensemble.thetas())) accumulator.add(logProbability);
+    for await (const { logProbability } of run.predict({ x }, ensemble.members())) accumulator.add(logProbability);
     return accumulator.result().logProbability;
   };
   const row = (logs: Float64Array, i: number) => logs.subarray(i * classes, (i + 1) * classes);

@@ -1,4 +1,5 @@
 /** Scores of an ensemble on rows with known targets: the numbers that are shown, and those of every row behind them. */
+import type { Reliability } from '../infer/calibration.ts';
 import type { LeftOut } from '../infer/usable.ts';
 
 /** Scores of one ensemble on one split. LPPD is in nats per row; for regression, of the standardised target. */
@@ -36,10 +37,10 @@ export interface PointwiseScores extends Scores {
 }
 
 /** `[n]` each; `pit` is the probability integral transform. */
-type RowNumbers = Readonly<Record<'mean' | 'aleatoric' | 'epistemic' | 'pit', Float64Array>>;
+export type RowNumbers = Readonly<Record<'mean' | 'aleatoric' | 'epistemic' | 'pit', Float64Array>>;
 
 /** `[n]` each: probability of the predicted class, whether it is right, and the mutual information of label and member. */
-interface RowClasses {
+export interface RowClasses extends Pick<Reliability, 'bins'> {
   readonly confidence: Float64Array;
   readonly correct: Uint8Array;
   readonly epistemic: Float64Array;

@@ -70,7 +70,8 @@ export async function liveMonitor(
   const arrays = watchedArrays(run, data);
   const rows = watchedRows(data);
   const y = data.valid.y.subarray(0, rows);
-  const predictor = await memberPredictor(run, data.valid.x.subarray(0, rows * inputs));
+  const x = data.valid.x.subarray(0, rows * inputs);
+  const predictor = memberPredictor(run);
   const size = drawsPerBlock(run.network);
   const watched = chains.map(({ chain, sums }): Watched => {
     const before = sums ?? { logSum: new Float64Array(rows).fill(Number.NEGATIVE_INFINITY), watched: 0 };
@@ -90,12 +91,11 @@ export async function liveMonitor(
   let evaluated = 0;
 
   const evaluate = async () => {
-    const count = held - evaluated;
-    const pieces = count > 0 ? chains.map(({ writer }) => writer.data.subarray(evaluated * d, held * d)) : [];
-    let member = 0;
-    for await (const prediction of predictor.of(pieces)) {
-      const c = Math.floor(member / count);
-      const i = evaluated + (member++ % count);
+    const added = chains.map(({ writer }, c) => {
+      return { chain: c, first: evaluated, thetas: writer.data.subarray(evaluated * d, held * d) };
+    });
+    for await (const prediction of predictor.of({ x }, added)) {
+      const { chain: c, draw: i } = prediction;
       const { values, logSum } = watched[c];
       const { densities, logLikelihood, probes } = seenOf(run, prediction, y);
       // A draw that is not finite explains nothing, and would leave no number of those before it.

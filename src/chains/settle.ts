@@ -1,9 +1,8 @@
 /** How far chains have come, and how far they are to go. */
 
 import type { LoadedRun } from '../spec/opened.ts';
-import { allChains, type ChainSummary } from '../spec/records.ts';
-import { readJson } from '../store/files.ts';
-import { runPaths } from '../store/rundir.ts';
+import { allChains } from '../spec/records.ts';
+import { readSummary } from '../spec/summaries.ts';
 import { attemptOf } from './attempt.ts';
 
 const stepsOf = ({ sampler: { warmup, steps } }: LoadedRun['spec']): number => warmup + steps;
@@ -15,7 +14,7 @@ export const goalOf = ({ spec, manifest: { until } }: LoadedRun): number =>
 /** Steps of the chain's attempt that counts, where it has come to an end or was stopped; 0 before. */
 function stepsTaken({ dir }: LoadedRun, chain: number): number {
   try {
-    const { attempt = 0, warmup, sampling } = readJson(runPaths(dir).summary(chain)) as ChainSummary;
+    const { attempt = 0, warmup, sampling } = readSummary(dir, chain);
     return attempt === attemptOf(dir, chain) ? warmup.steps + sampling.steps : 0;
   } catch {
     return 0;

@@ -2,8 +2,8 @@
 import { basename, dirname } from 'node:path';
 import { specError } from '../errors.ts';
 import type { BayesianNetwork } from '../models/posterior.ts';
+import { readStarts } from '../spec/members.ts';
 import { loadRun } from '../spec/opened.ts';
-import { readMembers } from '../spec/predictor.ts';
 import { allChains } from '../spec/records.ts';
 import type { FitSpec } from '../spec/spec.ts';
 import { readMember, type StoredMember, writeMember } from '../store/member.ts';
@@ -42,7 +42,7 @@ export function membersOf(path: string, { spec, network, encodedHash }: Taking):
   if (parametersOf(from.network) !== parametersOf(network)) {
     throw refuse(`members of ${network.model.name}`, from.network.model.name, 'Choose the same network.');
   }
-  const { length } = readMembers(from);
+  const { length } = readStarts(from);
   if (length < spec.chains) throw refuse(`${spec.chains} members`, length, 'Ask for fewer chains.');
   return allChains(spec.chains).map((chain) => {
     const member = readMember(runPaths(from.dir).member(chain), network.dim);

@@ -8,11 +8,12 @@ import { rewatch } from '../chains/rewatch.ts';
 import { isFinished } from '../chains/settle.ts';
 import { storeError } from '../errors.ts';
 import type { LoadedRun, SplitData } from '../spec/opened.ts';
-import { allChains, type ChainSummary } from '../spec/records.ts';
+import { allChains } from '../spec/records.ts';
+import { readSummary } from '../spec/summaries.ts';
 import { checkpointPaths } from '../store/checkpoint.ts';
 import { type Claim, claimChain } from '../store/claim.ts';
 import { readDraws } from '../store/draws.ts';
-import { readJson, readWhole, sha256 } from '../store/files.ts';
+import { readWhole, sha256 } from '../store/files.ts';
 import { readMember } from '../store/member.ts';
 import { runPaths } from '../store/rundir.ts';
 
@@ -79,7 +80,7 @@ function mendMember({ run: { dir, network }, chain, remove }: Patient, trained: 
 function mendDraws({ run, chain, remove }: Patient, written: number): number {
   const paths = runPaths(run.dir);
   const folder = paths.chain(chain);
-  const planned = isFinished(run, chain) ? (readJson(paths.summary(chain)) as ChainSummary).draws : undefined;
+  const planned = isFinished(run, chain) ? readSummary(run.dir, chain).draws : undefined;
   let [blocks, draws, damage] = [0, 0, ''];
   try {
     for (const { data } of readDraws(folder, run.network.dim)) {

@@ -11,9 +11,9 @@ import { unfinishedChains } from '../chains/settle.ts';
 import { permutation } from '../math/random.ts';
 import { rootKey, stream } from '../math/threefry.ts';
 import type { LoadedRun } from '../spec/opened.ts';
-import type { ChainSummary } from '../spec/records.ts';
 import type { FitSpec } from '../spec/spec.ts';
-import { readJson, writeJson } from '../store/files.ts';
+import { readSummary } from '../spec/summaries.ts';
+import { writeJson } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
 import { readTensors } from '../store/safetensors.ts';
 import { symptoms } from './symptoms.ts';
@@ -68,11 +68,11 @@ async function decide(run: LoadedRun, before: readonly Repair[]): Promise<Repair
   const { dir, spec } = run;
   const budget = mostRepairs(spec) - before.length;
   if (budget <= 0) return [];
-  const found = ailments(await symptoms(run));
+  const found = ailments(await symptoms(dir));
   const curable = found.filter(({ chain }) => attemptOf(dir, chain) < ATTEMPTS).slice(0, budget);
   const members = startsOfOthers(spec, found);
   return curable.map(({ chain, name, measure }): Repair => {
-    const { draws } = readJson(runPaths(dir).summary(chain)) as ChainSummary;
+    const { draws } = readSummary(dir, chain);
     return {
       chain,
       attempt: attemptOf(dir, chain) + 1,

@@ -4,12 +4,12 @@
  */
 import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { evaluate } from '../answers/evaluate.ts';
+import { score } from '../answers/evaluate.ts';
 import { storeError } from '../errors.ts';
-import { usableClasses, usableNormal } from '../infer/usable.ts';
 import { hasOption, samplerRow } from '../samplers/registry.ts';
-import { type LoadedRun, loadData, loadRun, storeVariation } from '../spec/opened.ts';
-import { predictMembers, readEnsemble } from '../spec/predictor.ts';
+import { type OpenedRun, withRun } from '../spec/open-run.ts';
+import { type LoadedRun, loadRun, storeVariation } from '../spec/opened.ts';
+import type { MemberPrediction } from '../spec/prediction.ts';
 import { allChains, type BlockProgress } from '../spec/records.ts';
 import type { FitSpec } from '../spec/spec.ts';
 import { runPaths } from '../store/rundir.ts';
@@ -49,15 +49,11 @@ function variationsOf({ spec: { sampler } }: LoadedRun, rows: number): Variation
  * something.
  */
 export async function sensitivity(dir: string, options: SensitivityOptions): Promise<Shift[]> {
-  const run = loadRun(dir);
-  const { bayesianEnsemble, chains } = await evaluate(dir);
-  if (!bayesianEnsemble || bayesianEnsemble.test.members === 0 || chains.some(({ draws }) => draws === 0)) {
-    throw storeError(
-      `${dir}: expected draws of every chain to compare with, got none. Run smile resume, or the fit again.`,
-    );
-  }
-  const original = await chainPredictions(run);
-  const rows = loadData(run).train.y.length;
+  const { run, rows, original } = await withRun(dir, async (opened) => ({
+    run: loadRun(dir),
+    rows: opened.data.train.y.length,
+    original: await originalPredictions(opened),
+  }));
   const shifts: Shift[] = [];
   for (const variation of variationsOf(run, rows)) {
     const folder = join(dir, 'sensitivity', variation.replace(' ', '-'));
@@ -68,13 +64,15 @@ export async function sensitivity(dir: string, options: SensitivityOptions): Pro
       signal,
       onProgress: (block) => options.onProgress(variation, block),
     });
-    const other = await evaluate(folder);
-    const found = {
-      variation,
-      ...compare(original, await chainPredictions(loadRun(folder))),
-      lppd: (other.bayesianEnsemble?.test.lppd ?? Number.NaN) - (bayesianEnsemble?.test.lppd ?? Number.NaN),
-      gradients: other.chains.reduce((sum, chain) => sum + chain.gradients, 0),
-    };
+    const found = await withRun(folder, async (opened) => {
+      const other = await chainPredictions(opened);
+      return {
+        variation,
+        ...compare(original, other),
+        lppd: other.lppd - original.lppd,
+        gradients: opened.summaries.reduce((sum, chain) => sum + chain.gradients, 0),
+      };
+    });
     shifts.push(found);
     options.onShift?.(found);
     if (signal?.aborted) break;
@@ -114,42 +112,49 @@ interface ChainPredictions {
   readonly deviation: Float64Array;
   /** Numbers a row: 1, or the classes. */
   readonly width: number;
+  /** Of the test rows; NaN without draws. */
+  readonly lppd: number;
+  /** Draws that predict some row. */
+  readonly members: number;
 }
 
-async function chainPredictions(run: LoadedRun): Promise<ChainPredictions> {
-  const { test } = loadData(run);
-  const { chains: summaries } = await evaluate(run.dir);
-  const classes = 'classes' in run.preprocessing.target ? run.preprocessing.target.classes.length : 0;
+/** Throws a `StoreError` where a chain has no draws, or none predicts a test row. */
+async function originalPredictions(run: OpenedRun): Promise<ChainPredictions> {
+  const predictions = run.summaries.some(({ draws }) => draws === 0) ? undefined : await chainPredictions(run);
+  if (predictions && predictions.members > 0) return predictions;
+  throw storeError(
+    `${run.dir}: expected draws of every chain to compare with, got none. Run smile resume, or the fit again.`,
+  );
+}
+
+async function chainPredictions(run: OpenedRun): Promise<ChainPredictions> {
+  const { test } = run.data;
+  const { target } = run.preprocessing;
+  const classes = 'classes' in target ? target.classes.length : 0;
   const width = Math.max(1, classes);
-  const size = test.y.length * width;
-  const chains = summaries.map(() => new Float64Array(size));
-  const counts = summaries.map(() => new Uint32Array(test.y.length));
-  const square = new Float64Array(size);
-  let chain = 0;
-  let draw = 0;
-  for await (const { mean, sd, logProbability } of predictMembers(run, test.x, readEnsemble(run))) {
-    while (draw >= summaries[chain].draws) {
-      chain++;
-      draw = 0;
-    }
-    draw++;
-    for (let row = 0; row < test.y.length; row++) {
-      if (classes ? !usableClasses(logProbability, row, classes) : !usableNormal(mean[row], sd[row])) continue;
+  const rows = test.y.length;
+  const sums = run.summaries.map(() => new Float64Array(rows * width));
+  const counts = run.summaries.map(() => new Uint32Array(rows));
+  const square = new Float64Array(rows * width);
+  const add = ({ chain, mean, sd, logProbability, usable }: MemberPrediction) => {
+    for (let row = 0; row < rows; row++) {
+      if (!usable(row)) continue;
       counts[chain][row]++;
       for (let i = row * width; i < (row + 1) * width; i++) {
         const value = classes ? Math.exp(logProbability[i]) : mean[i];
-        chains[chain][i] += value;
+        sums[chain][i] += value;
         square[i] += value ** 2 + (classes ? 0 : sd[i] ** 2);
       }
     }
-  }
+  };
+  const scores = run.drawCount > 0 ? await score(run, test, run.draws(), add) : { lppd: Number.NaN, members: 0 };
   const total = (row: number) => counts.reduce((sum, own) => sum + own[row], 0);
-  const means = chains.map((own, c) => own.map((sum, i) => sum / counts[c][Math.floor(i / width)]));
+  const chains = sums.map((sum, c) => sum.map((value, i) => value / counts[c][Math.floor(i / width)]));
   const deviation = square.map((s, i) => {
-    const mean = means.reduce((sum, own) => sum + own[i], 0) / means.length;
+    const mean = chains.reduce((sum, own) => sum + own[i], 0) / chains.length;
     return classes ? Math.sqrt(mean * (1 - mean)) : Math.sqrt(s / total(Math.floor(i / width)) - mean ** 2);
   });
-  return { chains: means, deviation, width };
+  return { chains, deviation, width, lppd: scores.lppd, members: scores.members };
 }
 
 /**

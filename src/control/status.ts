@@ -3,9 +3,9 @@ import { existsSync, statSync } from 'node:fs';
 import { attemptOf } from '../chains/attempt.ts';
 import { standingOf } from '../chains/checkpoint.ts';
 import { loadRun } from '../spec/opened.ts';
-import type { ChainSummary } from '../spec/records.ts';
+import { allChains } from '../spec/records.ts';
+import { readSummary } from '../spec/summaries.ts';
 import { checkpointPaths } from '../store/checkpoint.ts';
-import { readJson } from '../store/files.ts';
 import { type RunStatus, runPaths } from '../store/rundir.ts';
 
 interface ChainStatus {
@@ -37,7 +37,7 @@ export function status(dir: string): RunReport {
     run: dir,
     status: run.manifest.status,
     started: run.manifest.created,
-    chains: Array.from({ length: chains }, (_, chain): ChainStatus => {
+    chains: allChains(chains).map((chain): ChainStatus => {
       const { chain: folder, summary } = runPaths(dir);
       const [last] = checkpointPaths(folder(chain));
       const saved = last && { saved: statSync(last).mtime.toISOString() };
@@ -48,7 +48,7 @@ export function status(dir: string): RunReport {
       if (word === 'training') return { ...about, phase: 'warm start', step: Number(count), of: warmStart.epochs };
       if (word === 'start') return { ...about, phase: 'not started', step: 0, of: total };
       const step = Number(count);
-      const summed = existsSync(summary(chain)) ? (readJson(summary(chain)) as ChainSummary) : undefined;
+      const summed = existsSync(summary(chain)) ? readSummary(dir, chain) : undefined;
       const ended = (summed?.attempt ?? 0) === attempt ? summed?.status : undefined;
       const phase =
         step === total ? 'done' : ended === 'stopped' ? 'stopped' : step < sampler.warmup ? 'warm-up' : 'sampling';

@@ -7,6 +7,7 @@
 import { readWatched } from '../chains/posterior-store.ts';
 import { median } from '../infer/function-space.ts';
 import type { LoadedRun } from '../spec/opened.ts';
+import { allChains } from '../spec/records.ts';
 import type { FitSpec } from '../spec/spec.ts';
 
 export type StopSpec = FitSpec['stop'];
@@ -93,7 +94,7 @@ export async function lppdHistories({ dir, spec }: LoadedRun, t = Number.POSITIV
   const { warmup, thin } = spec.sampler;
   const { data, shape } = await readWatched(dir, 'posterior/running_lppd');
   const most = Math.min(shape[1], Math.max(0, Math.ceil((t - warmup) / thin)));
-  return Array.from({ length: spec.chains }, (_, chain) =>
+  return allChains(spec.chains).map((chain) =>
     [...data.subarray(chain * shape[1], chain * shape[1] + most)]
       .map((lppd, i) => ({ draws: i + 1, lppd }))
       .filter(({ lppd }) => Number.isFinite(lppd)),

@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs';
 import { goalOf, isFinished, unfinishedChains } from '../chains/settle.ts';
 import { SmileError } from '../errors.ts';
 import { type LoadedRun, loadRun } from '../spec/opened.ts';
-import { allChains, type ChainSummary, type FitEvent } from '../spec/records.ts';
+import type { FitEvent } from '../spec/records.ts';
+import { readSummaries } from '../spec/summaries.ts';
 import { workersOf } from '../spec/workers.ts';
-import { readJson } from '../store/files.ts';
 import { type Manifest, runPaths, setStatus, updateManifest } from '../store/rundir.ts';
 import { type Engine, runChains } from './pool.ts';
 import { beginRepairs } from './repairs.ts';
@@ -98,9 +98,7 @@ async function runOnce(run: LoadedRun, chains: readonly number[], options: Super
 /** What the rules are asked about, now that every chain has come to its goal. */
 async function progressed(run: LoadedRun): Promise<Progressed> {
   const t = goalOf(run);
-  const gradients = allChains(run.spec.chains).map(
-    (chain) => (readJson(runPaths(run.dir).summary(chain)) as ChainSummary).gradients,
-  );
+  const gradients = readSummaries(run).map((chain) => chain.gradients);
   return { t, gradients, histories: run.spec.stop.plateau === undefined ? [] : await lppdHistories(run, t) };
 }
 

@@ -5,54 +5,45 @@ import { meanOf } from '../math/autocorrelation.ts';
 import { permutation } from '../math/random.ts';
 import { rootKey, stream } from '../math/threefry.ts';
 import { samplerRow } from '../samplers/registry.ts';
-import { type LoadedRun, loadData } from '../spec/opened.ts';
-import { memberPredictor, rowDensities } from '../spec/predictor.ts';
-import { allChains, type ChainSummary } from '../spec/records.ts';
-import { readDraws } from '../store/draws.ts';
-import { readJson } from '../store/files.ts';
-import { runPaths } from '../store/rundir.ts';
+import type { MemberBlock } from '../spec/members.ts';
+import { type OpenedRun, withRun } from '../spec/open-run.ts';
 
 /** Training rows, and draws of a chain, that are looked at. */
 const ROWS = 256;
 const DRAWS = 200;
 
-export async function symptoms(run: LoadedRun): Promise<Symptoms> {
-  const { dir, spec, network } = run;
-  const { x, y } = loadData(run).train;
-  const picked = permutation(stream(rootKey(spec.seed), 'repair'), y.length).slice(0, ROWS);
-  const rows = Float32Array.from({ length: picked.length * network.inputs }, (_, i) => {
-    return x[picked[Math.floor(i / network.inputs)] * network.inputs + (i % network.inputs)];
-  });
-  const targets = Float64Array.from(picked, (i) => y[i]);
-  const predictor = await memberPredictor(run, rows);
-  try {
+export const symptoms = (dir: string): Promise<Symptoms> =>
+  withRun(dir, async (run) => {
+    const { spec, network, summaries } = run;
+    const { x, y } = run.data.train;
+    const picked = permutation(stream(rootKey(spec.seed), 'repair'), y.length).slice(0, ROWS);
+    const rows = Float32Array.from({ length: picked.length * network.inputs }, (_, i) => {
+      return x[picked[Math.floor(i / network.inputs)] * network.inputs + (i % network.inputs)];
+    });
+    const targets = Float64Array.from(picked, (i) => y[i]);
     const series: Float64Array[] = [];
-    const energyTail: (number | null)[] = [];
-    const { tunes } = samplerRow(spec.sampler.name); // begun again, it finds another step size
-    for (const chain of allChains(spec.chains)) {
-      const { draws, sampling } = readJson(runPaths(dir).summary(chain)) as ChainSummary;
-      energyTail.push(tunes ? sampling.energyTail : null);
+    for (const { chain } of summaries) {
       const means: number[] = [];
-      for await (const member of predictor.of(evenly(runPaths(dir).chain(chain), network.dim, draws))) {
-        means.push(meanOf(rowDensities(run, member, targets)));
+      for await (const member of run.predict({ x: rows }, evenly(run, chain))) {
+        means.push(meanOf(member.densities(targets)));
       }
       series.push(Float64Array.from(means));
     }
-    return { series, energyTail };
-  } finally {
-    await predictor.release();
-  }
-}
+    const { tunes } = samplerRow(spec.sampler.name); // begun again, it finds another step size
+    return { series, energyTail: summaries.map(({ sampling }) => (tunes ? sampling.energyTail : null)) };
+  });
 
 /** At most `DRAWS` of a chain's draws, evenly spaced. */
-function* evenly(folder: string, d: number, draws: number): Generator<Float32Array> {
-  const spacing = Math.max(1, draws / DRAWS);
-  let [seen, taken] = [0, 0];
-  for (const { data } of readDraws(folder, d)) {
-    for (let at = 0; at < data.length; at += d, seen++) {
-      if (seen < Math.floor(taken * spacing)) continue;
+function* evenly(run: OpenedRun, chain: number): Generator<MemberBlock> {
+  const { dim } = run.network;
+  const spacing = Math.max(1, run.summaries[chain].draws / DRAWS);
+  let taken = 0;
+  for (const block of run.draws([chain])) {
+    for (let at = 0; at < block.thetas.length; at += dim) {
+      const draw = block.first + at / dim;
+      if (draw < Math.floor(taken * spacing)) continue;
       taken++;
-      yield data.subarray(at, at + d);
+      yield { chain, first: draw, thetas: block.thetas.subarray(at, at + dim) };
     }
   }
 }

@@ -9,7 +9,7 @@ import { processArguments } from '../entries.ts';
 import { uniforms } from '../math/random.ts';
 import { rootKey, stream } from '../math/threefry.ts';
 import { type LoadedRun, loadRun, storeVariation } from '../spec/opened.ts';
-import type { Phase } from '../spec/records.ts';
+import { allChains, type Phase } from '../spec/records.ts';
 import { readWhole, sha256 } from '../store/files.ts';
 import { readMember } from '../store/member.ts';
 import { runPaths } from '../store/rundir.ts';
@@ -52,7 +52,7 @@ const VERIFY = 'verify';
 export async function verify(dir: string, options: VerifyOptions = {}): Promise<Verification> {
   const { kills: wanted = 3, onNote = () => {} } = options;
   const run = loadRun(dir);
-  const chains = Array.from({ length: Math.min(options.chains ?? 2, run.spec.chains) }, (_, k) => k);
+  const chains = allChains(Math.min(options.chains ?? 2, run.spec.chains));
   sweepScratch(VERIFY);
   const copy = scratchFolder(VERIFY);
   try {
@@ -153,7 +153,7 @@ function prepareCopy(run: LoadedRun, copy: string): void {
   for (const key of ['preprocessing', 'data', 'network', ...taken] as const) {
     if (existsSync(from[key])) cpSync(from[key], to[key], { recursive: true });
   }
-  for (let chain = 0; chain < spec.chains; chain++) {
+  for (const chain of allChains(spec.chains)) {
     const attempt = attemptOf(dir, chain);
     if (attempt > 0) cpSync(startPath(dir, chain, attempt), startPath(copy, chain, attempt));
   }

@@ -10,6 +10,20 @@ export interface LogSums {
   means(counts: ArrayLike<number>): Float64Array;
 }
 
+/** log of the mean of exp of members `[n]` in every row `[n]`, over those that are numbers there; -∞ where there are none. */
+export function logMeans(members: readonly ArrayLike<number>[], n: number): Float64Array {
+  const sums = logSums(n);
+  const counts = new Uint32Array(n);
+  for (const member of members) {
+    for (let i = 0; i < n; i++) {
+      if (Number.isNaN(member[i])) continue;
+      sums.add(i, member[i]);
+      counts[i]++;
+    }
+  }
+  return sums.means(counts);
+}
+
 /** `n` running sums, each held as exp(top) · scaled, where top is the largest value so far. Memory O(n). */
 export function logSums(n: number): LogSums {
   const top = new Float64Array(n).fill(-Infinity);

@@ -6,8 +6,9 @@ import { noiseMatters } from '../answers/verdict/sampling.ts';
 import type { Reliability } from '../infer/calibration.ts';
 import { median } from '../infer/function-space.ts';
 import { binomialInterval } from '../infer/intervals.ts';
-import type { Report, Running } from './collect.ts';
+import type { Report } from './collect.ts';
 import { digits } from './numbers.ts';
+import type { Running } from './running.ts';
 
 export interface Figure {
   readonly title: string;

@@ -1,6 +1,7 @@
 /** The words and tables of a report, the same for Markdown and HTML. */
 
-import type { Convergence, Evaluation } from '../answers/evaluate.ts';
+import type { Convergence } from '../answers/convergence.ts';
+import type { Evaluation } from '../answers/evaluate.ts';
 import type { RecalibratedRun } from '../answers/recalibrate.ts';
 import type { Scores } from '../answers/scores.ts';
 import { noiseMatters } from '../answers/verdict/sampling.ts';

@@ -1,6 +1,6 @@
 /** A file of draws in a row, with numbers about each: what blocks and pieces of blocks are. */
 import { storeError } from '../errors.ts';
-import { readTensors, type TensorFile } from './safetensors.ts';
+import { type ReadTensors, readTensors, type TensorFile } from './safetensors.ts';
 
 export interface DrawBlock {
   /** Draws of the block, float32 `[n × d]` row-major. */
@@ -38,8 +38,8 @@ export function fileOfDraws(
 }
 
 /** Throws a `StoreError` for a file that is damaged, missing or foreign. */
-export function readBlock(path: string, d: number): DrawBlock {
-  const { draws, stats } = readTensors(path).tensors;
+export function readBlock(path: string, d: number, read: ReadTensors = readTensors): DrawBlock {
+  const { draws, stats } = read(path).tensors;
   if (draws?.shape[1] !== d || !(draws.data instanceof Float32Array) || !(stats?.data instanceof Float64Array)) {
     throw storeError(`${path}: expected draws of dimension ${d}, got ${draws?.shape[1]}. The file is of another run.`);
   }

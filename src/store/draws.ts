@@ -8,7 +8,7 @@ import { f16round } from '@petamoriken/float16';
 import { storeError } from '../errors.ts';
 import { type DrawBlock, type DrawLayout, fileOfDraws, readBlock } from './draw-block.ts';
 import { pruneHeld, writeHeld } from './held.ts';
-import { writeTensors } from './safetensors.ts';
+import { type ReadTensors, writeTensors } from './safetensors.ts';
 
 const NAME = /^draws-(\d{6})\.safetensors$/;
 
@@ -94,12 +94,12 @@ const blockNames = (folder: string): string[] =>
         .sort()
     : [];
 
-/** The blocks of a chain in order; none when it has no draws yet. Throws for a damaged, missing or foreign block. */
-export function* readDraws(folder: string, d: number): Generator<DrawBlock> {
+/** The blocks of a chain in order, each as `read` has it; none when it has no draws yet. Throws for a damaged, missing or foreign block. */
+export function* readDraws(folder: string, d: number, read?: ReadTensors): Generator<DrawBlock> {
   for (const [i, name] of blockNames(folder).entries()) {
     const path = join(folder, name);
     if (Number(NAME.exec(name)?.[1]) !== i + 1)
       throw storeError(`${path}: expected block ${i + 1} before it, got none. Restore the file.`);
-    yield readBlock(path, d);
+    yield readBlock(path, d, read);
   }
 }

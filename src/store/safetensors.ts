@@ -86,8 +86,11 @@ function checksumOf(parts: readonly Uint8Array[]): string {
  */
 export const encodeTensors = (file: TensorFile, where = 'tensors'): Uint8Array => Buffer.concat(partsOf(file, where));
 
-/** The tensors of a file's bytes. Throws a `StoreError` naming `where` for a torn or changed file, whatever byte of it. */
-export function decodeTensors(bytes: Uint8Array, where: string): TensorFile {
+/**
+ * The tensors of a file's bytes. Throws a `StoreError` naming `where` for a torn or changed file, whatever byte of it; without `verify` only
+ * where it cannot be read.
+ */
+export function decodeTensors(bytes: Uint8Array, where: string, verify = true): TensorFile {
   const damaged = (got: string) =>
     storeError(`${where}: expected a whole tensor file, got ${got}. Restore it or run again.`);
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -97,7 +100,7 @@ export function decodeTensors(bytes: Uint8Array, where: string): TensorFile {
   if (!view.subarray(SIZE, CHECKSUM).equals(OPENING)) throw damaged('a header without a checksum of the file');
   const end = CHECKSUM + BLANK.length;
   const checksum = view.subarray(CHECKSUM, end).toString('latin1');
-  if (checksumOf([view.subarray(0, CHECKSUM), BLANK, view.subarray(end)]) !== checksum)
+  if (verify && checksumOf([view.subarray(0, CHECKSUM), BLANK, view.subarray(end)]) !== checksum)
     throw damaged('data that do not match their checksum');
   const { __metadata__: metadata, ...entries } = headerOf(view.subarray(SIZE, SIZE + size), damaged);
   const body = view.subarray(SIZE + size);
@@ -145,7 +148,11 @@ export const tensorsChecksum = (file: TensorFile): string =>
 /** `check` may refuse, and `options` are, as of `writeWhole`. */
 export const writeTensors = (path: string, file: TensorFile, check?: () => void, options?: Writing): void =>
   writeWhole(path, partsOf(file, path), check, options);
-export const readTensors = (path: string): TensorFile => decodeTensors(readWhole(path), path);
+
+/** Reads a file of tensors by its path. */
+export type ReadTensors = (path: string) => TensorFile;
+/** Without `verify` the checksum is not computed: for a file that was found whole before. */
+export const readTensors = (path: string, verify = true): TensorFile => decodeTensors(readWhole(path), path, verify);
 /** The same, with all data in memory that threads share. */
 export const readSharedTensors = (path: string): TensorFile => decodeTensors(readWhole(path, sharedBytes), path);
 

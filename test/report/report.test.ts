@@ -13,6 +13,7 @@ import { figures } from '../../src/report/figures.ts';
 import { pageHtml } from '../../src/report/html.ts';
 import { pageMarkdown } from '../../src/report/markdown.ts';
 import { runPage } from '../../src/report/text.ts';
+import { withRun } from '../../src/spec/open-run.ts';
 import type { FitConfig } from '../../src/spec/spec.ts';
 import { built } from '../built.ts';
 
@@ -90,7 +91,7 @@ describe('a report', () => {
     const page = runPage({ ...report, ...(ood && { ood }) });
     expect(page.figures.map(({ title }) => title)).toContain('Rows from elsewhere');
     expect(page.findings.join('\n')).toContain('look strange to it with AUROC');
-    const own = await outOfDistribution(join(folder, 'run'), data);
+    const own = await withRun(join(folder, 'run'), (run) => outOfDistribution(run, data));
     expect(Math.abs(own.auroc.epistemic - 0.5)).toBeLessThan(0.1);
   });
 

@@ -8,8 +8,9 @@ import { fit } from '../../src/control/fit.ts';
 import { demoCsv } from '../../src/data/demo.ts';
 import { encode } from '../../src/data/table/encode.ts';
 import { readTable } from '../../src/data/table/table.ts';
+import { readStarts } from '../../src/spec/members.ts';
 import { loadRun } from '../../src/spec/opened.ts';
-import { predictMembers, readMembers } from '../../src/spec/predictor.ts';
+import { memberPredictor } from '../../src/spec/predictor.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-ensemble-'));
 const data = join(folder, 'demo.csv');
@@ -25,12 +26,15 @@ it('the deep ensemble, where it is asked for, with a loud word', async () => {
   const { ensemble, rows, warnings } = await predict({ run, data, ensemble: 'deep' });
   expect(ensemble).toBe('deep');
   expect(warnings[0]).toBe('THESE ARE PREDICTIONS OF THE DEEP ENSEMBLE, not of the posterior: as --ensemble asks');
-  const { preprocessing, ...loaded } = loadRun(run);
+  const opened = loadRun(run);
+  const { preprocessing } = opened;
   const table = await readTable(data);
   const { x } = encode(preprocessing, table, [...Array(table.rows).keys()], false);
   const means: Float64Array[] = [];
-  const members = readMembers(loadRun(run)).map((theta) => Float32Array.from(theta));
-  for await (const { mean } of predictMembers({ preprocessing, ...loaded }, x, members)) means.push(mean);
+  const members = readStarts(opened).map((theta, chain) => ({ chain, first: 0, thetas: Float32Array.from(theta) }));
+  const predictor = memberPredictor(opened);
+  for await (const { mean } of predictor.of({ x }, members)) means.push(mean);
+  await predictor.release();
   const { target } = preprocessing;
   if ('classes' in target) throw new Error('expected a regression');
   rows.forEach(({ mean }, i) => {

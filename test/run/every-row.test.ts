@@ -16,6 +16,7 @@ import { sensitivity } from '../../src/control/sensitivity.ts';
 import { usableClasses } from '../../src/infer/usable.ts';
 import { collectReport } from '../../src/report/collect.ts';
 import { runPage } from '../../src/report/text.ts';
+import { withRun } from '../../src/spec/open-run.ts';
 import { loadData, loadRun } from '../../src/spec/opened.ts';
 import { memberPredictor } from '../../src/spec/predictor.ts';
 import type { FitConfig } from '../../src/spec/spec.ts';
@@ -106,7 +107,7 @@ describe('rows that are far from what was seen', () => {
     );
     expect(told).toContain("column 'colour': category '7' (1 rows) was not in training");
     expect(told).toContain('2 of 4 rows (rows 2, 3) lie outside what the training rows showed');
-    const { warnings: strange, rows: count } = await outOfDistribution(at('base'), data);
+    const { warnings: strange, rows: count } = await withRun(at('base'), (run) => outOfDistribution(run, data));
     expect(count).toBe(4);
     expect(strange).toEqual(warnings);
   });
@@ -129,7 +130,7 @@ describe('rows that are far from what was seen', () => {
     expect(Number.isFinite(rows[0].conformalLower)).toBe(true);
     expect(warnings.join('\n')).toContain('1 of 2 rows (row 2): no draw predicts finite numbers');
     writeFileSync(at('far.csv'), 'a,b,colour\n0.5,3,red\n1e60,3,red\n9,3,red\n');
-    const strange = await outOfDistribution(at('relu'), at('far.csv'));
+    const strange = await withRun(at('relu'), (opened) => outOfDistribution(opened, at('far.csv')));
     expect(strange.rows).toBe(3);
     expect(Number.isNaN(strange.auroc.total)).toBe(false);
   });
@@ -163,9 +164,9 @@ describe('logits of millions', () => {
     expect(rows.map(({ outside }) => outside)).toEqual(['', 'fare', 'fare', 'fare']);
     const run = loadRun(at('fares'));
     // Equal logits of some 1e8: float32 has no digits left for their log 2.
-    const thetas = [new Float32Array(run.network.dim).fill(3000)];
-    const predictor = await memberPredictor(run, loadData(run).test.x);
-    for await (const { logProbability } of predictor.of(thetas)) {
+    const members = [{ chain: 0, first: 0, thetas: new Float32Array(run.network.dim).fill(3000) }];
+    const predictor = memberPredictor(run);
+    for await (const { logProbability } of predictor.of(loadData(run).test, members)) {
       const best = loadData(run).test.x.reduce((at, x, i, all) => (x > all[at] ? i : at), 0);
       expect(usableClasses(logProbability, best, 2)).toBe(true);
       expect(Math.exp(logProbability[2 * best]) + Math.exp(logProbability[2 * best + 1])).toBeCloseTo(1, 6);
@@ -298,8 +299,7 @@ describe('conformal sets', () => {
 
 describe('recalibration', () => {
   it('is applied where it helps on rows it was not learned from, and else not', async () => {
-    const run = loadRun(at('base'));
-    const found = await recalibrate(run);
+    const found = await withRun(at('base'), (run) => recalibrate(run));
     const { before, after, gain } = found.crossFitted;
     expect(after.lppd - before.lppd).toBeCloseTo(gain, 9);
     expect(found.helps).toBe(gain > found.crossFitted.error);

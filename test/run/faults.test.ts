@@ -9,6 +9,7 @@ import { fit } from '../../src/control/fit.ts';
 import { runChains } from '../../src/control/pool.ts';
 import { sensitivity } from '../../src/control/sensitivity.ts';
 import { demoCsv } from '../../src/data/demo.ts';
+import { withRun } from '../../src/spec/open-run.ts';
 import { loadRun } from '../../src/spec/opened.ts';
 import { allChains } from '../../src/spec/records.ts';
 import { type FitConfig, mergeConfigs } from '../../src/spec/spec.ts';
@@ -81,8 +82,8 @@ describe('planted faults', () => {
     expect(trusted).toBe(false);
     expect(predictions.findings[0].message).toMatch(/90.* intervals hold only .* too narrow/);
     expect(predictions.findings[0].cure).toContain('--recalibrate');
-    const { scale, before, after } = await recalibrate(loadRun(join(folder, 'sure')));
-    const healthy = await recalibrate(loadRun(join(folder, 'healthy')));
+    const { scale, before, after } = await withRun(join(folder, 'sure'), (run) => recalibrate(run));
+    const healthy = await withRun(join(folder, 'healthy'), (run) => recalibrate(run));
     expect(scale / healthy.scale).toBeGreaterThan(1.6);
     expect(after.lppd).toBeGreaterThan(before.lppd);
     expect(after.coverage90).toBeGreaterThan(before.coverage90 ?? 1);

@@ -10,8 +10,8 @@ import { runBlock } from '../../src/chains/block.ts';
 import { fit } from '../../src/control/fit.ts';
 import { demoCsv, demoTruth } from '../../src/data/demo.ts';
 import { predictingEnsemble } from '../../src/spec/ensemble.ts';
+import { withRun } from '../../src/spec/open-run.ts';
 import { loadData, loadRun } from '../../src/spec/opened.ts';
-import { predictMembers, readEnsemble } from '../../src/spec/predictor.ts';
 import type { FitEvent } from '../../src/spec/records.ts';
 import { type FitConfig, mergeConfigs } from '../../src/spec/spec.ts';
 import { readJson, writeJson } from '../../src/store/files.ts';
@@ -255,7 +255,7 @@ describe('recalibration', () => {
     const [plain] = (await predict(asked)).rows as Record<string, number>[];
     const path = runPaths(asked.run).recalibration;
     // Whatever it gains on these few rows: what is asked here is how it is applied.
-    writeJson(path, { ...(await recalibrate(loadRun(asked.run))), helps: true });
+    writeJson(path, { ...(await withRun(asked.run, (run) => recalibrate(run))), helps: true });
     const { recalibration, rows } = await predict({ ...asked, recalibrate: true, conformal: 0.8 });
     const [row] = rows as Record<string, number>[];
     const scale = recalibration?.scale ?? Number.NaN;
@@ -273,23 +273,25 @@ describe('recalibration', () => {
 
   it('scores the mixture of stretched members', async () => {
     const scaled = loadRun(join(folder, 'scaled'));
-    const { scale, before, after } = await recalibrate(scaled);
-    const { x, y } = loadData(scaled).test;
     const { target } = scaled.preprocessing as { target: { mean: number; sd: number } };
-    const rows = (await predictEncoded(scaled, await predictingEnsemble(scaled), x, [0.05, 0.95])) as Record<
-      string,
-      number
-    >[];
+    const { y } = loadData(scaled).test;
     const density = new Float64Array(y.length);
     let members = 0;
-    for await (const { mean, sd } of predictMembers(scaled, x, readEnsemble(scaled))) {
-      members++;
-      for (let i = 0; i < y.length; i++) {
-        const centre = (rows[i].mean - target.mean) / target.sd;
-        const z = (y[i] - centre - scale * (mean[i] - centre)) / (scale * sd[i]);
-        density[i] += Math.exp(-0.5 * z * z) / (scale * sd[i] * Math.sqrt(2 * Math.PI));
+    const { found, rows } = await withRun(scaled.dir, async (run) => {
+      const found = await recalibrate(run);
+      const predicted = await predictEncoded(run, await predictingEnsemble(run), run.data.test.x, [0.05, 0.95]);
+      const rows = predicted as Record<string, number>[];
+      for await (const { mean, sd } of run.predict(run.data.test, run.draws())) {
+        members++;
+        for (let i = 0; i < y.length; i++) {
+          const centre = (rows[i].mean - target.mean) / target.sd;
+          const z = (y[i] - centre - found.scale * (mean[i] - centre)) / (found.scale * sd[i]);
+          density[i] += Math.exp(-0.5 * z * z) / (found.scale * sd[i] * Math.sqrt(2 * Math.PI));
+        }
       }
-    }
+      return { found, rows };
+    });
+    const { scale, before, after } = found;
     const lppd = density.reduce((sum, p) => sum + Math.log(p / members), 0) / y.length;
     expect(after.lppd).toBeCloseTo(lppd, 9);
     expect(before.lppd).toBeCloseTo((await evaluate(join(folder, 'scaled'))).bayesianEnsemble?.test.lppd ?? 0, 9);
@@ -303,7 +305,10 @@ describe('recalibration', () => {
 
   it('tempers class probabilities and keeps the shares of their entropy', async () => {
     const asked = { run: join(folder, 'classes'), data: [{ a: 0.5, b: 1.5, kind: 'u' }] };
-    writeJson(runPaths(asked.run).recalibration, { ...(await recalibrate(loadRun(asked.run))), helps: true });
+    writeJson(runPaths(asked.run).recalibration, {
+      ...(await withRun(asked.run, (run) => recalibrate(run))),
+      helps: true,
+    });
     const { recalibration, rows } = await predict({ ...asked, recalibrate: true });
     const [plain] = (await predict(asked)).rows as Record<string, number>[];
     const [row] = rows as Record<string, number>[];

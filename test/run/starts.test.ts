@@ -11,8 +11,8 @@ import { onnxModel, unitOf } from '../../src/models/onnx/model.ts';
 import { readOnnx } from '../../src/models/onnx/read.ts';
 import { onnxBytes, withStarts } from '../../src/models/onnx/starts.ts';
 import { bayesianNetwork, initial, predictionGraph } from '../../src/models/posterior.ts';
+import { readStarts } from '../../src/spec/members.ts';
 import { loadRun } from '../../src/spec/opened.ts';
-import { readMembers } from '../../src/spec/predictor.ts';
 import type { FitConfig } from '../../src/spec/spec.ts';
 
 const CASES = resolve('test/fixtures/onnx-cases');
@@ -57,7 +57,7 @@ describe('several networks', () => {
     const given = options({ network: base, starts: [second, third] });
     await fit(given);
     const first = read(base).tensors.flatMap(({ values }) => Array.from(values));
-    const members = readMembers(loadRun(given.out));
+    const members = readStarts(loadRun(given.out));
     expect(members.length).toBe(4);
     for (const [k, factor] of [1, 0.9, 1.1, 1].entries()) {
       first.forEach((value, i) => {
