@@ -5,6 +5,7 @@
 import { uniforms } from '../../math/random.ts';
 import type { Key } from '../../types.ts';
 import type { ImageShape } from './set.ts';
+import { stretcher } from './stretch.ts';
 
 export interface Augmentation {
   /** Probability that an image is mirrored. */
@@ -23,10 +24,7 @@ const NUMBERS = 4;
 export function augmenter({ flip, crop, share }: Augmentation, [channels, height, width]: ImageShape) {
   const [h, w] = [Math.round(share * height), Math.round(share * width)];
   const values = new Float32Array(channels * height * width);
-  const down = stretch(h, height);
-  const across = stretch(w, width);
-  /** The part's rows stretched to the whole width `[h, W]`. */
-  const between = new Float64Array(h * width);
+  const stretch = stretcher([h, w], [height, width]);
   return (key: Key, size: number, of: (j: number) => Uint8Array, take: (j: number, values: Float32Array) => void) => {
     const chance = new Float64Array(NUMBERS * size);
     uniforms(key, chance);
@@ -36,47 +34,17 @@ export function augmenter({ flip, crop, share }: Augmentation, [channels, height
       values.set(pixels);
       if (cropped < crop) {
         const [y0, x0] = [Math.floor(top * (height - h + 1)), Math.floor(left * (width - w + 1))];
-        for (let c = 0; c < channels; c++)
-          stretchPlane(pixels, c * height * width + y0 * width + x0, c * height * width);
+        for (let c = 0; c < channels; c++) {
+          const plane = c * height * width;
+          stretch(pixels, plane + y0 * width + x0, width, values, plane);
+        }
       }
       if (mirrored < flip) mirror();
       take(j, values);
     }
   };
 
-  function stretchPlane(pixels: Uint8Array, from: number, to: number): void {
-    for (let y = 0; y < h; y++) {
-      for (let x = 0; x < width; x++) {
-        const a = pixels[from + y * width + across.low[x]];
-        const b = pixels[from + y * width + across.high[x]];
-        between[y * width + x] = a + (b - a) * across.weight[x];
-      }
-    }
-    for (let y = 0; y < height; y++) {
-      const low = down.low[y] * width;
-      const high = down.high[y] * width;
-      const weight = down.weight[y];
-      for (let x = 0; x < width; x++) {
-        values[to + y * width + x] = between[low + x] + (between[high + x] - between[low + x]) * weight;
-      }
-    }
-  }
-
   function mirror(): void {
     for (let line = 0; line < channels * height; line++) values.subarray(line * width, (line + 1) * width).reverse();
   }
-}
-
-/** Where each of `to` places lies among `from`, pixels taken at their middles: the two neighbours and the weight of the second. */
-function stretch(from: number, to: number) {
-  const low = new Int32Array(to);
-  const high = new Int32Array(to);
-  const weight = new Float64Array(to);
-  for (let i = 0; i < to; i++) {
-    const place = Math.min(Math.max(((i + 0.5) * from) / to - 0.5, 0), from - 1);
-    low[i] = Math.floor(place);
-    high[i] = Math.min(low[i] + 1, from - 1);
-    weight[i] = place - low[i];
-  }
-  return { low, high, weight };
 }

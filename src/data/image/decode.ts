@@ -1,6 +1,7 @@
 /** PNG and JPEG to pixels `[C, H, W]`, by sharp, which a person installs who has pictures. */
 import { dataError } from '../../errors.ts';
 import type { ImageShape } from './set.ts';
+import { stretcher } from './stretch.ts';
 
 /** Pixels that a picture may have: a few kilobytes can say that they are a billion. */
 const MOST_PIXELS = 5e7;
@@ -58,26 +59,41 @@ export async function lookAt(bytes: Uint8Array | string, where: string): Promise
   return { height, width, channels: colours === 1 ? 1 : 3, transparent: hasAlpha ?? false, turned: orientation !== 1 };
 }
 
-/** Writes the picture's pixels into `out` `[C, H, W]`, resized without a crop where its size is another; transparent parts are black. */
+/**
+ * Writes the picture's pixels into `out` `[C, H, W]`, resized without a crop where its size is another: bilinear, over all pixels that
+ * become one where it gets smaller. Transparent parts are black.
+ */
 export async function decode(
   bytes: Uint8Array | string,
   where: string,
+  { height: own, width: ownWidth }: Picture,
   [channels, height, width]: ImageShape,
   out: Uint8Array,
-) {
+): Promise<void> {
   const sharp = await loadSharp();
+  const [h, w] = [Math.min(own, height), Math.min(ownWidth, width)];
   const { data, info } = await sharp(bytes, LIMITS)
     .flatten({ background: '#000' })
-    .resize(width, height, { fit: 'fill', kernel: 'linear' })
+    .resize(w, h, { fit: 'fill', kernel: 'linear' })
     .toColourspace(channels === 1 ? 'b-w' : 'srgb')
     .raw()
     .toBuffer({ resolveWithObject: true })
     .catch((cause: Error) => {
       throw broken(where, cause);
     });
-  const plane = height * width;
+  const [part, plane] = [h * w, height * width];
+  const small = new Uint8Array(part);
+  const values = new Float32Array(plane);
+  // What gets larger is stretched here: sharp shifts it by half a pixel.
+  const stretch = stretcher([h, w], [height, width]);
   for (let c = 0; c < channels; c++) {
-    for (let i = 0; i < plane; i++) out[c * plane + i] = data[i * info.channels + Math.min(c, info.channels - 1)];
+    for (let i = 0; i < part; i++) small[i] = data[i * info.channels + Math.min(c, info.channels - 1)];
+    if (part === plane) {
+      out.set(small, c * plane);
+      continue;
+    }
+    stretch(small, 0, w, values, 0);
+    for (let i = 0; i < plane; i++) out[c * plane + i] = Math.round(values[i]);
   }
 }
 

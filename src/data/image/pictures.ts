@@ -31,7 +31,7 @@ export async function readPictures(pictures: Pictures, { size, maxUnpacked }: Im
   const shape: ImageShape = [channels, ...(size ?? sizeOfAll(pictures, seen))];
   const pixels = roomFor(source, count, shape, maxUnpacked);
   const values = pixels.length / count;
-  await inTurn(count, (k) => decode(read(k), where(k), shape, pixels.subarray(k * values, (k + 1) * values)));
+  await inTurn(count, (k) => decode(read(k), where(k), seen[k], shape, pixels.subarray(k * values, (k + 1) * values)));
   const counted = (what: string, which: (one: Picture) => boolean) => {
     const n = seen.filter(which).length;
     return n > 0 ? [`${n} of ${count} pictures ${what}`] : [];
