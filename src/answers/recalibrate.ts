@@ -7,14 +7,15 @@ import { specError } from '../errors.ts';
 import { reliability } from '../infer/calibration.ts';
 import { classificationAccumulator } from '../infer/classification.ts';
 import { regressionAccumulator } from '../infer/regression.ts';
-import { temperature, tempered, temperedLogs, varianceScale } from '../infer/scaling.ts';
+import { studentScale, temperature, tempered, temperedLogs, varianceScale } from '../infer/scaling.ts';
+import { logAxis, OWN_AXIS } from '../infer/stretch.ts';
 import { meanOf } from '../math/autocorrelation.ts';
 import { permutation } from '../math/random.ts';
 import { rootKey, stream } from '../math/threefry.ts';
 import { type Ensemble, predictingEnsemble } from '../spec/ensemble.ts';
 import type { OpenedRun } from '../spec/open-run.ts';
 import type { LoadedRun } from '../spec/opened.ts';
-import { lawOf } from '../spec/target-law.ts';
+import { axisOf, lawOf } from '../spec/target-law.ts';
 import { runPaths } from '../store/rundir.ts';
 import { basisOf, keptFor } from './basis.ts';
 import type { NamedRow } from './conformal.ts';
@@ -28,7 +29,7 @@ export interface RecalibrationScores {
 
 /** A recalibration as it lies in the run. */
 export interface RecalibratedRun {
-  /** Factor of all deviations around the mean, or divisor of all log probabilities. */
+  /** Factor of all deviations (of the logarithm, where that has the law), or divisor of all log probabilities. */
   readonly scale: number;
   readonly calibrationRows: number;
   /**
@@ -43,9 +44,6 @@ export interface RecalibratedRun {
   readonly before: RecalibrationScores;
   readonly after: RecalibrationScores;
 }
-
-/** Whether one factor of all deviations is a recalibration: stretched about its mean, a positive target would reach below zero. */
-export const isRecalibrable = ({ network }: LoadedRun): boolean => network.likelihood.scale !== 'log';
 
 interface Compared {
   readonly before: RecalibrationScores;
@@ -71,15 +69,9 @@ export const FEWEST_ROWS = 10;
 
 /**
  * Learns the scale from the validation rows, or reads what was learned before from the same draws, and stores it. Throws a `SpecError`
- * for fewer than ten validation rows, and for a log-normal run. `onRenewed` as of `keptFor`.
+ * for fewer than ten validation rows. `onRenewed` as of `keptFor`.
  */
 export async function recalibrate(run: OpenedRun, given?: Ensemble, onRenewed?: () => void): Promise<RecalibratedRun> {
-  if (!isRecalibrable(run)) {
-    throw specError(
-      'recalibrate: expected a likelihood whose deviations can be scaled about the mean, got log-normal, whose intervals would reach ' +
-        'below zero. Use --conformal, or fit with another --likelihood.',
-    );
-  }
   const { valid, test } = run.data;
   if (valid.y.length < FEWEST_ROWS) {
     throw specError(
@@ -131,27 +123,32 @@ async function deviations(run: OpenedRun, ensemble: Ensemble, valid: TableRows, 
     for await (const { mean, sd } of run.predict({ x }, ensemble.members())) accumulator.add(mean, sd);
     return accumulator.result();
   };
-  // A density stretched by s about its mean is, at y, that of before at mean + (y − mean)/s, divided by s.
-  const stretched = async (
-    { x, y }: TableRows,
-    { mean }: { readonly mean: Float64Array },
-    scales: Float64Array,
-  ): Promise<Scored> => {
-    const shrunk = y.map((value, i) => (usable(mean[i]) ? mean[i] + (value - mean[i]) / scales[i] : value));
+  const axis = axisOf(run);
+  // On the axis, a density stretched by s about its centre is, at u, that of before at centre + (u − centre)/s, divided by s.
+  const stretched = async ({ x, y }: TableRows, centre: Float64Array, scales: Float64Array): Promise<Scored> => {
+    const shrunk = y.map((value, i) =>
+      usable(centre[i]) ? axis.back(centre[i] + (axis.of(value) - centre[i]) / scales[i]) : value,
+    );
     const { pointwise, coverage } = await summary({ x, y: shrunk });
     return {
-      pointwise: pointwise.map((log, i) => log - Math.log(scales[i])),
+      pointwise: pointwise.map((log, i) => log - Math.log(scales[i]) + axis.logSlope(y[i]) - axis.logSlope(shrunk[i])),
       beside: { coverage90: coverage.find(({ level }) => level === 0.9)?.observed ?? Number.NaN },
     };
   };
-  const own = await summary(valid);
-  const fresh = await summary(test);
-  const spread = own.aleatoric.map((a, i) => Math.hypot(a, own.epistemic[i]));
-  const at = (values: Float64Array, rows: readonly number[]) => rows.map((i) => values[i]);
+  const centred = async (rows: TableRows) => {
+    const { mean, aleatoric, epistemic } = await summary(rows);
+    const each = Array.from(mean, (m, i) => axis.centred(m, Math.hypot(aleatoric[i], epistemic[i])));
+    return { centre: Float64Array.from(each, ({ centre }) => centre), spread: each.map(({ spread }) => spread) };
+  };
+  const own = await centred(valid);
+  const fresh = await centred(test);
+  const scaleOf = lawOf(run).name === 'student-t' ? studentScale : varianceScale;
+  const at = (values: ArrayLike<number>, rows: readonly number[]) => rows.map((i) => values[i]);
+  const u = valid.y.map(axis.of);
   return {
-    learn: (rows) => varianceScale(at(valid.y, rows), at(own.mean, rows), at(spread, rows)),
-    valid: (scales) => stretched(valid, own, scales),
-    test: (scale) => stretched(test, fresh, new Float64Array(test.y.length).fill(scale)),
+    learn: (rows) => scaleOf(at(u, rows), at(own.centre, rows), at(own.spread, rows)),
+    valid: (scales) => stretched(valid, own.centre, scales),
+    test: (scale) => stretched(test, fresh.centre, new Float64Array(test.y.length).fill(scale)),
   };
 }
 
@@ -192,10 +189,12 @@ async function logits(run: OpenedRun, ensemble: Ensemble, valid: TableRows, test
 }
 
 /**
- * A predicted row after recalibration. Regression: deviations times the scale, quantiles stretched about the mean. Classification:
+ * A predicted row after recalibration. Regression: quantiles stretched about the centre, deviations (and on a logarithmic axis
+ * the mean) as that says. Classification:
  * tempered probabilities; their entropy keeps the former shares of noise and disagreement.
  */
-export function recalibrated({ preprocessing: { target } }: LoadedRun, row: NamedRow, scale: number): NamedRow {
+export function recalibrated(run: LoadedRun, row: NamedRow, scale: number): NamedRow {
+  const { target } = run.preprocessing;
   const number = (name: string) => row[name] as number;
   if ('classes' in target) {
     const names = target.classes.map((name) => `p(${name})`);
@@ -210,10 +209,15 @@ export function recalibrated({ preprocessing: { target } }: LoadedRun, row: Name
       epistemic: share * number('epistemic'),
     };
   }
-  const mean = number('mean');
+  // In the units of the target, whose logarithm needs no shift.
+  const axis = run.network.likelihood.scale === 'log' ? logAxis({ mean: 0, sd: 1 }) : OWN_AXIS;
+  const deviation = Math.hypot(number('aleatoric'), number('epistemic'));
+  const { centre } = axis.centred(number('mean'), deviation);
+  const { mean, factor } = axis.stretched(number('mean'), deviation, scale);
   const stretched = Object.keys(row).map((name) => {
-    if (name === 'aleatoric' || name === 'epistemic') return [name, scale * number(name)];
-    return [name, /^q[\d.]/.test(name) ? mean + scale * (number(name) - mean) : row[name]];
+    if (name === 'mean') return [name, mean];
+    if (name === 'aleatoric' || name === 'epistemic') return [name, factor * number(name)];
+    return [name, /^q[\d.]/.test(name) ? axis.back(centre + scale * (axis.of(number(name)) - centre)) : row[name]];
   });
   return Object.fromEntries(stretched);
 }

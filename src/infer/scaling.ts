@@ -1,9 +1,17 @@
 /** Recalibration on held-out rows: one factor for all standard deviations, or one temperature for all logits. */
+import { STUDENT_T } from './student-t.ts';
 
 /** The factor s that makes N(mean, (s·sd)²) most likely: the root mean square of (y − mean)/sd, over rows where it is a number. */
 export function varianceScale(y: ArrayLike<number>, mean: ArrayLike<number>, sd: ArrayLike<number>): number {
   const squares = Array.from(y, (value, i) => ((value - mean[i]) / sd[i]) ** 2).filter(Number.isFinite);
   return Math.sqrt(squares.reduce((sum, square) => sum + square, 0) / squares.length);
+}
+
+/** The factor s that makes Student's t with the deviations s·sd most likely, within 0.05 … 20: no far row sets it. */
+export function studentScale(y: ArrayLike<number>, mean: ArrayLike<number>, sd: ArrayLike<number>): number {
+  const z = Array.from(y, (value, i) => (value - mean[i]) / sd[i]).filter(Number.isFinite);
+  const loss = (log: number) => -z.reduce((sum, v) => sum + STUDENT_T.logDensity(v, 0, Math.exp(log)), 0);
+  return Math.exp(smallest(loss, Math.log(SMALLEST), Math.log(LARGEST)));
 }
 
 /** Log probabilities of a row after dividing them by the temperature T; they are those of a distribution again. */
@@ -18,8 +26,9 @@ export function temperedLogs(logProbability: ArrayLike<number>, t: number): numb
 export const tempered = (probability: ArrayLike<number>, t: number): number[] =>
   temperedLogs(Array.from(probability, Math.log), t).map(Math.exp);
 
-const [COLDEST, HOTTEST] = [0.05, 20];
-/** Temperatures tried before the search narrows. */
+/** Scales and temperatures that are looked at. */
+const [SMALLEST, LARGEST] = [0.05, 20];
+/** Tried before the search narrows. */
 const GRID = 25;
 
 /**
@@ -46,7 +55,7 @@ export function temperature(logProbability: ArrayLike<number>, labels: ArrayLike
     }
     return sum;
   };
-  return Math.exp(smallest(loss, Math.log(COLDEST), Math.log(HOTTEST)));
+  return Math.exp(smallest(loss, Math.log(SMALLEST), Math.log(LARGEST)));
 }
 
 /** Where a function of one number is smallest within an interval: the best of a grid, then golden section beside it. */

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { type Evaluation, evaluateRows } from '../answers/evaluate.ts';
 import { type OutOfDistribution, outOfDistribution } from '../answers/ood.ts';
-import { FEWEST_ROWS, isRecalibrable, type RecalibratedRun, recalibrate } from '../answers/recalibrate.ts';
+import { FEWEST_ROWS, type RecalibratedRun, recalibrate } from '../answers/recalibrate.ts';
 import type { LikelihoodChoice } from '../control/likelihood-pilot.ts';
 import { type EnergyDistribution, energyDistribution } from '../infer/energy.ts';
 import { type Difference, pairedDifference } from '../infer/intervals.ts';
@@ -79,7 +79,7 @@ export const collectReport = (dir: string, { ood }: { ood?: string | undefined }
   });
 
 async function recalibration(run: OpenedRun, rows: number): Promise<Pick<Report, 'recalibration'>> {
-  return isRecalibrable(run) && rows >= FEWEST_ROWS ? { recalibration: await recalibrate(run) } : {};
+  return rows >= FEWEST_ROWS ? { recalibration: await recalibrate(run) } : {};
 }
 
 /** What the Bayesian ensemble gains over the deep ensemble and its single networks; nothing where a row is impossible to one of them. */

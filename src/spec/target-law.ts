@@ -4,6 +4,7 @@ import { isTable, tableRows } from '../data/table/rows.ts';
 import { specError } from '../errors.ts';
 import { type Law, NORMAL } from '../infer/law.ts';
 import { type LogScaled, logNormal, logScaled } from '../infer/log-normal.ts';
+import { type Axis, logAxis, OWN_AXIS } from '../infer/stretch.ts';
 import { STUDENT_T } from '../infer/student-t.ts';
 import type { LoadedRun } from './opened.ts';
 
@@ -15,6 +16,10 @@ export function lawOf(run: Told): Law {
   if (scale === 'log') return logNormal(logTarget(run));
   return name === 'student-t' ? STUDENT_T : NORMAL;
 }
+
+/** The axis of the standardised target on which that law has a centre to be stretched about. */
+export const axisOf = (run: Told): Axis =>
+  run.network.likelihood.scale === 'log' ? logAxis(logTarget(run)) : OWN_AXIS;
 
 /** The rows with targets as the network's graphs take them. */
 export function asTheNetworkSees(run: Told, rows: Rows): Rows {

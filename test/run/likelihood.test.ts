@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { evaluate } from '../../src/answers/evaluate.ts';
 import { predict } from '../../src/answers/predict.ts';
+import { recalibrated } from '../../src/answers/recalibrate.ts';
 import { fit, prepareRun } from '../../src/control/fit.ts';
 import type { LikelihoodChoice } from '../../src/control/likelihood-pilot.ts';
 import { STUDENT_T } from '../../src/infer/student-t.ts';
@@ -142,12 +143,27 @@ describe.each(['student-t', 'log-normal'] as const)('a %s run', (likelihood) => 
     if (likelihood === 'log-normal') expect(rows.every((row) => (row.conformalLower as number) > 0)).toBe(true);
   });
 
-  it('is recalibrated by a factor of its deviations only where that leaves the target its range', async () => {
+  it('is recalibrated about its centre, and keeps its range', async () => {
     await result;
-    const asked = predict({ run: out, data: [{ x: 0.5 }], recalibrate: true });
-    if (likelihood === 'log-normal') await expect(asked).rejects.toThrow('recalibrate: expected a likelihood whose');
-    else expect((await asked).recalibration?.scale).toBeGreaterThan(0);
-    const { facts } = await collectReport(out);
+    const data = [{ x: 0.5 }, { x: -1 }];
+    const run = loadRun(out);
+    const { rows: plain } = await predict({ run: out, data, quantiles: [0.001, 0.5, 0.95] });
+    const { recalibration } = await predict({ run: out, data, recalibrate: true });
+    const { before, after, scale } = recalibration!;
+    expect(scale).toBeGreaterThan(0.5);
+    expect(scale).toBeLessThan(2);
+    expect(Math.abs(after.lppd - before.lppd)).toBeLessThan(0.2);
+    for (const row of plain) {
+      const [same, wide] = [1, 1.5].map((factor) => recalibrated(run, row, factor));
+      for (const [name, value] of Object.entries(row)) {
+        if (typeof value === 'number') expect(same[name]).toBeCloseTo(value, 9);
+      }
+      expect(wide['q0.95']).toBeGreaterThan(row['q0.95'] as number);
+      expect(wide['q0.001']).toBeLessThan(row['q0.001'] as number);
+      if (likelihood === 'log-normal') expect(wide['q0.001']).toBeGreaterThan(0);
+    }
+    const { facts, recalibration: reported } = await collectReport(out);
+    expect(reported).toEqual(recalibration);
     expect(facts.some(([name, value]) => name === 'network' && value.includes(`${likelihood} likelihood`))).toBe(true);
   });
 });

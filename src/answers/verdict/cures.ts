@@ -3,11 +3,8 @@ import { median } from '../../infer/function-space.ts';
 import { fifthCoverage } from '../../infer/miscalibration.ts';
 import type { HeldOut, HeldOutNumbers } from './held-out.ts';
 
-/** What changes the width of all predictions. Recalibration measures what it gains; a log-normal law is not stretched about its mean. */
-export const mend = ({ likelihood }: HeldOut): string =>
-  likelihood === 'log-normal'
-    ? 'predict --conformal mends it'
-    : 'predict --conformal mends it, and so does --recalibrate where it says that it helps';
+/** What changes the width of all predictions. Recalibration measures what it gains. */
+export const MEND = 'predict --conformal mends it, and so does --recalibrate where it says that it helps';
 
 /** The share held in the best and the worst fifth may differ by this before one width for all rows is held to be wrong. */
 const UNEVEN = 0.1;
@@ -25,13 +22,13 @@ const SKEWED = 4;
 /** The cure of intervals that are too narrow, or of a score that is too low, by the residuals and the likelihood in use. */
 export function cureFor(facts: HeldOut): string {
   const { regression, likelihood } = facts;
-  if (!regression || likelihood === undefined) return mend(facts);
+  if (!regression || likelihood === undefined) return MEND;
   const fifths = fifthCoverage(regression.mean, regression.pit)?.observed;
   const uneven = fifths !== undefined && Math.max(...fifths) - Math.min(...fifths) > UNEVEN;
   if (uneven && likelihood === 'gaussian') {
     return `fit with --likelihood ${skewed(regression) ? 'log-normal or gaussian-per-input' : 'gaussian-per-input'}`;
   }
-  return heavy(regression) && likelihood !== 'student-t' ? 'fit with --likelihood student-t' : mend(facts);
+  return heavy(regression) && likelihood !== 'student-t' ? 'fit with --likelihood student-t' : MEND;
 }
 
 function heavy({ y, mean, aleatoric, epistemic }: HeldOutNumbers): boolean {

@@ -2,7 +2,7 @@
 import { binomialCdf } from '../../infer/binomial.ts';
 import { compare, isWorse, looksWorse } from '../../infer/comparison.ts';
 import { confidenceFaults, fifthCoverage, intervalFaults, LEVEL } from '../../infer/miscalibration.ts';
-import { cureFor, mend } from './cures.ts';
+import { cureFor, MEND } from './cures.ts';
 import type { HeldOut } from './held-out.ts';
 import { impartial, meanAgainstStart, START } from './mean.ts';
 import { number, percent } from './numbers.ts';
@@ -97,7 +97,7 @@ const CHECKS: readonly Check<HeldOut>[] = [
         ...judged.overconfident.map((message) => ({ turns: true, message, cure: cureFor(facts) })),
         ...judged.doubtful.map((message) => doubt(message)),
         ...tails.overconfident.map((message) => ({ turns: false, message, cure: cureFor(facts) })),
-        ...underconfident.map((message) => ({ turns: false, message, cure: mend(facts) })),
+        ...underconfident.map((message) => ({ turns: false, message, cure: MEND })),
       ];
     },
   },
@@ -125,9 +125,9 @@ const CHECKS: readonly Check<HeldOut>[] = [
       if (!classes) return [];
       const { overconfident, doubtful, underconfident } = confidenceFaults(classes.confidence, classes.correct);
       return [
-        ...overconfident.map((message) => ({ turns: true, message, cure: mend(facts) })),
+        ...overconfident.map((message) => ({ turns: true, message, cure: MEND })),
         ...doubtful.map((message) => doubt(message)),
-        ...underconfident.map((message) => ({ turns: false, message, cure: mend(facts) })),
+        ...underconfident.map((message) => ({ turns: false, message, cure: MEND })),
       ];
     },
   },
