@@ -65,7 +65,7 @@ function plain(): Screen {
       const { chains } = block;
       const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
       console.error(
-        `chains ${chains[0]}–${chains[chains.length - 1]}: ${where(block)}, LPPD ${digits(meanOf(block.lppd))}, ${sum(block.resets)} resets, ${sum(block.nonFinite)} non-finite`,
+        `${chains.length > 1 ? `chains ${chains[0]}–${chains[chains.length - 1]}` : `chain ${chains[0]}`}: ${where(block)}, LPPD ${digits(meanOf(block.lppd))}, ${sum(block.resets)} resets, ${sum(block.nonFinite)} non-finite`,
       );
       if (blocks.size > chains.length) console.error(totalLine(blocks));
     },

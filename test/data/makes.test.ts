@@ -313,7 +313,9 @@ const MAKES: Record<string, Make> = {
     content: `a,b,y\n${lines((i) => `${number(i, 1)},${number(i, 2)},${[0, 0, 0, 0, 1, 1, 1, 2, 2, 3][i % 10]}`)}`,
     task: 'classification',
     classes: ['0', '1', '2', '3'],
-    notes: ['the classes 0 to 3 are integers and look like counts: their order is not used; --task regression uses it'],
+    notes: [
+      'EACH NUMBER OF THE TARGET IS A CLASS OF ITS OWN, the classes 0 to 3 are integers and look like counts: their order is not used; --task regression uses it',
+    ],
   },
   'a comma in a name': {
     content: `a,"b, m2",y\n${body()}`,

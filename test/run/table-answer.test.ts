@@ -31,10 +31,10 @@ function table(n: number, more: (row: Row, i: number) => Row = (row) => row): Ro
 }
 
 /** What `evaluate` would say of the table of a run on these rows. */
-async function answer(rows: Row[], target = 'y'): Promise<Answer> {
+async function answer(rows: Row[], target = 'y', task: 'auto' | 'classification' = 'auto'): Promise<Answer> {
   const out = join(folder, String(runs++));
   const exclude = target === 'y' ? ['alive'] : ['y'];
-  const config = { data: { target, exclude }, model: { hidden: [8] }, chains: 1 };
+  const config = { data: { target, exclude, task }, model: { hidden: [8] }, chains: 1 };
   await prepareRun({ data: rows, out, config, workers: 0 });
   const run = loadRun(out);
   return answerOf(TABLE, tableFacts(run, loadData(run)));
@@ -55,6 +55,16 @@ describe('the table', () => {
     });
     const discrete = table(300, (row) => ({ ...row, a: Math.round(Number(row.a)), b: Math.round(Number(row.b)) }));
     expect((await answer(discrete, 'alive')).answer).toBe('yes');
+  });
+
+  it('says that the numbers of a target were taken for classes, unless it was told so', async () => {
+    const counts = table(300, (row, i) => ({ ...row, y: [0, 0, 0, 1, 1, 2][i % 6] }));
+    const { answer: reply, findings } = await answer(counts);
+    expect([reply, findings.map(({ check }) => check)]).toEqual(['yes', ['integer classes']]);
+    expect(findings[0].message).toContain("each number of 'y', 0 to 2, is a class of its own");
+    expect((await answer(counts, 'y', 'classification')).findings).toEqual([]);
+    const words = table(300, (row, i) => ({ ...row, y: ['0', '007', 'b'][i % 3] }));
+    expect((await answer(words)).findings).toEqual([]);
   });
 
   const copies: [string, (y: number) => number | string][] = [

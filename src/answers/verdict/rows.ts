@@ -11,12 +11,20 @@ export function tableFacts({ spec, preprocessing, network }: LoadedRun, data: Sp
   return {
     target: target.name,
     classes: 'classes' in target ? target.classes.length : undefined,
+    integers: 'classes' in target && spec.data.task === 'auto' ? integersOf(target.classes) : undefined,
     columns: columnsOf(preprocessing, data),
     data,
     parameters: network.dim,
     twins: twinsOf(data),
     brought: spec.model.network === undefined ? [] : trainedRows(spec),
   };
+}
+
+/** The least and the largest of more than two classes that are integers. */
+function integersOf(classes: readonly string[]): readonly [number, number] | undefined {
+  if (classes.length < 3 || !classes.every((name) => /^-?(?:0|[1-9]\d*)$/.test(name))) return undefined;
+  const numbers = classes.map(Number);
+  return [Math.min(...numbers), Math.max(...numbers)];
 }
 
 /** The columns behind the inputs, as one number a row: a number, or the index of its category. */

@@ -8,6 +8,8 @@ export interface TableFacts {
   readonly target: string;
   /** Number of classes; undefined for a regression. */
   readonly classes: number | undefined;
+  /** The least and the largest class, where all are integers and nobody said that they are classes. */
+  readonly integers?: readonly [number, number] | undefined;
   readonly columns: readonly TableColumn[];
   readonly data: SplitData;
   /** Sampled parameters. */
@@ -111,6 +113,19 @@ export const TABLE: readonly Check<TableFacts>[] = [
         cure: 'add rows, or use another --seed',
       }));
     },
+  },
+  {
+    name: 'integer classes',
+    find: ({ target, integers }) =>
+      integers
+        ? [
+            {
+              turns: false,
+              message: `each number of '${target}', ${integers[0]} to ${integers[1]}, is a class of its own: their order is not used, and no other number is predicted`,
+              cure: '--task regression predicts numbers, --task classification says that classes are meant',
+            },
+          ]
+        : [],
   },
   {
     name: 'trained elsewhere',

@@ -165,9 +165,10 @@ function orderNote(target: Column, distinct: Set<number>, rows: readonly number[
     top < values.length / 2 &&
     falling &&
     values.every((value, k) => value === k);
-  const advice = asked === 'classification' ? '' : '; --task regression uses it';
   const like = counts ? ' and look like counts' : '';
-  return `the classes ${values[0]} to ${values.at(-1)} are integers${like}: their order is not used${advice}`;
+  const said = `the classes ${values[0]} to ${values.at(-1)} are integers${like}: their order is not used`;
+  if (asked === 'classification') return said;
+  return `EACH NUMBER OF THE TARGET IS A CLASS OF ITS OWN, ${said}; --task regression uses it`;
 }
 
 function withoutIdentifiers(
