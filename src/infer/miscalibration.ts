@@ -5,6 +5,7 @@
  * test of the promise, at a level over all promises of one kind together. Matter: the share falls short by more than a
  * tolerance, which is half (in a part of the rows: all) of the misses that were promised.
  */
+import { normalCdf } from '../math/special.ts';
 import { binomialCdf } from './binomial.ts';
 
 /** Chance that an ensemble which keeps its promises is said to break one: any about all rows, and any about a part of them. */
@@ -35,8 +36,8 @@ interface Kept {
 const percent = (share: number) => `${Number((100 * share).toFixed(1))} %`;
 const LIST = new Intl.ListFormat('en');
 
-const fallsShort = ({ promised, kept, rows, tolerance }: Kept, level: number) =>
-  kept / rows < promised - tolerance && binomialCdf(kept, rows, promised) < level;
+const matters = ({ promised, kept, rows, tolerance }: Kept) => kept / rows < promised - tolerance;
+const fallsShort = (one: Kept, level: number) => matters(one) && binomialCdf(one.kept, one.rows, one.promised) < level;
 const isDoubtful = (one: Kept, level: number, promises: number) =>
   !fallsShort(one, level) && fallsShort(one, DOUBT / promises);
 const exceeds = ({ promised, kept, rows, tolerance }: Kept, level: number) =>
@@ -96,10 +97,19 @@ export function fifthCoverage(mean: ArrayLike<number>, pit: ArrayLike<number>): 
     tolerance: 1 - NINETY,
   }));
   const level = LEVEL_OF_PARTS / kept.length;
-  const which = (misses: (one: Kept) => boolean) => kept.flatMap((one, k) => (misses(one) ? [k] : []));
+  const which = (misses: (one: Kept, k: number) => boolean) => kept.flatMap((one, k) => (misses(one, k) ? [k] : []));
   const narrow = which((one) => fallsShort(one, level));
-  const doubtful = which((one) => isDoubtful(one, level, kept.length));
-  // Chance raises a doubt in a fifth with probability 0.004, and in two of five at once with less than 0.0002.
+  const order = parts.flat();
+  const upwards = pull(
+    order.map((i) => Number(Math.abs(pit[i] - 0.5) > NINETY / 2)),
+    order.map(() => 1 - NINETY),
+    order.map((_, place) => place - (order.length - 1) / 2),
+  );
+  const pulled = (k: number) => normalCdf(k === 0 ? upwards : k === PARTS - 1 ? -upwards : 0) < DOUBT / 2;
+  const doubtful = which(
+    (one, k) => !fallsShort(one, level) && (isDoubtful(one, level, kept.length) || (matters(one) && pulled(k))),
+  );
+  // Chance raises a doubt in a fifth by itself with probability 0.004, and in two of five at once with less than 0.0002.
   const together = narrow.length + doubtful.length > 1;
   return {
     observed: kept.map((one) => one.kept / one.rows),
@@ -108,6 +118,19 @@ export function fifthCoverage(mean: ArrayLike<number>, pit: ArrayLike<number>): 
     doubtful: together ? [] : doubtful,
     wide: which((one) => exceeds(one, level)),
   };
+}
+
+/**
+ * By how many deviations of chance the misses, 0 or 1 each, lean towards rows of large weight, where `promised` are their
+ * probabilities. All rows speak, so that it sees a shortfall that grows along an order where a fifth alone has too few rows to tell.
+ */
+function pull(missed: readonly number[], promised: readonly number[], weights: readonly number[]): number {
+  let [sum, variance] = [0, 0];
+  missed.forEach((miss, i) => {
+    sum += weights[i] * (miss - promised[i]);
+    variance += weights[i] ** 2 * promised[i] * (1 - promised[i]);
+  });
+  return variance > 0 ? sum / Math.sqrt(variance) : 0;
 }
 
 /** Indices cut into fifths in the order of `values`. */
@@ -134,6 +157,14 @@ export function confidenceFaults(confidence: ArrayLike<number>, correct: ArrayLi
     };
   });
   const level = LEVEL_OF_PARTS / groups.length;
+  const least = all.reduce((lowest, i) => Math.min(lowest, confidence[i]), 1);
+  const surer = pull(
+    all.map((i) => 1 - correct[i]),
+    all.map((i) => 1 - confidence[i]),
+    all.map((i) => confidence[i] - least),
+  );
+  const pulled = (group: Kept) =>
+    (group === groups[0] || group === groups.at(-1)) && matters(group) && normalCdf(-surer) < DOUBT;
   const of = (misses: (group: Kept) => boolean, what: string) => {
     const found = groups.filter(misses);
     const gap = (group: Kept) => Math.abs(group.promised - group.kept / group.rows);
@@ -147,7 +178,10 @@ export function confidenceFaults(confidence: ArrayLike<number>, correct: ArrayLi
   };
   return {
     overconfident: of((group) => fallsShort(group, level), 'over-confident'),
-    doubtful: of((group) => isDoubtful(group, level, groups.length), 'perhaps over-confident'),
+    doubtful: of(
+      (group) => !fallsShort(group, level) && (isDoubtful(group, level, groups.length) || pulled(group)),
+      'perhaps over-confident',
+    ),
     underconfident: of((group) => exceeds(group, level), 'under-confident'),
   };
 }

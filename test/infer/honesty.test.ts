@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { energyDistribution } from '../../src/infer/energy.ts';
 import { agreement, medianAgreement } from '../../src/infer/function-space.ts';
-import { confidenceFaults, intervalFaults } from '../../src/infer/miscalibration.ts';
+import { confidenceFaults, fifthCoverage, intervalFaults } from '../../src/infer/miscalibration.ts';
 import { paperCalibration, paperCoverageError } from '../../src/infer/paper-scores.ts';
 import { strangerAuroc } from '../../src/infer/rejection.ts';
 import { temperature, tempered } from '../../src/infer/scaling.ts';
@@ -28,6 +28,20 @@ describe('miscalibration', () => {
     const wide = intervalFaults([{ level, observed: 0.99 }], 1000);
     expect(wide.overconfident).toEqual([]);
     expect(wide.underconfident[0]).toContain('wider than they need be');
+  });
+
+  it('a shortfall that grows along the order raises a doubt where a fifth has too few rows to', () => {
+    const mean = Array.from({ length: 300 }, (_, i) => i);
+    const pitOf = (missed: readonly number[]) =>
+      mean.map((i) => ((17 * i) % 60 < missed[Math.floor(i / 60)] ? 0.99 : 0.5));
+    expect(fifthCoverage(mean, pitOf([13, 7, 4, 3, 2]))).toMatchObject({ narrow: [], doubtful: [0] });
+    expect(fifthCoverage(mean, pitOf([2, 3, 4, 7, 13]))).toMatchObject({ narrow: [], doubtful: [4] });
+    expect(fifthCoverage(mean, pitOf([13, 6, 6, 6, 6]))).toMatchObject({ narrow: [], doubtful: [] });
+    expect(fifthCoverage(mean, pitOf([4, 6, 13, 6, 4]))).toMatchObject({ narrow: [], doubtful: [] });
+    const confidence = mean.map((i) => 0.5 + 0.05 * (1 + Math.floor(i / 60)));
+    const right = (shares: readonly number[]) => mean.map((i) => Number(i % 60 < 60 * shares[Math.floor(i / 60)]));
+    expect(confidenceFaults(confidence, right([0.55, 0.58, 0.61, 0.62, 0.62])).doubtful.length).toBe(1);
+    expect(confidenceFaults(confidence, right([0.5, 0.6, 0.65, 0.7, 0.62])).doubtful).toEqual([]);
   });
 
   it('finds probabilities that promise too much, bin by bin', () => {

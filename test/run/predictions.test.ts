@@ -132,6 +132,8 @@ describe('planted faults', () => {
     const copies = { ...fair, regression: { ...fair.regression!, epistemic: new Float64Array(200) } };
     expect(turned(copies)).toEqual(['epistemic']);
     expect(turned({ ...fair, unusable: 0.02 })).toEqual(['unusable']);
+    expect(judgePredictions({ ...fair, copied: 0.1 }).answer).toBe('yes');
+    expect(judgePredictions({ ...fair, copied: 0.7 }).answer).toBe('too few rows to tell');
     expect(judgePredictions(undefined)).toMatchObject({ answer: 'no', findings: [{ check: 'draws' }] });
   });
 

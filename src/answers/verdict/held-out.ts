@@ -7,6 +7,8 @@ export interface HeldOut {
   readonly pointwise: Float64Array;
   readonly start?: Float64Array;
   readonly constant?: Float64Array;
+  /** Share of the validation rows that are copies of training rows; they are not among the others here. */
+  readonly copied?: number;
   /** 1 for rows that had a part in the choice of the start: early stopping, and σ. */
   readonly chose?: Uint8Array;
   /** Of every row, by the mean or the likeliest class: squared error, or 1 where it is wrong; and the same of the start. */

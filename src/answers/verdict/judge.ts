@@ -80,6 +80,7 @@ function heldOut(
   };
   const common = {
     rows: places.length,
+    copied: leaveOut ? twins.valid.reduce((sum, twin) => sum + twin, 0) / twins.valid.length : 0,
     pointwise: pick((split) => bayes[split].pointwise),
     start: pick((split) => deep[split].pointwise),
     chose: Uint8Array.from(HELD_OUT.flatMap((split, s) => kept[s].map(() => Number(split === 'valid')))),

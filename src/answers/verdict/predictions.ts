@@ -23,6 +23,8 @@ const WORSE_THAN_CONSTANT = 1.1;
 /** Rows named as the worst, and the chance that one of an honest ensemble's is. */
 const NAMED = 3;
 const SURPRISE = 1e-3;
+/** Share of the validation rows that may be copies of training rows. */
+const MOST_COPIED = 0.5;
 /** Intervals whose shares are judged, and those that are told only: few rows lie outside, and heavy tails put some more there. */
 const LEVELS = [0.5, 0.8, 0.9];
 const TAILS = [0.95];
@@ -55,6 +57,20 @@ const CHECKS: readonly Check<HeldOut>[] = [
               cure: 'raise --test, or add rows',
             },
           ],
+  },
+  {
+    name: 'copies',
+    find: ({ copied = 0 }) =>
+      copied > MOST_COPIED
+        ? [
+            {
+              turns: false,
+              few: true,
+              message: `${percent(copied)} of the validation rows are copies of training rows: what they chose, the end of the warm start and σ, was chosen by rows that it had learned`,
+              cure: 'leave repeated rows out of the table',
+            },
+          ]
+        : [],
   },
   {
     name: 'stopped',
