@@ -27,7 +27,7 @@ const quick = [
   '--thin',
   '5',
   '--likelihood',
-  'gaussian',
+  'gaussian-per-input',
 ];
 
 beforeAll(() => {
@@ -131,7 +131,7 @@ describe('exit codes and errors', () => {
       '--sampler',
       'smile-naive',
       '--likelihood',
-      'gaussian',
+      'gaussian-per-input',
     ];
     const { status, stdout } = smile('fit', 'demo.csv', '--out', 'large', ...few, '--step-size', '3');
     expect(stdout).toContain('verdict: do not trust the predictions');
