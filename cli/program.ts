@@ -4,6 +4,7 @@ import { VERSION } from '../src/spec/version.ts';
 import { assessCommand } from './assess.ts';
 import { benchCommand } from './bench.ts';
 import { chainCommand } from './chain.ts';
+import { dataCommand } from './data.ts';
 import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
 import { evaluateCommand } from './evaluate.ts';
@@ -27,6 +28,7 @@ const program = new Command('smile')
   .addHelpText('after', '\nExit codes: 0 fine, 1 error, 2 ran but the result should not be trusted.\n')
   .addCommand(fitCommand())
   .addCommand(inspectCommand())
+  .addCommand(dataCommand())
   .addCommand(resumeCommand())
   .addCommand(statusCommand())
   .addCommand(watchCommand())
