@@ -157,66 +157,6 @@ function log1pNear(x: v128): v128 {
   return f64x2.sub(x, f64x2.sub(half, f64x2.mul(s, f64x2.add(half, r))));
 }
 
-/** `out[c]` = ‖a − b‖² of every chain. */
-export function squaredDistances(a: usize, b: usize, out: usize, chains: i32, d: i32): void {
-  for (let c = 0; c < chains; c++) {
-    let square = f64x2.splat(0);
-    let i = c * d;
-    const end = i + d;
-    for (; i + 1 < end; i += 2) {
-      const difference = f64x2.sub(v128.load(at(a, i)), v128.load(at(b, i)));
-      square = f64x2.add(square, f64x2.mul(difference, difference));
-    }
-    if (i < end) {
-      const difference = f64x2.sub(v128.load64_zero(at(a, i)), v128.load64_zero(at(b, i)));
-      square = f64x2.add(square, f64x2.mul(difference, difference));
-    }
-    store<f64>(at(out, c), sum(square));
-  }
-}
-
-/** Σ v[i]² over [0, n), in the plain function's four partial sums. */
-export function sumOfSquares(v: usize, n: i32): f64 {
-  let first = f64x2.splat(0);
-  let second = f64x2.splat(0);
-  let i = 0;
-  for (; i + 3 < n; i += 4) {
-    const a = v128.load(at(v, i));
-    const b = v128.load(at(v, i), 16);
-    first = f64x2.add(first, f64x2.mul(a, a));
-    second = f64x2.add(second, f64x2.mul(b, b));
-  }
-  for (; i < n; i++) {
-    const a = v128.load64_zero(at(v, i));
-    first = f64x2.add(first, f64x2.mul(a, a));
-  }
-  return sum(first) + sum(second);
-}
-
-/** μ ← μ + v(g − μ), then S² ← S² + w((g − μ)² − S²) with the new μ. */
-export function absorbMoments(mean: usize, square: usize, g: usize, d: i32, w: f64, v: f64): void {
-  const ws = f64x2.splat(w);
-  const vs = f64x2.splat(v);
-  let i = 0;
-  for (; i + 1 < d; i += 2) {
-    const a = v128.load(at(g, i));
-    let mu = v128.load(at(mean, i));
-    const s = v128.load(at(square, i));
-    mu = f64x2.add(mu, f64x2.mul(vs, f64x2.sub(a, mu)));
-    const deviation = f64x2.sub(a, mu);
-    v128.store(at(mean, i), mu);
-    v128.store(at(square, i), f64x2.add(s, f64x2.mul(ws, f64x2.sub(f64x2.mul(deviation, deviation), s))));
-  }
-  if (i < d) {
-    const a = load<f64>(at(g, i));
-    const s = load<f64>(at(square, i));
-    let mu = load<f64>(at(mean, i));
-    mu += v * (a - mu);
-    store<f64>(at(mean, i), mu);
-    store<f64>(at(square, i), s + w * ((a - mu) * (a - mu) - s));
-  }
-}
-
 /** `out[i·size + j]` = `columns[i·rows + picked[j]]`, float32, for `count` columns. */
 export function gather(columns: usize, rows: i32, picked: usize, size: i32, out: usize, count: i32): void {
   for (let i = 0; i < count; i++) {
@@ -278,25 +218,6 @@ export function multiply(columns: usize, v: usize, out: usize, alpha: f64, chain
     v = at(v, d);
     out = at(out, d);
   }
-}
-
-/** `out[c]` = α a·b of every chain. */
-export function dots(a: usize, b: usize, out: usize, alpha: f64, chains: i32, d: i32): void {
-  for (let c = 0; c < chains; c++) {
-    let total = f64x2.splat(0);
-    let i = c * d;
-    const end = i + d;
-    for (; i + 1 < end; i += 2) total = f64x2.add(total, f64x2.mul(v128.load(at(a, i)), v128.load(at(b, i))));
-    if (i < end) total = f64x2.add(total, f64x2.mul(v128.load64_zero(at(a, i)), v128.load64_zero(at(b, i))));
-    store<f64>(at(out, c), alpha * sum(total));
-  }
-}
-
-/** a ← a + b on [0, n). */
-export function add(a: usize, b: usize, n: i32): void {
-  let i = 0;
-  for (; i + 1 < n; i += 2) v128.store(at(a, i), f64x2.add(v128.load(at(a, i)), v128.load(at(b, i))));
-  if (i < n) store<f64>(at(a, i), load<f64>(at(a, i)) + load<f64>(at(b, i)));
 }
 
 /** `Math.log`, so that its bits are those of the plain functions. */

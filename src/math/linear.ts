@@ -54,11 +54,6 @@ export function linearMap(
 
 /** `out[c]` = α a·b of every chain. */
 export function dots(a: Float64Array, b: Float64Array, out: Float64Array, alpha: number, d: number): void {
-  const kernels = kernelsOf(a, b, out);
-  if (kernels) {
-    kernels.dots(a.byteOffset, b.byteOffset, out.byteOffset, alpha, out.length, d);
-    return;
-  }
   for (let c = 0; c < out.length; c++) {
     let even = 0;
     let odd = 0;
@@ -75,7 +70,5 @@ export function dots(a: Float64Array, b: Float64Array, out: Float64Array, alpha:
 
 /** a ← a + b, over the length of b. */
 export function add(a: Float64Array, b: Float64Array): void {
-  const kernels = kernelsOf(a, b);
-  if (kernels) kernels.add(a.byteOffset, b.byteOffset, b.length);
-  else for (let i = 0; i < b.length; i++) a[i] += b[i];
+  for (let i = 0; i < b.length; i++) a[i] += b[i];
 }

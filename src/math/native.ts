@@ -27,14 +27,9 @@ export interface Kernels {
     chains: number,
     d: number,
   ): void;
-  squaredDistances(a: number, b: number, out: number, chains: number, d: number): void;
-  sumOfSquares(v: number, n: number): number;
   gather(columns: number, rows: number, picked: number, size: number, out: number, count: number): void;
   multiply(columns: number, v: number, out: number, alpha: number, chains: number, d: number): void;
-  dots(a: number, b: number, out: number, alpha: number, chains: number, d: number): void;
-  add(a: number, b: number, n: number): void;
   normals(streams: number, low: number, high: number, out: number, chains: number, d: number): void;
-  absorbMoments(mean: number, square: number, g: number, d: number, w: number, v: number): void;
 }
 
 /** The part of WebAssembly that is used here: Node's types leave it out. */

@@ -1,6 +1,5 @@
 /** Sums over a range in float64. Four partial sums each: a single one would wait for the latency of every addition. */
 import type { TensorData } from '../types.ts';
-import { kernelsOf } from './native.ts';
 
 /** Σ v[i] over [at, end). */
 export function sumOf(v: TensorData, at: number, end: number): number {
@@ -21,8 +20,6 @@ export function sumOf(v: TensorData, at: number, end: number): number {
 
 /** Σ v[i]² over [at, end). */
 export function sumOfSquares(v: Float64Array, at: number, end: number): number {
-  const kernels = kernelsOf(v);
-  if (kernels) return kernels.sumOfSquares(v.byteOffset + 8 * at, end - at);
   let a = 0;
   let b = 0;
   let c = 0;
@@ -64,12 +61,4 @@ export function squaredDistance(a: Float64Array, b: Float64Array, at: number, en
   }
   if (i < end) even += (a[i] - b[i]) ** 2;
   return even + odd;
-}
-
-/** `out[c]` = ‖a − b‖² of each of the chains of two blocks. */
-export function squaredDistances(a: Float64Array, b: Float64Array, out: Float64Array, chains: number): void {
-  const d = a.length / chains;
-  const kernels = kernelsOf(a, b, out);
-  if (kernels) kernels.squaredDistances(a.byteOffset, b.byteOffset, out.byteOffset, chains, d);
-  else for (let c = 0; c < chains; c++) out[c] = squaredDistance(a, b, c * d, (c + 1) * d);
 }

@@ -1,7 +1,7 @@
 /** A block of chains whose vectors lie here: in the state, and beside it. */
 import { sideBySide } from '../math/native.ts';
 import { direction, normals } from '../math/random.ts';
-import { squaredDistances } from '../math/sums.ts';
+import { squaredDistance } from '../math/sums.ts';
 import type { LogDensity } from '../types.ts';
 import { type Block, stepInfo } from './block.ts';
 import { allFinite, chainKey, copyRange } from './chain.ts';
@@ -119,8 +119,9 @@ function hostBlock({ preconditioner }: MicrocanonicalParts, state: Microcanonica
       direction(key, state.velocity, c * d, d);
     },
     distances(moved) {
-      squaredDistances(state.theta, markedTheta, turns, chains);
-      for (let c = 0; c < chains; c++) moved[c] = Math.sqrt(turns[c]);
+      for (let c = 0; c < chains; c++) {
+        moved[c] = Math.sqrt(squaredDistance(state.theta, markedTheta, c * d, (c + 1) * d));
+      }
     },
   };
 }

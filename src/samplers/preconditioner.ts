@@ -4,7 +4,6 @@
  * The sampler runs in coordinates z with θ = Az: kicks use the gradient Aᵀĝ, drifts move θ along Au, all else is
  * unchanged (SMILE, section on preconditioning). For constant A the target stays p(θ|D) exactly.
  */
-import { kernelsOf } from '../math/native.ts';
 import type { State } from '../types.ts';
 
 export interface Preconditioner {
@@ -150,12 +149,6 @@ export function absorbMoments(
   w: number,
   v: number,
 ): void {
-  const kernels = kernelsOf(mean, square, g);
-  if (kernels) {
-    const from = 8 * at;
-    kernels.absorbMoments(mean.byteOffset + from, square.byteOffset + from, g.byteOffset + from, d, w, v);
-    return;
-  }
   for (let i = at; i < at + d; i++) {
     mean[i] += v * (g[i] - mean[i]);
     const deviation = g[i] - mean[i];
