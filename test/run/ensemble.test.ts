@@ -2,15 +2,31 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it, vi } from 'vitest';
 import { predict } from '../../src/answers/predict.ts';
 import { fit } from '../../src/control/fit.ts';
 import { demoCsv } from '../../src/data/demo.ts';
 import { encode } from '../../src/data/table/encode.ts';
 import { readTable } from '../../src/data/table/table.ts';
 import { readStarts } from '../../src/spec/members.ts';
+import { withRun } from '../../src/spec/open-run.ts';
 import { loadRun } from '../../src/spec/opened.ts';
 import { memberPredictor } from '../../src/spec/predictor.ts';
+
+const graphs = vi.hoisted(() => ({ compiled: 0, released: 0 }));
+vi.mock('../../src/spec/compute.ts', async (original) => {
+  const real = await original<typeof import('../../src/spec/compute.ts')>();
+  const compileFor: typeof real.compileFor = async (...given) => {
+    const graph = await real.compileFor(...given);
+    graphs.compiled++;
+    const release = async () => {
+      graphs.released++;
+      await graph.release();
+    };
+    return { ...graph, release };
+  };
+  return { ...real, compileFor };
+});
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-ensemble-'));
 const data = join(folder, 'demo.csv');
@@ -59,4 +75,22 @@ it('the deep ensemble of a run that was stopped before its first draw', async ()
   await expect(predict({ run: stopped, data })).rejects.toThrow(/expected draws to predict with/);
   const { rows } = await predict({ run: stopped, data, ensemble: 'deep' });
   expect(rows.every(({ mean }) => Number.isFinite(mean))).toBe(true);
+});
+
+it('an opened run compiles a graph once for rows of a shape, and releases it whatever happens', async () => {
+  Object.assign(graphs, { compiled: 0, released: 0 });
+  const asked = withRun(run, async (opened) => {
+    const { valid } = opened.data;
+    const places: string[] = [];
+    for (let time = 0; time < 2; time++) {
+      for await (const { chain, draw } of opened.predict(valid, opened.draws([1]))) places.push(`${chain} ${draw}`);
+    }
+    expect(places.length).toBe(2 * opened.summaries[1].draws);
+    expect(places.slice(places.length / 2)).toEqual(places.slice(0, places.length / 2));
+    expect([places[0], places.at(-1)]).toEqual(['1 0', `1 ${opened.summaries[1].draws - 1}`]);
+    expect(graphs).toEqual({ compiled: 1, released: 0 });
+    throw new Error('asked enough');
+  });
+  await expect(asked).rejects.toThrow('asked enough');
+  expect(graphs).toEqual({ compiled: 1, released: 1 });
 });

@@ -17,6 +17,7 @@ import { checkpointPaths, pruneCheckpoints, readCheckpoint, writeCheckpoint } fr
 import { claimChain, latestEpoch } from '../../src/store/claim.ts';
 import { drawWriter, readDraws } from '../../src/store/draws.ts';
 import { readJson, sweep, TEMPORARY, writeJson, writeWhole } from '../../src/store/files.ts';
+import { rereader } from '../../src/store/reread.ts';
 import { createRun, readManifest, runPaths, setStatus } from '../../src/store/rundir.ts';
 import {
   decodeTensors,
@@ -144,6 +145,33 @@ describe('tensor files', () => {
     writeTensors(path, file);
     expect(readFileSync(path)).toEqual(Buffer.from(encodeTensors(file)));
     expect(readTensors(path).metadata.sha256).toBe(tensorsChecksum(file));
+  });
+});
+
+describe('tensor files that are read again', () => {
+  const path = () => join(folder, 'again.safetensors');
+  const last = (read: (path: string) => ReturnType<typeof readTensors>) => read(path()).tensors.v.data[2];
+  beforeEach(() => {
+    writeTensors(path(), { tensors: { v: { shape: [3], data: Float64Array.of(1, 2, 3) } }, metadata: {} });
+  });
+  const hurt = () => {
+    const bytes = readFileSync(path());
+    bytes[bytes.length - 2] ^= 1;
+    writeFileSync(path(), bytes);
+  };
+
+  it('are held against their checksum the first time', () => {
+    hurt();
+    expect(() => rereader()(path())).toThrow('do not match their checksum');
+  });
+
+  it('stay in memory within the bytes allowed, and are else read without a second look at the checksum', () => {
+    const [kept, forgotten] = [rereader(), rereader(0)];
+    for (const read of [kept, forgotten]) expect(last(read)).toBe(3);
+    hurt();
+    expect(last(kept)).toBe(3);
+    expect(last(forgotten)).not.toBe(3);
+    expect(Number.isFinite(last(forgotten))).toBe(true);
   });
 });
 
