@@ -55,7 +55,7 @@ function readingOf({ kind }: Setting, { reads }: Flag): Read | undefined {
 }
 
 /** What help says: the first sentence of the description, and what is usual. */
-export function helpOf(setting: Setting, flag: Flag): string {
+function helpOf(setting: Setting, flag: Flag): string {
   const [, told, stated] = /^(.*?)(?: Default (.*))?\.$/s.exec(setting.description)!;
   const [first] = (flag.says ?? told).split('. ');
   const usual = flag.usual ?? stated ?? usualText(setting.usual);
