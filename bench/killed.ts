@@ -9,7 +9,7 @@ import { resume } from '../src/control/resume.ts';
 import { normals, uniforms } from '../src/math/random.ts';
 import { fold, rootKey } from '../src/math/threefry.ts';
 import { SAMPLER_NAMES, type SamplerName, samplerRow } from '../src/samplers/registry.ts';
-import { loadRun } from '../src/spec/opened.ts';
+import { type LoadedRun, loadRun } from '../src/spec/opened.ts';
 import { type FitConfig, mergeConfigs } from '../src/spec/spec.ts';
 import { readManifest } from '../src/store/rundir.ts';
 import { drawsOf } from './draws.ts';
@@ -98,10 +98,11 @@ export async function killedAndCompared(
   const [whole, out] = [join(folder, `${name}-whole`), join(folder, `${name}-killed`)];
   await fit({ data, out: whole, config, workers: 0 });
   await prepareRun({ data, out, config, workers: 0 });
+  const run = loadRun(out);
   const places: KillResult['places'][number][] = [];
   for (const aim of aimsOf(one, kills, round)) {
-    if (await ranToItsEnd(cli, out, aim)) break;
-    places.push(placeOf(standingNow(out)));
+    if (await ranToItsEnd(cli, run, aim)) break;
+    places.push(placeOf(standingNow(run)));
   }
   await resume(out, { workers: 0 });
   const [a, b] = [drawsOf(whole), drawsOf(out)];
@@ -149,11 +150,11 @@ function aimsOf(one: KillCase, kills: number, round: number): Aim[] {
 }
 
 /** Resumes in a process that is killed; true where it was done earlier. */
-async function ranToItsEnd(cli: string, out: string, aim: Aim): Promise<boolean> {
-  const args = [cli, 'resume', out, '--workers', '0', '--checkpoint-every', String(aim.checkpointEvery), '--quiet'];
+async function ranToItsEnd(cli: string, run: LoadedRun, aim: Aim): Promise<boolean> {
+  const args = [cli, 'resume', run.dir, '--workers', '0', '--checkpoint-every', String(aim.checkpointEvery), '--quiet'];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
   const ended = new Promise<number | null>((done) => child.on('exit', (code) => done(code)));
-  while (child.exitCode === null && !isPast(standingNow(out), aim)) await sleep(2);
+  while (child.exitCode === null && !isPast(standingNow(run), aim)) await sleep(5);
   await Promise.race([sleep(aim.milliseconds), ended]);
   child.kill('SIGKILL');
   return (await ended) !== null;
@@ -162,8 +163,7 @@ async function ranToItsEnd(cli: string, out: string, aim: Aim): Promise<boolean>
 const isPast = ({ phase, done, of }: Standing, aim: Aim): boolean =>
   phase === aim.phase ? done >= aim.share * of : phase === 'steps';
 
-function standingNow(out: string): Standing {
-  const run = loadRun(out);
+function standingNow(run: LoadedRun): Standing {
   const [phase, count] = standingOf(run, 0).split(' ');
   const { warmStart, sampler } = run.spec;
   if (phase === 'training') return { phase: 'warm start', done: Number(count), of: warmStart.epochs };
