@@ -103,8 +103,9 @@ export async function killedAndCompared(
   for (const aim of aimsOf(one, kills, round)) {
     if (await ranToItsEnd(cli, run, aim)) break;
     places.push(placeOf(standingNow(run)));
+    if (isAtRest(out)) break;
   }
-  await resume(out, { workers: 0 });
+  if (!isAtRest(out)) await resume(out, { workers: 0 });
   const [a, b] = [drawsOf(whole), drawsOf(out)];
   const names = [...new Set([...Object.keys(a), ...Object.keys(b)])];
   const left = readdirSync(out, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.partial'));
@@ -114,6 +115,9 @@ export async function killedAndCompared(
   const end = JSON.stringify(ended[0]) === JSON.stringify(ended[1]) ? [] : [`manifest.json: ${JSON.stringify(ended)}`];
   return { ...one, places, different: [...names.filter((file) => a[file] !== b[file]), ...left, ...end] };
 }
+
+/** Whether it came to its end before the kill: resumed, a run that a rule has ended goes on beyond the rule. */
+const isAtRest = (out: string): boolean => readManifest(out).status !== 'running';
 
 /** How far a chain is: epochs of the warm start, or steps in all, of how many. */
 interface Standing {
