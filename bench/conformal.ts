@@ -25,13 +25,15 @@ const means: Float64Array[] = [];
 const sds: Float64Array[] = [];
 const y = await withRun(values.run, async (run) => {
   const { valid, test } = run.data;
-  const x = Float32Array.from([...valid.x, ...test.x]);
   const every = Math.max(1, Math.floor(run.drawCount / KEPT));
-  let m = 0;
-  for await (const member of run.predict({ x }, run.draws())) {
-    if (m++ % every !== 0) continue;
-    means.push(member.mean);
-    sds.push(member.sd);
+  for (const rows of [valid, test]) {
+    let m = 0;
+    let kept = 0;
+    for await (const { mean, sd } of run.predict(rows.asked(), run.draws())) {
+      if (m++ % every !== 0) continue;
+      means[kept] = Float64Array.from([...(means[kept] ?? []), ...mean]);
+      sds[kept] = Float64Array.from([...(sds[kept++] ?? []), ...sd]);
+    }
   }
   return Float64Array.from([...valid.y, ...test.y]);
 });

@@ -21,7 +21,9 @@ import { parseArgs } from 'node:util';
 import { evaluate, score } from '../src/answers/evaluate.ts';
 import { constantDensities } from '../src/answers/verdict/constant.ts';
 import { fit } from '../src/control/fit.ts';
+import { ofTable } from '../src/data/learned.ts';
 import { tableFromRows } from '../src/data/table/columns.ts';
+import { tableRows } from '../src/data/table/rows.ts';
 import { encodeHeldOut } from '../src/spec/held-out.ts';
 import { type OpenedRun, withRun } from '../src/spec/open-run.ts';
 import { loadRun } from '../src/spec/opened.ts';
@@ -67,10 +69,13 @@ interface Line extends Truth {
 /** What rows kept apart say of a run. */
 async function truth(run: OpenedRun, apart: Row[]): Promise<Truth> {
   const { data } = run;
-  const { target } = run.preprocessing;
+  const { preprocessing } = run;
+  if (!ofTable(preprocessing)) throw new TypeError('expected a table');
+  const { target } = preprocessing;
   const known = 'classes' in target ? apart.filter((row) => target.classes.includes(String(row[target.name]))) : apart;
-  const { x, y } = encodeHeldOut(run.preprocessing, tableFromRows(known));
-  const rows = { ...data.test, x, y };
+  const { x, y } = encodeHeldOut(preprocessing, tableFromRows(known));
+  const { inputs, targets } = data.test;
+  const rows = tableRows({ x, y, inputs, targets });
   const { pointwise, numbers, classes } = await score(run, rows, run.draws());
   const start = (await score(run, rows, await run.starts())).pointwise;
   const centre = data.train.y.reduce((a, b) => a + b, 0) / data.train.y.length;

@@ -15,8 +15,8 @@ import { showEvaluation } from './table.ts';
 
 export function fitCommand(): Command {
   const command = new Command('fit')
-    .description('Fit a Bayesian ensemble to a table and score it beside the deep ensemble.')
-    .argument('[data]', 'CSV, TSV or white-space separated file, optionally .gz')
+    .description('Fit a Bayesian ensemble to a table, images or a text, and score it beside the deep ensemble.')
+    .argument('[data]', 'a table, images with a class each (file or folder), or a text')
     .option('-o, --out <dir>', 'run directory (default: smile-runs/<data>-<sampler>-<seed>)')
     .option('--force', 'replace an earlier run in the directory')
     .option('--prepare', 'write the run directory only: `smile chain` or `smile resume` then do the work')
@@ -42,6 +42,8 @@ Examples:
   $ smile fit houses.csv --model dollars.onnx --prior-around
   $ smile fit houses.csv --prior laplace --prior-scale 0.5
   $ smile fit pixels.csv --model large.onnx --device webgpu --stepping device
+  $ smile fit train-images-idx3-ubyte.gz --test t10k-images-idx3-ubyte.gz --preset paper-lenet-small
+  $ smile fit plays.txt --model gpt --context 64 --width 128 --depth 2 --heads 4
   $ smile fit sales.csv --config fit.yaml --json > result.json
   $ smile fit sales.csv --engine bullmq --redis redis://queue-host:6379 --secret-file smile.secret
 

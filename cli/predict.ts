@@ -2,10 +2,13 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import Papa from 'papaparse';
 import { type Calibration, CONFORMAL_METHODS, type ConformalMethod } from '../src/answers/conformal.ts';
+import { generate } from '../src/answers/generate.ts';
 import { type Predictions, predict } from '../src/answers/predict.ts';
 import type { PredictedRow } from '../src/answers/predict-rows.ts';
 import type { RecalibratedRun, RecalibrationScores } from '../src/answers/recalibrate.ts';
+import { specError } from '../src/errors.ts';
 import { writeWhole } from '../src/store/files.ts';
+import { wholeFrom } from './numbers.ts';
 import { progressLine } from './progress.ts';
 import { size } from './units.ts';
 
@@ -44,6 +47,9 @@ interface PredictFlags {
   digits: number;
   json?: boolean;
   quiet?: boolean;
+  generate?: number;
+  prompt?: string;
+  seed?: number;
 }
 
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
@@ -100,11 +106,24 @@ function csvOf(rows: readonly PredictedRow[], digits: number): string {
   return `${Papa.unparse(lines, { newline: '\n' })}\n`;
 }
 
+/** Prints text that was drawn; with `json`, what is known of each token too. */
+async function generated(
+  run: string,
+  { count, prompt, seed, ensemble }: Pick<PredictFlags, 'prompt' | 'seed' | 'ensemble'> & { readonly count: number },
+  { out, json }: { readonly out: string | undefined; readonly json: boolean | undefined },
+): Promise<void> {
+  if (prompt === undefined) throw specError('prompt: expected a text to go on from, got none. Give --prompt.');
+  const drawn = await generate({ run, prompt, count, seed, ensemble });
+  const text = `${json ? JSON.stringify(drawn, null, 2) : drawn.text}\n`;
+  if (out) writeWhole(out, text);
+  else process.stdout.write(text);
+}
+
 export function predictCommand(): Command {
   return new Command('predict')
     .description('Predict new rows with every draw of a run.')
     .argument('<run>', 'run directory of a fit')
-    .argument('<data>', 'file with the columns of the training data; a target column is ignored')
+    .argument('[data]', 'data as those of training: a table, whose target column is ignored, images, or a text')
     .option('-o, --out <file>', 'write here instead of to standard output')
     .option(
       '-q, --quantiles <p,…>',
@@ -140,14 +159,21 @@ export function predictCommand(): Command {
       [],
     )
     .option('--digits <n>', 'significant digits of the numbers in CSV, 1 to 17', significant, 6)
+    .option('--generate <n>', 'run of a text: draw so many tokens that go on from --prompt', wholeFrom(1))
+    .option('--prompt <text>', 'what generated text begins with')
     .option('--quiet', 'no progress')
-    .option('--seed <n>', 'accepted for symmetry: predictions use every draw and no random numbers')
+    .option(
+      '--seed <n>',
+      "of --generate (default: the run's); other predictions use every draw and no random numbers",
+      wholeFrom(0),
+    )
     .option('--json', 'print JSON instead of CSV')
     .addHelpText(
       'after',
       `
 Columns of a regression: mean, aleatoric and epistemic standard deviation, quantiles; in the units of the target.
 Columns of a classification: predicted class, probabilities, aleatoric and epistemic entropy in nats.
+Rows of a text: token, the most probable one in its place, its log probability, entropies in nats; perplexity goes to standard error.
 Then outside, the columns by which a row lies outside what the training rows showed, and unusable, the draws that predict nothing
 finite there. Every row of the data has a line; where no draw predicts anything its cells are empty.
 With --conformal: conformalLower and conformalUpper, or the set of classes, calibrated on the run's validation rows.
@@ -158,9 +184,16 @@ Examples:
   $ smile predict smile-runs/houses-psmile-0 new-houses.csv --id street --id number --digits 4
   $ smile predict smile-runs/houses-psmile-0 new-houses.csv --conformal 0.9
   $ smile predict smile-runs/houses-psmile-0 new-houses.csv --recalibrate
-  $ smile predict smile-runs/houses-psmile-0 new-houses.csv --ensemble deep`,
+  $ smile predict smile-runs/houses-psmile-0 new-houses.csv --ensemble deep
+  $ smile predict smile-runs/digits-psmile-0 t10k-images-idx3-ubyte.gz > predictions.csv
+  $ smile predict smile-runs/plays-psmile-0 --generate 200 --prompt 'To be'`,
     )
-    .action(async (run: string, data: string, { out, json, id, digits, quiet, ...asked }: PredictFlags) => {
+    .action(async (run: string, data: string | undefined, { out, json, id, digits, quiet, ...asked }: PredictFlags) => {
+      if (asked.generate !== undefined) {
+        await generated(run, { ...asked, count: asked.generate }, { out, json });
+        return;
+      }
+      if (data === undefined) throw specError('data: expected a file to predict, got none. Name it after the run.');
       const line = progressLine(quiet ?? false, PATIENCE);
       const predictions = await predict({ run, data, ids: id, onShare: (share) => line.show(share), ...asked });
       line.end();
@@ -168,6 +201,8 @@ Examples:
         console.error(calibrationText({ ...predictions, calibration: predictions.calibration }));
       if (predictions.recalibration) console.error(recalibrationText(predictions.recalibration));
       for (const warning of predictions.warnings) console.error(`warning: ${warning}`);
+      if (predictions.perplexity !== undefined)
+        console.error(`perplexity ${predictions.perplexity.toPrecision(5)} over ${predictions.rows.length} tokens`);
       const text = json ? `${JSON.stringify(predictions, null, 2)}\n` : csvOf(predictions.rows, digits);
       if (out) writeWhole(out, text);
       else process.stdout.write(text);

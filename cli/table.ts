@@ -33,9 +33,11 @@ const CLASSIFICATION: Column[] = [
   ['ECE', ({ ece }) => decimals(ece)],
 ];
 
+const TOKENS: Column[] = [['perplexity', ({ perplexity }) => decimals(perplexity)], ...CLASSIFICATION];
+
 function evaluationText(evaluation: Evaluation): string {
-  const { task, target, deepEnsemble, bayesianEnsemble, sampler, mode, verdict, run } = evaluation;
-  const columns = task === 'regression' ? REGRESSION : CLASSIFICATION;
+  const { kind, task, target, deepEnsemble, bayesianEnsemble, sampler, mode, verdict, run } = evaluation;
+  const columns = kind === 'text' ? TOKENS : task === 'regression' ? REGRESSION : CLASSIFICATION;
   const rows = (['valid', 'test'] as const).flatMap((split) => {
     const line = (name: string, scores: Scores) => [
       name,
@@ -54,7 +56,7 @@ function evaluationText(evaluation: Evaluation): string {
   const unit =
     task === 'regression'
       ? `RMSE in units of ${target}; LPPD in nats per row of the standardised ${target}`
-      : 'LPPD in nats per row';
+      : `LPPD in nats per ${kind === 'text' ? 'token, each of the held-out text once' : 'row'}`;
   return [
     '',
     paint.strong(lines[0]),

@@ -2,7 +2,11 @@
  * Conformal intervals and sets of a stored run: calibrated on its validation rows, checked on its test rows, kept in the run
  * and replayed for new rows.
  */
+import type { Asked } from '../data/asked.ts';
+import { ofTable } from '../data/learned.ts';
+import type { Rows } from '../data/rows.ts';
 import { firstInput, widthOf } from '../data/table/preprocess.ts';
+import { isTable } from '../data/table/rows.ts';
 import { specError } from '../errors.ts';
 import {
   APS,
@@ -54,8 +58,8 @@ export interface Calibration {
 
 /** What a prediction must hold for its conformal part: numbers by column, as `predict` makes them. */
 export type NamedRow = Readonly<Record<string, number | string>>;
-/** Predicts encoded rows, with these quantiles. */
-export type RowPredictor = (x: Float32Array, quantiles: readonly number[]) => Promise<NamedRow[]>;
+/** Predicts what is asked, with these quantiles. */
+export type RowPredictor = (asked: Asked, quantiles: readonly number[]) => Promise<NamedRow[]>;
 
 /** The method for this task: the one asked for, else cqr or aps. Throws a `SpecError` for one of the other task. */
 export function conformalMethod(task: 'regression' | 'classification', asked?: ConformalMethod): ConformalMethod {
@@ -95,14 +99,16 @@ export const calibrate = (
     onRenewed,
   );
 
+const NONE = new Float32Array(0);
+
 async function calibrated(
   run: OpenedRun,
   { level, method, groupColumn }: ConformalOptions,
   predictRows: RowPredictor,
 ): Promise<Calibration> {
   const { data } = run;
-  const predicted = (x: Float32Array) => predictRows(x, outerQuantiles(level));
-  const own = scores(run, await predicted(data.valid.x), data.valid.y, level, method);
+  const predicted = (rows: Rows) => predictRows(rows.asked(), outerQuantiles(level));
+  const own = scores(run, await predicted(data.valid), data.valid.y, level, method);
   const threshold = conformalThreshold(own, level);
   if (threshold === Number.POSITIVE_INFINITY) {
     throw specError(
@@ -110,12 +116,12 @@ async function calibrated(
         'Lower the level, or fit with more validation rows.',
     );
   }
-  const names = ({ x }: { readonly x: Float32Array }) =>
-    groupColumn === undefined ? [] : groupsOf(run, x, groupColumn);
+  const names = (rows: Rows) =>
+    groupColumn === undefined ? [] : groupsOf(run, isTable(rows) ? rows.x : NONE, groupColumn);
   const groups = groupColumn === undefined ? undefined : calibrateGroups(own, names(data.valid), level, threshold);
   const thresholds = { method, level, threshold, groups };
   const testGroups = names(data.test);
-  const given = (await predicted(data.test.x)).map((row, i) =>
+  const given = (await predicted(data.test)).map((row, i) =>
     handedOut(run, row, data.test.y[i], thresholds, testGroups[i]),
   );
   const of = (rows: typeof given) => ({
@@ -206,11 +212,11 @@ function handedOut(run: LoadedRun, row: NamedRow, y: number, thresholds: Thresho
  * The group of every encoded row: the category of a categorical column (one that training did not show is a group of its own), below or
  * above the training mean of a numeric one, or missing. Throws a `SpecError` for a column that the model does not use.
  */
-export function groupsOf(
-  { preprocessing: { inputNames, columns } }: LoadedRun,
-  x: Float32Array,
-  column: string,
-): string[] {
+export function groupsOf({ preprocessing }: LoadedRun, x: Float32Array, column: string): string[] {
+  if (!ofTable(preprocessing)) {
+    throw specError(`conformal: expected no group column, since the data are no table, got '${column}'. Leave it out.`);
+  }
+  const { inputNames, columns } = preprocessing;
   const code = columns.find(({ name }) => name === column);
   if (!code) {
     const names = columns.map(({ name }) => name).join(', ');

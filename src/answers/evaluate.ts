@@ -1,5 +1,7 @@
 /** Scores a run: single network, deep ensemble and Bayesian ensemble side by side, on validation and test rows. */
-import type { TableRows } from '../data/table/rows.ts';
+import type { Kind } from '../data/kinds.ts';
+import { kindOf } from '../data/learned.ts';
+import type { Rows } from '../data/rows.ts';
 import type { Members } from '../spec/members.ts';
 import { type OpenedRun, withRun } from '../spec/open-run.ts';
 import type { MemberPrediction } from '../spec/prediction.ts';
@@ -15,6 +17,8 @@ import type { Verdict } from './verdict/types.ts';
 
 export interface Evaluation {
   readonly run: string;
+  /** What the data are. */
+  readonly kind: Kind;
   readonly task: 'regression' | 'classification';
   readonly target: string;
   readonly sampler: string;
@@ -72,6 +76,7 @@ export async function evaluateRows(run: OpenedRun, watch: TestWatch = {}): Promi
   const repairs = readRepairs(dir);
   const evaluation: Evaluation = {
     run: dir,
+    kind: kindOf(preprocessing),
     task: preprocessing.task,
     target: preprocessing.target.name,
     sampler: spec.sampler.name,
@@ -91,12 +96,12 @@ export async function evaluateRows(run: OpenedRun, watch: TestWatch = {}): Promi
 /** Scores an ensemble on encoded rows; `watch` hears of each member. */
 export async function score(
   run: OpenedRun,
-  rows: TableRows,
+  rows: Rows,
   members: Members,
   watch?: (member: MemberPrediction) => void,
 ): Promise<PointwiseScores> {
   const scores = scoring(run, rows.y);
-  for await (const member of run.predict(rows, members)) {
+  for await (const member of run.predict(rows.asked(), members)) {
     scores.add(member);
     watch?.(member);
   }
@@ -104,7 +109,7 @@ export async function score(
 }
 
 /** The scores of the deep ensemble, and the mean of those that its networks have alone. */
-async function startScores(run: OpenedRun, rows: TableRows, starts: Members, watch?: TestWatch['start']) {
+async function startScores(run: OpenedRun, rows: Rows, starts: Members, watch?: TestWatch['start']) {
   const each: Omit<Scores, 'leftOut'>[] = [];
   const together = await score(run, rows, starts, (member) => {
     const alone = scoring(run, rows.y);

@@ -7,6 +7,7 @@ import { type OpenedRun, withRun } from '../spec/open-run.ts';
 import { writeWhole } from '../store/files.ts';
 import { encodeNpz } from '../store/npz.ts';
 import { type StoredTensor, writeTensors } from '../store/safetensors.ts';
+import { outsideRows } from './new-rows.ts';
 import { predictEncoded } from './predict-rows.ts';
 
 export const EXPORTS = ['predictions', 'draws'] as const;
@@ -39,13 +40,14 @@ async function exportPredictions(run: OpenedRun, path: string): Promise<string> 
   };
   const ensemble = await predictingEnsemble(run);
   for (const split of ['valid', 'test'] as const) {
-    const rows = await predictEncoded(run, ensemble, data[split].x);
+    const rows = await predictEncoded(run, ensemble, data[split].asked());
+    const outside = outsideRows(run, data[split]);
     rows.forEach((row, i) => {
       const y = data[split].y[i];
       put('split', split);
       if (data[split].rows) put('row', data[split].rows[i]);
       put('observed', 'classes' in target ? target.classes[y] : target.mean + target.sd * y);
-      for (const [name, value] of Object.entries(row)) put(name, value);
+      for (const [name, value] of Object.entries({ ...row, outside: outside[i] })) put(name, value);
     });
   }
   const columnData = [...columns].map(([name, values]) => ({

@@ -19,7 +19,7 @@ export interface OutOfDistribution {
 
 /** Compares with the rows of the file `data`, which has the input columns of the run. */
 export async function outOfDistribution(run: OpenedRun, data: string): Promise<OutOfDistribution> {
-  const own = await predictEncoded(run, await predictingEnsemble(run), run.data.test.x, []);
+  const own = await predictEncoded(run, await predictingEnsemble(run), run.data.test.asked(), []);
   const { rows: strange, warnings } = await predictFile(run, { data, quantiles: [] });
   const split = (rows: readonly NamedRow[]) => ({
     aleatoric: rows.map((row) => row.aleatoric as number),

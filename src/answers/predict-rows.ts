@@ -1,6 +1,6 @@
 /** Predictions of encoded rows by all members of an ensemble, a chunk of rows at a time. */
-import { outsideOf } from '../data/table/outside.ts';
-import type { Preprocessing } from '../data/table/preprocess.ts';
+import { type Asked, between } from '../data/asked.ts';
+import { kindOf, type Learned } from '../data/learned.ts';
 import { classificationAccumulator } from '../infer/classification.ts';
 import { mixtureQuantiles } from '../infer/mixture.ts';
 import { regressionAccumulator } from '../infer/regression.ts';
@@ -22,33 +22,33 @@ const CHUNK = 1024;
 const QUANTILE_MEMBERS = 1000;
 
 /** Names that the columns of predictions may have, conformal ones included. */
-export const columnNames = ({ target }: Preprocessing, quantiles: readonly number[]): string[] => [
+export const columnNames = ({ target }: Learned, quantiles: readonly number[]): string[] => [
   ...('classes' in target ? ['predicted', ...target.classes.map((name) => `p(${name})`), 'conformal'] : ['mean']),
   ...['aleatoric', 'epistemic', ...quantiles.map((q) => `q${q}`), 'conformalLower', 'conformalUpper'],
   ...['outside', 'unusable'],
 ];
 
-/** Predictions of encoded rows `[n × p]`; `onShare` hears of progress in [0, 1]. */
+/** Predictions, one of each answer that is asked for; `onShare` hears of progress in [0, 1]. `outside` is left empty. */
 export async function predictEncoded(
   run: OpenedRun,
   ensemble: Ensemble,
-  x: Float32Array,
+  asked: Asked,
   quantiles: readonly number[] = QUANTILES,
   onShare: (share: number) => void = () => {},
 ): Promise<PredictedRow[]> {
-  const size = CHUNK * run.network.inputs;
-  const calls = Math.ceil(x.length / size) * ensemble.size;
-  const outside = outsideOf(run.preprocessing, x);
+  const size = Math.ceil(CHUNK / asked.places);
+  const calls = Math.ceil(asked.rows / size) * ensemble.size;
+  const predictChunk = kindOf(run.preprocessing) === 'text' ? predictTokens : PREDICTIONS[run.preprocessing.task];
   const rows: PredictedRow[] = [];
   let done = 0;
   const onMember = () => onShare(++done / calls);
-  for (let at = 0; at < x.length; at += size) {
-    const part = x.subarray(at, at + size);
-    rows.push(...(await PREDICTIONS[run.preprocessing.task](run, ensemble, part, { quantiles, onMember })));
+  for (let at = 0; at < asked.rows; at += size) {
+    const part = between(asked, at, Math.min(at + size, asked.rows));
+    rows.push(...(await predictChunk(run, ensemble, part, { quantiles, onMember })));
   }
-  return rows.map(({ usable, ...row }, i) => ({
+  return rows.map(({ usable, ...row }) => ({
     ...row,
-    outside: outside[i],
+    outside: '',
     unusable: ensemble.size - Number(usable),
   }));
 }
@@ -62,21 +62,42 @@ interface ChunkOptions {
 type ChunkPrediction = (
   run: OpenedRun,
   ensemble: Ensemble,
-  x: Float32Array,
+  asked: Asked,
   options: ChunkOptions,
 ) => Promise<PredictedRow[]>;
 
-/** For each task, the predictions of a chunk of rows `[n × p]`, each with the members that were used. */
+/** For each task, the predictions of a chunk of rows, each with the members that were used. */
 const PREDICTIONS: Readonly<Record<OpenedRun['preprocessing']['task'], ChunkPrediction>> = {
   regression: predictNumbers,
   classification: predictClasses,
 };
 
-async function predictClasses(...[run, ensemble, x, { onMember }]: Parameters<ChunkPrediction>) {
+/** Of each token what was the most probable, and how probable the one that is there. */
+async function predictTokens(...[run, ensemble, asked, { onMember }]: Parameters<ChunkPrediction>) {
   const { classes } = run.preprocessing.target as { classes: readonly string[] };
-  const n = x.length / run.network.inputs;
+  const summary = classificationAccumulator(asked.count, classes.length, asked.y);
+  for await (const { logProbability } of run.predict(asked, ensemble.members())) {
+    summary.add(logProbability);
+    onMember();
+  }
+  const { predicted, pointwise, aleatoric, epistemic, usable } = summary.result();
+  return Array.from(
+    asked.y,
+    (_, i): PredictedRow => ({
+      predicted: classes[predicted[i]] ?? '',
+      logProbability: usable[i] > 0 ? pointwise[i] : Number.NaN,
+      aleatoric: aleatoric[i],
+      epistemic: epistemic[i],
+      usable: usable[i],
+    }),
+  );
+}
+
+async function predictClasses(...[run, ensemble, asked, { onMember }]: Parameters<ChunkPrediction>) {
+  const { classes } = run.preprocessing.target as { classes: readonly string[] };
+  const n = asked.count;
   const summary = classificationAccumulator(n, classes.length);
-  for await (const { logProbability } of run.predict({ x }, ensemble.members())) {
+  for await (const { logProbability } of run.predict(asked, ensemble.members())) {
     summary.add(logProbability);
     onMember();
   }
@@ -93,15 +114,15 @@ async function predictClasses(...[run, ensemble, x, { onMember }]: Parameters<Ch
   );
 }
 
-async function predictNumbers(...[run, ensemble, x, { quantiles, onMember }]: Parameters<ChunkPrediction>) {
+async function predictNumbers(...[run, ensemble, asked, { quantiles, onMember }]: Parameters<ChunkPrediction>) {
   const { target } = run.preprocessing;
   const { mean: shift, sd: scale } = target as { mean: number; sd: number };
-  const n = x.length / run.network.inputs;
+  const n = asked.count;
   const every = Math.ceil(ensemble.size / QUANTILE_MEMBERS);
   const kept = Array.from({ length: n }, () => ({ means: [] as number[], sds: [] as number[], predicted: 0 }));
   const law = lawOf(run);
   const summary = regressionAccumulator(n);
-  for await (const { mean, sd, usable } of run.predict({ x }, ensemble.members())) {
+  for await (const { mean, sd, usable } of run.predict(asked, ensemble.members())) {
     summary.add(mean, sd);
     kept.forEach((row, i) => {
       if (!usable(i) || row.predicted++ % every > 0) return;

@@ -1,13 +1,9 @@
 /** Predictions for new rows from a stored run. */
 
-import { allTexts } from '../data/table/cells.ts';
-import { tableFromRows } from '../data/table/columns.ts';
-import { encode } from '../data/table/encode.ts';
+import { kindOf, ofTable } from '../data/learned.ts';
 import { lacksRanges } from '../data/table/outside.ts';
-import { readTable } from '../data/table/read.ts';
-import { findColumn } from '../data/table/schema.ts';
-import type { Table } from '../data/table/table.ts';
-import { dataError, specError } from '../errors.ts';
+import { specError } from '../errors.ts';
+import { meanOf } from '../math/autocorrelation.ts';
 import { type Ensemble, predictingEnsemble } from '../spec/ensemble.ts';
 import { type OpenedRun, withRun } from '../spec/open-run.ts';
 import type { LoadedRun } from '../spec/opened.ts';
@@ -17,16 +13,16 @@ import {
   calibrate,
   conformalColumns,
   conformalMethod,
-  groupsOf,
   outerQuantiles,
   type RowPredictor,
 } from './conformal.ts';
+import { newRows } from './new-rows.ts';
 import { columnNames, type PredictedRow, predictEncoded, QUANTILES } from './predict-rows.ts';
 import { type RecalibratedRun, recalibrate, recalibrated } from './recalibrate.ts';
 
 export interface PredictOptions {
   readonly run: string;
-  /** Path of a delimited file, or rows as objects, with the columns of the training data. */
+  /** Path of a table, of images or of a text, as the run was trained on; or rows as objects, with the columns of the training data. */
   readonly data: string | readonly Readonly<Record<string, unknown>>[];
   /** Probabilities of the quantiles of a regression, each in (0, 1). */
   readonly quantiles?: readonly number[];
@@ -57,6 +53,8 @@ export interface Predictions {
   /** Whose predictions they are: the draws', or the deep ensemble's where no draw predicts anything. */
   readonly ensemble: Ensemble['name'];
   readonly rows: readonly PredictedRow[];
+  /** Text: exp of minus the mean log probability of a token. */
+  readonly perplexity?: number;
   readonly warnings: readonly string[];
   /** The calibration behind the conformal columns. */
   readonly calibration?: Calibration;
@@ -78,14 +76,23 @@ export async function predictFile(run: OpenedRun, options: Omit<PredictOptions, 
   const beyond = quantiles.find((q) => !(q > 0 && q < 1));
   if (beyond !== undefined) throw specError(`quantiles: expected numbers between 0 and 1, got ${beyond}. Correct it.`);
   const { preprocessing } = run;
-  const table: Table =
-    typeof data === 'string'
-      ? await readTable(data, { header: preprocessing.headed, like: preprocessing.dialect, maxUnpacked })
-      : tableFromRows(data);
-  const passed = idColumns(table, ids, columnNames(preprocessing, quantiles));
-  const encoded = encode(preprocessing, table, [...Array(table.rows).keys()], false);
-  const { x, unread } = encoded;
-  const warnings = [...table.notes.slice(1), ...encoded.warnings];
+  if (kindOf(preprocessing) === 'text' && (level !== undefined || options.recalibrate)) {
+    const option = options.recalibrate ? 'recalibrate' : 'conformal';
+    throw specError(`${option}: expected a run of a table or of images, got one of a text. Leave it out.`);
+  }
+  const {
+    asked,
+    outside,
+    groups,
+    passed,
+    warnings: found,
+  } = await newRows(run, data, {
+    ids,
+    maxUnpacked,
+    group: options.conformalGroup,
+    taken: columnNames(preprocessing, quantiles),
+  });
+  const warnings = [...found];
   const ensemble = await predictingEnsemble(run, options.ensemble);
   const renewed = (what: string) => () =>
     warnings.push(`the ${what} learned again: the run has other draws than those it was learned from before`);
@@ -106,39 +113,29 @@ export async function predictFile(run: OpenedRun, options: Omit<PredictOptions, 
       : undefined;
   const outer = level === undefined ? [] : outerQuantiles(level);
   const unasked = outer.filter((q) => !quantiles.includes(q)).map((q) => `q${q}`);
-  const groups = conformalGroup === undefined ? [] : groupsOf(run, x, conformalGroup);
   const wanted = [...new Set([...quantiles, ...outer])].sort((a, b) => a - b);
-  const predicted = await predictEncoded(run, ensemble, x, wanted, onShare);
-  const rows = predicted.map((row, i) => ({
-    ...row,
-    outside: [row.outside, ...(unread.get(i) ?? [])].filter(Boolean).join('|'),
-  }));
+  const predicted = await predictEncoded(run, ensemble, asked, wanted, onShare);
+  const rows = predicted.map((row, i) => ({ ...row, outside: outside(i) }));
   return {
     task: preprocessing.task,
     target: preprocessing.target.name,
     ensemble: ensemble.name,
+    ...(kindOf(preprocessing) === 'text' && { perplexity: perplexityOf(rows) }),
     warnings: [...ensembleWarnings(ensemble), ...warnings, ...rowWarnings(run, rows, ensemble.size)],
     ...(calibration && { calibration }),
     ...(recalibration && { recalibration }),
     rows: rows.map((row, i) => {
       const { outside, unusable, ...numbers } = shown(row);
-      const asked = Object.entries(numbers).filter(([name]) => !unasked.includes(name));
+      const wantedNumbers = Object.entries(numbers).filter(([name]) => !unasked.includes(name));
       const conformal = calibration ? conformalColumns(run, row, calibration, groups[i]) : {};
       const own = Object.fromEntries(passed.map(({ name, cells }) => [name, cells[i]]));
-      return { ...own, ...Object.fromEntries(asked), ...conformal, outside, unusable };
+      return { ...own, ...Object.fromEntries(wantedNumbers), ...conformal, outside, unusable };
     }),
   };
 }
 
-/** The cells of columns that are passed through. Throws a `DataError` for one that is not there, or is called as a prediction is. */
-function idColumns(table: Table, ids: readonly string[], names: readonly string[]) {
-  return [...new Set(ids)].map((name) => {
-    if (!names.includes(name)) return { name, cells: allTexts(table.columns[findColumn(table, name)]) };
-    throw dataError(
-      `${table.source}: expected columns to pass through under names that predictions do not have, got '${name}'. Rename it in the file.`,
-    );
-  });
-}
+const perplexityOf = (rows: readonly PredictedRow[]): number =>
+  Math.exp(-meanOf(Float64Array.from(rows, ({ logProbability }) => Number(logProbability))));
 
 function ensembleWarnings({ name, asked }: Ensemble): string[] {
   if (name === 'bayesian') return [];
@@ -174,7 +171,7 @@ function rowWarnings({ preprocessing }: LoadedRun, rows: readonly PredictedRow[]
       `${numbers(outside)} lie outside what the training rows showed, by ${by}${counts.size > EXAMPLES ? ', …' : ''}`,
     );
   }
-  if (lacksRanges(preprocessing))
+  if (ofTable(preprocessing) && lacksRanges(preprocessing))
     warnings.push(
       'the run was made by an earlier version and knows no ranges: numbers outside of them are not flagged',
     );

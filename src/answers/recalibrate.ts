@@ -2,7 +2,8 @@
  * Recalibration of a stored run: one factor for all deviations, or one temperature of all logits, that suits the validation rows
  * best; judged on rows it was not learned from, kept in the run and replayed for new rows.
  */
-import type { TableRows } from '../data/table/rows.ts';
+import { kindOf } from '../data/learned.ts';
+import type { Rows } from '../data/rows.ts';
 import { specError } from '../errors.ts';
 import { reliability } from '../infer/calibration.ts';
 import { classificationAccumulator } from '../infer/classification.ts';
@@ -72,6 +73,8 @@ export const FEWEST_ROWS = 10;
  * for fewer than ten validation rows. `onRenewed` as of `keptFor`.
  */
 export async function recalibrate(run: OpenedRun, given?: Ensemble, onRenewed?: () => void): Promise<RecalibratedRun> {
+  if (kindOf(run.preprocessing) === 'text')
+    throw specError('recalibrate: expected a run of a table or of images, got one of a text. Leave it out.');
   const { valid, test } = run.data;
   if (valid.y.length < FEWEST_ROWS) {
     throw specError(
@@ -117,25 +120,26 @@ async function judged(scaling: Scaling, seed: number, rows: number, testRows: nu
   };
 }
 
-async function deviations(run: OpenedRun, ensemble: Ensemble, valid: TableRows, test: TableRows): Promise<Scaling> {
-  const summary = async ({ x, y }: Pick<TableRows, 'x' | 'y'>) => {
+async function deviations(run: OpenedRun, ensemble: Ensemble, valid: Rows, test: Rows): Promise<Scaling> {
+  const summary = async (rows: Rows, y = rows.y) => {
     const accumulator = regressionAccumulator(y.length, y, lawOf(run));
-    for await (const { mean, sd } of run.predict({ x }, ensemble.members())) accumulator.add(mean, sd);
+    for await (const { mean, sd } of run.predict(rows.asked(), ensemble.members())) accumulator.add(mean, sd);
     return accumulator.result();
   };
   const axis = axisOf(run);
   // On the axis, a density stretched by s about its centre is, at u, that of before at centre + (u − centre)/s, divided by s.
-  const stretched = async ({ x, y }: TableRows, centre: Float64Array, scales: Float64Array): Promise<Scored> => {
+  const stretched = async (rows: Rows, centre: Float64Array, scales: Float64Array): Promise<Scored> => {
+    const { y } = rows;
     const shrunk = y.map((value, i) =>
       usable(centre[i]) ? axis.back(centre[i] + (axis.of(value) - centre[i]) / scales[i]) : value,
     );
-    const { pointwise, coverage } = await summary({ x, y: shrunk });
+    const { pointwise, coverage } = await summary(rows, shrunk);
     return {
       pointwise: pointwise.map((log, i) => log - Math.log(scales[i]) + axis.logSlope(y[i]) - axis.logSlope(shrunk[i])),
       beside: { coverage90: coverage.find(({ level }) => level === 0.9)?.observed ?? Number.NaN },
     };
   };
-  const centred = async (rows: TableRows) => {
+  const centred = async (rows: Rows) => {
     const { mean, aleatoric, epistemic } = await summary(rows);
     const each = Array.from(mean, (m, i) => axis.centred(m, Math.hypot(aleatoric[i], epistemic[i])));
     return { centre: Float64Array.from(each, ({ centre }) => centre), spread: each.map(({ spread }) => spread) };
@@ -154,11 +158,12 @@ async function deviations(run: OpenedRun, ensemble: Ensemble, valid: TableRows, 
 
 const usable = Number.isFinite;
 
-async function logits(run: OpenedRun, ensemble: Ensemble, valid: TableRows, test: TableRows): Promise<Scaling> {
-  const classes = valid.targets;
-  const logsOf = async ({ x, y }: TableRows) => {
-    const accumulator = classificationAccumulator(y.length, classes);
-    for await (const { logProbability } of run.predict({ x }, ensemble.members())) accumulator.add(logProbability);
+async function logits(run: OpenedRun, ensemble: Ensemble, valid: Rows, test: Rows): Promise<Scaling> {
+  const classes = run.network.likelihood.outputs;
+  const logsOf = async (rows: Rows) => {
+    const accumulator = classificationAccumulator(rows.y.length, classes);
+    for await (const { logProbability } of run.predict(rows.asked(), ensemble.members()))
+      accumulator.add(logProbability);
     return accumulator.result().logProbability;
   };
   const row = (logs: Float64Array, i: number) => logs.subarray(i * classes, (i + 1) * classes);

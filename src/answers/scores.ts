@@ -2,7 +2,7 @@
 import type { Reliability } from '../infer/calibration.ts';
 import type { LeftOut } from '../infer/usable.ts';
 
-/** Scores of one ensemble on one split. LPPD is in nats per row; for regression, of the standardised target. */
+/** Scores of one ensemble on one split. LPPD is in nats per row, of a text per token; for regression, of the standardised target. */
 export interface Scores {
   readonly rows: number;
   readonly members: number;
@@ -16,6 +16,8 @@ export interface Scores {
   readonly rmse?: number;
   /** Regression: share of rows inside the equal-tailed 50, 80, 90 and 95 % intervals. */
   readonly coverage?: readonly { readonly level: number; readonly observed: number }[];
+  /** Text: exp(−LPPD). */
+  readonly perplexity?: number;
   readonly accuracy?: number;
   readonly brier?: number;
   readonly ece?: number;

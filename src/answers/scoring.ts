@@ -1,4 +1,5 @@
 /** Scores of an ensemble, a member at a time, in the units that users see. */
+import { kindOf } from '../data/learned.ts';
 import { classificationAccumulator } from '../infer/classification.ts';
 import { paperCalibration, paperCoverageError } from '../infer/paper-scores.ts';
 import { regressionAccumulator } from '../infer/regression.ts';
@@ -53,6 +54,7 @@ function classes({ preprocessing, spec }: LoadedRun, y: Float64Array): Scoring {
       const { pointwise, usable, confidence, correct, epistemic, bins } = each;
       return {
         ...{ rows: y.length, members, nonFiniteMembers, leftOut, lppd, accuracy, brier, ece, accuracyVote },
+        ...(kindOf(preprocessing) === 'text' && { perplexity: Math.exp(-lppd) }),
         ...{ paperCalibrationError: paper.result(), pointwise, usable },
         classes: { confidence, correct, epistemic, bins },
       };

@@ -1,4 +1,5 @@
 /** Watches the draws of a block as they are made: running LPPD for the screen, and every watched number for `posterior.zarr`. */
+import { firstOf } from '../data/asked.ts';
 import { type LogSums, logSums } from '../infer/logsum.ts';
 import { meanOf } from '../math/autocorrelation.ts';
 import type { LoadedRun, SplitData } from '../spec/opened.ts';
@@ -66,11 +67,11 @@ export async function liveMonitor(
   chains: readonly WatchedChain[],
   { blocks, held }: { blocks: number; held: number },
 ): Promise<LiveMonitor> {
-  const { dim: d, inputs } = run.network;
+  const { dim: d } = run.network;
   const arrays = watchedArrays(run, data);
   const rows = watchedRows(data);
-  const y = data.valid.y.subarray(0, rows);
-  const x = data.valid.x.subarray(0, rows * inputs);
+  const asked = firstOf(data.valid.asked(), rows);
+  const { y } = asked;
   const predictor = memberPredictor(run);
   const size = drawsPerBlock(run.network);
   const watched = chains.map(({ chain, sums }): Watched => {
@@ -94,7 +95,7 @@ export async function liveMonitor(
     const added = chains.map(({ writer }, c) => {
       return { chain: c, first: evaluated, thetas: writer.data.subarray(evaluated * d, held * d) };
     });
-    for await (const prediction of predictor.of({ x }, added)) {
+    for await (const prediction of predictor.of(asked, added)) {
       const { chain: c, draw: i } = prediction;
       const { values, logSum } = watched[c];
       const { densities, logLikelihood, probes } = seenOf(run, prediction, y);

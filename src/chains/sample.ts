@@ -55,7 +55,7 @@ export async function sampleBlock(
     const block = open(
       await stepping(
         run,
-        { keys, rows: s.batchSize, factor: batches.scale, noiseShare: pairShare(data.train.y.length, s.batchSize) },
+        { keys, rows: s.batchSize, factor: batches.scale, noiseShare: pairShare(data.train.count, s.batchSize) },
         start,
         standing,
       ),

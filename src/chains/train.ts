@@ -37,6 +37,8 @@ export async function trainBlock(
     asTheNetworkSees(run, data.train),
     keys.map((key) => stream(key, 'train')),
     w.batchSize,
+    'all',
+    w.augment ? keys.map((key) => stream(key, 'augment')) : undefined,
   );
   const flat = { priorScale: Number.POSITIVE_INFINITY, factor: batches.scale };
   const posterior = await blockDensity(run, { chains: chains.length, rows: w.batchSize }, flat);
@@ -53,7 +55,7 @@ export async function trainBlock(
     const due = timer(checkpointSeconds);
     await warmStart(state, {
       logLikelihood: posterior.density,
-      rows: data.train.y.length,
+      rows: data.train.count,
       batchAt: batches.at,
       batchSize: w.batchSize,
       validationLoss: validation.loss,

@@ -7,6 +7,7 @@
 import { chainKey } from '../chains/block-options.ts';
 import { parameterMasks, settleSigma, validationLoss } from '../chains/validation-loss.ts';
 import { batchStream } from '../data/batches.ts';
+import type { Parts } from '../data/split.ts';
 import type { Preprocessing } from '../data/table/preprocess.ts';
 import { type TableRows, tableRows } from '../data/table/rows.ts';
 import { type Choice, likelier } from '../infer/likelier.ts';
@@ -16,7 +17,6 @@ import { REGRESSION_LIKELIHOODS, type RegressionLikelihood } from '../models/lik
 import { initial } from '../models/posterior.ts';
 import { blockDensity } from '../spec/compute.ts';
 import { networkOf } from '../spec/network.ts';
-import type { SplitData } from '../spec/opened.ts';
 import type { FitSpec } from '../spec/spec.ts';
 import { asTheNetworkSees, isPositive, logJacobian } from '../spec/target-law.ts';
 import { untrained, warmStart } from '../train/warm-start.ts';
@@ -42,7 +42,7 @@ export interface LikelihoodChoice extends Choice<RegressionLikelihood> {
 export async function chooseLikelihood(
   spec: FitSpec,
   preprocessing: Preprocessing,
-  data: SplitData,
+  data: Parts<TableRows>,
 ): Promise<LikelihoodChoice> {
   const [train, valid] = [some(data.train, TRAIN_ROWS), some(data.valid, VALID_ROWS)];
   const rows = { trainRows: train.y.length, validRows: valid.y.length };
@@ -58,7 +58,7 @@ export async function chooseLikelihood(
   return { ...choice, ...rows, said: inWords(choice, rows.validRows) };
 }
 
-function candidates(preprocessing: Preprocessing, data: SplitData, y: Float64Array): RegressionLikelihood[] {
+function candidates(preprocessing: Preprocessing, data: Parts<TableRows>, y: Float64Array): RegressionLikelihood[] {
   const logarithm = isPositive(preprocessing, Object.values(data)) && skewness(y) > SKEWED;
   return REGRESSION_LIKELIHOODS.filter((name) => name !== 'log-normal' || logarithm);
 }

@@ -51,7 +51,7 @@ function variationsOf({ spec: { sampler } }: LoadedRun, rows: number): Variation
 export async function sensitivity(dir: string, options: SensitivityOptions): Promise<Shift[]> {
   const { run, rows, original } = await withRun(dir, async (opened) => ({
     run: loadRun(dir),
-    rows: opened.data.train.y.length,
+    rows: opened.data.train.count,
     original: await originalPredictions(opened),
   }));
   const shifts: Shift[] = [];

@@ -2,7 +2,6 @@
 
 import type { Symptoms } from '../answers/ailments.ts';
 import { meanOf } from '../math/autocorrelation.ts';
-import { permutation } from '../math/random.ts';
 import { rootKey, stream } from '../math/threefry.ts';
 import { samplerRow } from '../samplers/registry.ts';
 import type { MemberBlock } from '../spec/members.ts';
@@ -14,18 +13,15 @@ const DRAWS = 200;
 
 export const symptoms = (dir: string): Promise<Symptoms> =>
   withRun(dir, async (run) => {
-    const { spec, network, summaries } = run;
-    const { x, y } = run.data.train;
-    const picked = permutation(stream(rootKey(spec.seed), 'repair'), y.length).slice(0, ROWS);
-    const rows = Float32Array.from({ length: picked.length * network.inputs }, (_, i) => {
-      return x[picked[Math.floor(i / network.inputs)] * network.inputs + (i % network.inputs)];
-    });
-    const targets = Float64Array.from(picked, (i) => y[i]);
+    const { spec, summaries } = run;
+    const { train } = run.data;
+    const all = train.order(train.count, stream(rootKey(spec.seed), 'repair'));
+    const asked = train.asked(all.subarray(0, Math.ceil(ROWS / train.asked(all.subarray(0, 1)).count)));
     const series: Float64Array[] = [];
     for (const { chain } of summaries) {
       const means: number[] = [];
-      for await (const member of run.predict({ x: rows }, evenly(run, chain))) {
-        means.push(meanOf(member.densities(targets)));
+      for await (const member of run.predict(asked, evenly(run, chain))) {
+        means.push(meanOf(member.densities(asked.y)));
       }
       series.push(Float64Array.from(means));
     }

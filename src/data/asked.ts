@@ -35,6 +35,23 @@ export function firstOf(asked: Asked, count: number): Asked {
   return { ...asked, count, y: asked.y.subarray(0, count), rows };
 }
 
+/** The rows `from … to` alone, with the answers that are theirs. */
+export function between(asked: Asked, from: number, to: number): Asked {
+  const begin = (r: number) => (r < asked.rows ? asked.at(r).first + asked.at(r).skip : asked.count);
+  const [first, end] = [begin(from), begin(to)];
+  return {
+    count: end - first,
+    y: asked.y.subarray(first, end),
+    rows: to - from,
+    places: asked.places,
+    at(r) {
+      const whole = asked.at(from + r);
+      return { first: whole.first - first, skip: whole.skip };
+    },
+    gather: (a, b, x) => asked.gather(from + a, from + b, x),
+  };
+}
+
 /** Inputs `[n × p]`, row by row, whose answers nobody knows. */
 export function inputsAsked(x: Float32Array, inputs: number): Asked {
   const unknown = new Float64Array(x.length / inputs).fill(Number.NaN);

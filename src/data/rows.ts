@@ -29,16 +29,14 @@ export interface Rows extends BatchRows {
   beside(lengths: readonly number[]): { readonly rows: BatchRows; readonly arrays: readonly Float32Array[] };
   /** All rows as a network is asked about them, every answer once; or the picked ones, as `order` knows them. */
   asked(picked?: Int32Array): Asked;
-}
-
-/** Rows whose targets are known one by one. */
-export interface LabelledRows extends Rows {
-  /** Standardised target, or index of the class `[N]`. */
+  /** Answers of all rows, as `asked` has them: standardised targets, indices of classes, or tokens. */
   readonly y: Float64Array;
+  /** Place of each answer in its file, counted from 1 `[n]`; absent where none is known. */
+  readonly rows?: Int32Array | undefined;
 }
 
 /** The picked rows, known by their index, or all; `gather` fills `targets` values of a row that are not looked at. */
-export function askedOf(rows: Omit<LabelledRows, 'asked'>, picked = indices(rows.count)): Asked {
+export function askedOf(rows: Omit<Rows, 'asked'>, picked = indices(rows.count)): Asked {
   let unread = new Float32Array(0);
   return oneEach(
     Float64Array.from(picked, (i) => rows.y[i]),

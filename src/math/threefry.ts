@@ -92,6 +92,7 @@ const PURPOSES = {
   train: 9,
   repair: 10,
   augment: 11,
+  generate: 12,
 } as const;
 export type Purpose = keyof typeof PURPOSES;
 

@@ -172,5 +172,8 @@ export function namedModel(settings: ModelSettings, shape: DataShape, outputs: n
   return { model: make(chosen, shape, outputs), inputs: shape.kind === 'text' ? places : inputsOf(shape), places };
 }
 
+/** Symbols that the network of a text sees at a time. */
+export const contextOf = ({ context }: ModelSettings): number => MODELS.gpt.options.shape.context.parse(context);
+
 const inputsOf = (shape: DataShape): number =>
   shape.kind === 'table' ? shape.inputs : imageSize(shape).reduce((product, n) => product * n, 1);

@@ -4,6 +4,7 @@ import { type Evaluation, evaluateRows } from '../answers/evaluate.ts';
 import { type OutOfDistribution, outOfDistribution } from '../answers/ood.ts';
 import { FEWEST_ROWS, type RecalibratedRun, recalibrate } from '../answers/recalibrate.ts';
 import type { LikelihoodChoice } from '../control/likelihood-pilot.ts';
+import { kindOf } from '../data/learned.ts';
 import { type EnergyDistribution, energyDistribution } from '../infer/energy.ts';
 import { type Difference, pairedDifference } from '../infer/intervals.ts';
 import { meanOf } from '../math/autocorrelation.ts';
@@ -79,7 +80,7 @@ export const collectReport = (dir: string, { ood }: { ood?: string | undefined }
   });
 
 async function recalibration(run: OpenedRun, rows: number): Promise<Pick<Report, 'recalibration'>> {
-  return rows >= FEWEST_ROWS ? { recalibration: await recalibrate(run) } : {};
+  return kindOf(run.preprocessing) !== 'text' && rows >= FEWEST_ROWS ? { recalibration: await recalibrate(run) } : {};
 }
 
 /** What the Bayesian ensemble gains over the deep ensemble and its single networks; nothing where a row is impossible to one of them. */

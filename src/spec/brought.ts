@@ -1,14 +1,15 @@
 /** A fit of a network that the user brought: what it changes in the configuration, and what there is to say of it. */
 
 import { few } from '../data/names.ts';
+import type { Parts } from '../data/split.ts';
 import type { Preprocessing } from '../data/table/preprocess.ts';
+import type { TableRows } from '../data/table/rows.ts';
 import { chosenTensors } from '../models/onnx/model.ts';
 import type { OnnxNetwork } from '../models/onnx/network.ts';
 import { HELD_OUT } from './held-out.ts';
 import { checkNetwork, classCount } from './network.ts';
 import { settleOutputs } from './network-outputs.ts';
 import { checkRows } from './network-trial.ts';
-import type { SplitData } from './opened.ts';
 import { runPrior } from './prior.ts';
 import type { FitConfig, FitSpec } from './spec.ts';
 
@@ -55,7 +56,7 @@ function farWeights(network: OnnxNetwork, { model }: FitSpec): string[] {
  */
 export async function withOutputs(
   spec: FitSpec,
-  { preprocessing, data }: { readonly preprocessing: Preprocessing; readonly data: SplitData },
+  { preprocessing, data }: { readonly preprocessing: Preprocessing; readonly data: Parts<TableRows> },
   brought: OnnxNetwork,
   note: (message: string) => void,
 ): Promise<FitSpec> {

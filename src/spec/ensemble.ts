@@ -1,4 +1,5 @@
 /** Which networks of a run predict: its draws, or the deep ensemble where that is asked for, or no draw predicts anything. */
+import { firstOf } from '../data/asked.ts';
 import { storeError } from '../errors.ts';
 import type { Members } from './members.ts';
 import type { OpenedRun } from './open-run.ts';
@@ -38,8 +39,8 @@ export async function predictingEnsemble(run: OpenedRun, asked?: Ensemble['name'
 
 /** Whether some draw predicts some of the first validation rows; ends with the first. */
 async function predictsSome(run: OpenedRun): Promise<boolean> {
-  const x = run.data.valid.x.subarray(0, PROBES * run.network.inputs);
-  const rows = [...Array(x.length / run.network.inputs).keys()];
-  for await (const { usable } of run.predict({ x }, run.draws())) if (rows.some(usable)) return true;
+  const asked = firstOf(run.data.valid.asked(), PROBES);
+  const rows = [...asked.y.keys()];
+  for await (const { usable } of run.predict(asked, run.draws())) if (rows.some(usable)) return true;
   return false;
 }

@@ -1,9 +1,10 @@
 /** The network of a run: a perceptron of the configuration's widths, or the ONNX file that the user brought. */
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, relative, sep, win32 } from 'node:path';
+import { type Learned, ofTable } from '../data/learned.ts';
 import type { Preprocessing } from '../data/table/preprocess.ts';
 import { specError, storeError } from '../errors.ts';
-import { type Likelihood, type LikelihoodName, likelihood } from '../models/likelihood.ts';
+import { type Likelihood, type LikelihoodName, likelihood, tokens } from '../models/likelihood.ts';
 import { onnxModel } from '../models/onnx/model.ts';
 import type { OnnxNetwork } from '../models/onnx/network.ts';
 import { readOnnx } from '../models/onnx/read.ts';
@@ -70,7 +71,7 @@ export function storedNetwork(dir: string, { networkHash }: Manifest, { model }:
 }
 
 /** K for classes, 0 for a real target. */
-export const classCount = ({ target }: Preprocessing): number => ('classes' in target ? target.classes.length : 0);
+export const classCount = ({ target }: Learned): number => ('classes' in target ? target.classes.length : 0);
 
 /** Throws a `SpecError` where a brought network does not take the features that there are. */
 export function checkNetwork({ source, inputs }: OnnxNetwork, { inputNames }: Preprocessing): void {
@@ -82,20 +83,30 @@ export function checkNetwork({ source, inputs }: OnnxNetwork, { inputNames }: Pr
 }
 
 /** What the rows of encoded data look like to a network. */
-const shapeOf = ({ inputNames }: Preprocessing): DataShape => ({ kind: 'table', inputs: inputNames.length });
+function shapeOf(learned: Learned): DataShape {
+  if (ofTable(learned)) return { kind: 'table', inputs: learned.inputNames.length };
+  return learned.kind === 'image'
+    ? { kind: 'image', size: learned.shape }
+    : { kind: 'text', symbols: learned.vocabulary };
+}
 
 /**
  * The network of a configuration on preprocessed data; `brought` gives that of the user. Throws a `SpecError` where the network does not
  * take such data.
  */
-export function networkOf(spec: FitSpec, preprocessing: Preprocessing, brought: () => OnnxNetwork): BayesianNetwork {
+export function networkOf(spec: FitSpec, preprocessing: Learned, brought: () => OnnxNetwork): BayesianNetwork {
   const { model } = spec;
   const shape = shapeOf(preprocessing);
   const classes = classCount(preprocessing);
   const chosen = likelihood(model.likelihood as LikelihoodName, Math.max(classes, 1));
-  if (model.network) return broughtNetwork(spec, preprocessing, chosen, brought());
-  const { model: built, inputs } = namedModel(model, shape, chosen.outputs);
-  return bayesianNetwork(built, chosen, inputs);
+  if (model.network) {
+    if (ofTable(preprocessing)) return broughtNetwork(spec, preprocessing, chosen, brought());
+    throw specError(
+      `model.network: expected a table for an ONNX file, got ${preprocessing.kind === 'image' ? 'images' : 'a text'}. Name a network.`,
+    );
+  }
+  const { model: built, inputs, places } = namedModel(model, shape, chosen.outputs);
+  return bayesianNetwork(built, places > 1 ? tokens(classes, places) : chosen, inputs);
 }
 
 function broughtNetwork(

@@ -1,10 +1,11 @@
 /** A run opened to ask what it says: its rows, the ends of its chains, its members and what they predict. */
+import type { Asked } from '../data/asked.ts';
 import { rereader } from '../store/reread.ts';
 import { deepEnsemble } from './deep-ensemble.ts';
 import { type MemberBlock, type Members, storedDraws } from './members.ts';
 import { type LoadedRun, loadData, loadRun, type SplitData } from './opened.ts';
 import type { MemberPrediction } from './prediction.ts';
-import { type InputRows, memberPredictor } from './predictor.ts';
+import { memberPredictor } from './predictor.ts';
 import { allChains, type ChainSummary } from './records.ts';
 import { readSummaries } from './summaries.ts';
 
@@ -19,7 +20,7 @@ export interface OpenedRun extends LoadedRun {
   /** The deep ensemble that it started from, a block a chain. */
   starts(): Promise<readonly MemberBlock[]>;
   /** What each of the members predicts, in order; see `Predictor`. */
-  predict(rows: InputRows, members: Members): AsyncGenerator<MemberPrediction>;
+  predict(asked: Asked, members: Members): AsyncGenerator<MemberPrediction>;
 }
 
 /** Opens the run in `dir` while `use` works with it: compiled graphs are released whatever happens. */

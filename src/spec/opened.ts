@@ -1,26 +1,25 @@
 /** Opens what a run directory holds: configuration, preprocessing, encoded data and the network they define. */
 import { stringify } from 'yaml';
-import type { Preprocessing } from '../data/table/preprocess.ts';
-import { type TableRows, tableRows } from '../data/table/rows.ts';
+import { type Learned, rowsOf, tensorsOf } from '../data/learned.ts';
+import type { Rows } from '../data/rows.ts';
+import type { Parts } from '../data/split.ts';
 import { storeError } from '../errors.ts';
 import type { BayesianNetwork } from '../models/posterior.ts';
 import { jsonText, readJson, readWhole, sha256, writeJson, writeWhole } from '../store/files.ts';
 import { type Manifest, readManifest, runPaths } from '../store/rundir.ts';
-import { readTensors, type StoredTensor, tensorsChecksum, writeTensors } from '../store/safetensors.ts';
+import { readTensors, tensorsChecksum, writeTensors } from '../store/safetensors.ts';
 import { networkOf, storedNetwork } from './network.ts';
 import { type FitSpec, parseYamlConfig, resolveSpec } from './spec.ts';
 
 export const SPLITS = ['train', 'valid', 'test'] as const;
-type SplitName = (typeof SPLITS)[number];
-
 /** Encoded rows of the three splits. */
-export type SplitData = Readonly<Record<SplitName, TableRows>>;
+export type SplitData = Parts<Rows>;
 
 export interface LoadedRun {
   readonly dir: string;
   readonly manifest: Manifest;
   readonly spec: FitSpec;
-  readonly preprocessing: Preprocessing;
+  readonly preprocessing: Learned;
   readonly network: BayesianNetwork;
 }
 
@@ -35,7 +34,7 @@ export function loadRun(dir: string): LoadedRun {
   const manifest = { ...found, configHash };
   const spec = resolveSpec(parseYamlConfig(new TextDecoder().decode(text), paths.config), paths.config);
   if (sha256(readWhole(paths.preprocessing)) !== manifest.preprocessingHash) throw edited(paths.preprocessing);
-  const preprocessing = readJson(paths.preprocessing) as Preprocessing;
+  const preprocessing = readJson(paths.preprocessing) as Learned;
   const network = networkOf(spec, preprocessing, () => storedNetwork(dir, manifest, spec));
   return { dir, manifest, spec, preprocessing, network };
 }
@@ -44,16 +43,9 @@ const edited = (path: string) =>
   storeError(`${path}: expected the one that the run began with, got another. Restore it, or fit anew.`);
 
 /** What `loadRun` and `loadData` read, and the checksums by which they know it. */
-export function runInputs(spec: FitSpec, preprocessing: Preprocessing, data: SplitData) {
+export function runInputs(spec: FitSpec, preprocessing: Learned, data: SplitData) {
   const [config, learned] = [stringify(spec), jsonText(preprocessing)];
-  const tensors: Record<string, StoredTensor> = {};
-  for (const name of SPLITS) {
-    const { x, y, inputs, rows } = data[name];
-    tensors[`x.${name}`] = { shape: [y.length, inputs], data: x };
-    tensors[`y.${name}`] = { shape: [y.length], data: y };
-    if (rows) tensors[`row.${name}`] = { shape: [y.length], data: rows };
-  }
-  const file = { tensors, metadata: {} };
+  const file = { tensors: tensorsOf(preprocessing, data), metadata: {} };
   return {
     hashes: {
       configHash: sha256(config),
@@ -78,16 +70,9 @@ export function storeVariation({ manifest }: LoadedRun, dir: string, spec: FitSp
 }
 
 /** The encoded rows of a run. Throws a `StoreError` where they are missing, damaged or not those that the run began with. */
-export function loadData({ dir, manifest, network }: LoadedRun): SplitData {
+export function loadData({ dir, manifest, preprocessing, network }: LoadedRun): SplitData {
   const path = runPaths(dir).data;
   const { tensors, metadata } = readTensors(path);
   if (metadata.sha256 !== manifest.encodedHash) throw edited(path);
-  const { inputs } = network;
-  const { targets } = network.likelihood;
-  const entries = SPLITS.map((name) => {
-    const x = tensors[`x.${name}`].data as Float32Array;
-    const rows = tensors[`row.${name}`]?.data as Int32Array | undefined;
-    return [name, tableRows({ x, y: tensors[`y.${name}`].data as Float64Array, inputs, targets, rows })];
-  });
-  return Object.fromEntries(entries) as SplitData;
+  return rowsOf(preprocessing, tensors, { inputs: network.inputs, targets: network.likelihood.targets });
 }

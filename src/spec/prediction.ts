@@ -12,7 +12,7 @@ export interface MemberPlace {
   readonly draw: number;
 }
 
-/** One member's prediction of n rows. */
+/** One member's n predictions: of rows, or of the tokens of a text. */
 export interface MemberPrediction extends MemberPlace {
   /** Regression, standardised target: mean and deviation `[n]` of the likelihood's law. */
   readonly mean: Float64Array;
@@ -25,12 +25,10 @@ export interface MemberPrediction extends MemberPlace {
   densities(y: Float64Array): Float64Array;
 }
 
-/** A call of the prediction graph: what it put out for `rows` rows, of which the first `count` are the rows from `at`. */
+/** A call of the prediction graph: what it put out, and which answer each column is; −1 for those that are of no use. */
 interface Call {
   readonly out: Readonly<Record<string, ArrayLike<number>>>;
-  readonly rows: number;
-  readonly at: number;
-  readonly count: number;
+  readonly answers: Int32Array;
 }
 
 /** A prediction of n rows that is filled in call by call. */
@@ -65,13 +63,15 @@ const numbers =
         usable: (i) => usableNormal(mean[i], sd[i]),
         densities: (y) => y.map((value, i) => law.logDensity(value, mean[i], sd[i])),
       },
-      fill({ out, rows, at, count }, m) {
-        const shared = out.logSigma.length * rows === out.mean.length;
-        for (let i = 0; i < count; i++) {
-          const said = law.moments(out.mean[m * rows + i], Math.exp(out.logSigma[shared ? m : m * rows + i]));
-          mean[at + i] = said.mean;
-          sd[at + i] = said.sd;
-        }
+      fill({ out, answers }, m) {
+        const columns = answers.length;
+        const shared = out.logSigma.length * columns === out.mean.length;
+        answers.forEach((answer, i) => {
+          if (answer < 0) return;
+          const said = law.moments(out.mean[m * columns + i], Math.exp(out.logSigma[shared ? m : m * columns + i]));
+          mean[answer] = said.mean;
+          sd[answer] = said.sd;
+        });
       },
     };
   };
@@ -89,12 +89,15 @@ const classes =
         usable: (i) => usableClasses(logProbability, i, count),
         densities: (y) => y.map((label, i) => logProbability[i * count + label]),
       },
-      fill({ out, rows, at, count: filled }, m) {
+      fill({ out, answers }, m) {
+        const columns = answers.length;
         for (let k = 0; k < count; k++) {
-          const from = (m * count + k) * rows;
-          for (let i = 0; i < filled; i++) logProbability[(at + i) * count + k] = out.logProbability[from + i];
+          const from = (m * count + k) * columns;
+          for (let i = 0; i < columns; i++) {
+            if (answers[i] >= 0) logProbability[answers[i] * count + k] = out.logProbability[from + i];
+          }
         }
-        for (let i = at; i < at + filled; i++) normaliseLarge(logProbability, i, count);
+        for (const answer of answers) if (answer >= 0) normaliseLarge(logProbability, answer, count);
       },
     };
   };

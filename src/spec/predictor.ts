@@ -1,5 +1,5 @@
 /** Predicts rows with members: as many rows and members share a call of a compiled graph as memory allows. */
-import { featuresFirst } from '../data/table/rows.ts';
+import type { Asked } from '../data/asked.ts';
 import { peakBytes } from '../graph/index.ts';
 import { type BayesianNetwork, predictionGraph } from '../models/posterior.ts';
 import type { CompiledGraph } from '../types.ts';
@@ -15,18 +15,13 @@ const CHUNK = 1024;
 /** Bytes that a call may hold. */
 const CALL_BYTES = 256e6;
 
-/** Rows to be predicted: inputs `[n × p]` as the network takes them. */
-export interface InputRows {
-  readonly x: Float32Array;
-}
-
 /** Predicts any rows with whatever members come. A graph is compiled for the first rows of each shape, and kept. */
 export interface Predictor {
   /**
    * The prediction of every member in order. Memory is bounded by a group of members; the yielded arrays are the caller's. One
    * ensemble at a time.
    */
-  of(rows: InputRows, members: Members): AsyncGenerator<MemberPrediction>;
+  of(asked: Asked, members: Members): AsyncGenerator<MemberPrediction>;
   release(): Promise<void>;
 }
 
@@ -53,15 +48,14 @@ export function memberPredictor(run: LoadedRun): Predictor {
     return call;
   };
   return {
-    async *of({ x }, members) {
-      const n = x.length / inputs;
-      const { rows, theta, graph } = await callFor(n);
-      const chunks = chunked(x, inputs, rows);
+    async *of(asked, members) {
+      const { rows, theta, graph } = await callFor(asked.rows);
+      const x = new Float32Array(inputs * rows);
       for (const places of groups(members, theta, d)) {
-        const fillings = places.map((place) => reader(n, place));
-        for (const { at, block } of chunks) {
-          const out = await graph.run({ theta, x: block });
-          const call = { out, rows, at, count: Math.min(rows, n - at) };
+        const fillings = places.map((place) => reader(asked.count, place));
+        for (let at = 0; at < asked.rows; at += rows) {
+          const answers = gatherCall(asked, at, rows, x);
+          const call = { out: await graph.run({ theta, x }), answers };
           for (const [m, { fill }] of fillings.entries()) fill(call, m);
         }
         for (const { prediction } of fillings) yield prediction;
@@ -98,16 +92,27 @@ function* groups(members: Members, theta: Float64Array, d: number): Generator<Me
   if (places.length > 0) yield places;
 }
 
-/** The rows in chunks of `[1, p, rows]`; the last one is filled up with its own first row. */
-function chunked(x: Float32Array, inputs: number, rows: number) {
-  const n = x.length / inputs;
-  const columns = featuresFirst(x, inputs);
-  return Array.from({ length: Math.ceil(n / rows) }, (_, k) => {
-    const at = k * rows;
-    const block = new Float32Array(inputs * rows);
-    for (let i = 0; i < inputs; i++) {
-      for (let j = 0; j < rows; j++) block[i * rows + j] = columns[i * n + (at + j < n ? at + j : at)];
+/**
+ * Writes the inputs `[p, size]` of the rows from `at`, filled up with the first of them, and returns which answer each column of the
+ * output is.
+ */
+function gatherCall(asked: Asked, at: number, size: number, x: Float32Array): Int32Array {
+  const held = Math.min(size, asked.rows - at);
+  if (held === size) asked.gather(at, at + size, x);
+  else {
+    const p = x.length / size;
+    const own = new Float32Array(p * held);
+    asked.gather(at, at + held, own);
+    for (let i = 0; i < p; i++) {
+      for (let j = 0; j < size; j++) x[i * size + j] = own[i * held + (j < held ? j : 0)];
     }
-    return { at, block };
-  });
+  }
+  const answers = new Int32Array(asked.places * size).fill(-1);
+  for (let j = 0; j < held; j++) {
+    const { first, skip } = asked.at(at + j);
+    for (let place = skip; place < asked.places; place++) {
+      if (first + place < asked.count) answers[place * size + j] = first + place;
+    }
+  }
+  return answers;
 }

@@ -12,7 +12,7 @@ export const PAPER_PRESET: FitConfig = {
 
 /** LeNet on Fashion-MNIST; 11,000 of the 60,000 training images validate, the official test images test. */
 const LENET: FitConfig = {
-  data: { valid: 11 / 60 },
+  data: { valid: 11 / 60, pixels: 'unit' },
   model: { name: 'lenet' },
   warmStart: { learningRate: 1e-3, weightDecay: 0.02, epochs: 10_000, patience: 20, schedule: 'constant' },
   sampler: { stepSize: 1e-3, batchSize: 512, warmup: 5000, steps: 10_000, thin: 100 },
@@ -21,7 +21,7 @@ const LENET: FitConfig = {
 
 /** ResNet-7 on CIFAR-10; 5,000 of the 50,000 training images validate. */
 const RESNET7: FitConfig = {
-  data: { valid: 0.1 },
+  data: { valid: 0.1, pixels: 'raw' },
   model: { name: 'resnet7' },
   warmStart: {
     ...{ learningRate: 2e-3, startRate: 1e-5, ramp: 5000, endRate: 5e-4, decaySteps: 250_000, schedule: 'cosine' },
@@ -33,7 +33,7 @@ const RESNET7: FitConfig = {
 
 /** Vision transformer on Imagenette at 160 pixels; its own training folder of 9,469 images, 763 of which validate. */
 const VIT: FitConfig = {
-  data: { valid: 763 / 9469 },
+  data: { valid: 763 / 9469, pixels: 'imagenet', size: [160, 160] },
   model: { name: 'vit' },
   warmStart: {
     ...{ learningRate: 1e-3, startRate: 1e-6, ramp: 740, endRate: 1e-5, decaySteps: 22_400, schedule: 'cosine' },

@@ -1,5 +1,5 @@
 /** What the likelihood of a run says about the target: its law, and the target as the network's graphs take it. */
-import type { LabelledRows, Rows } from '../data/rows.ts';
+import type { Rows } from '../data/rows.ts';
 import { isTable, tableRows } from '../data/table/rows.ts';
 import { specError } from '../errors.ts';
 import { type Law, NORMAL } from '../infer/law.ts';
@@ -36,12 +36,12 @@ export function logJacobian(run: Told, y: Float64Array): Float64Array {
 }
 
 /** Throws a `SpecError` where rows have targets that the likelihood gives no density. */
-export function checkSupport(run: Told, splits: readonly Pick<LabelledRows, 'y'>[]): void {
+export function checkSupport(run: Told, splits: readonly Pick<Rows, 'y'>[]): void {
   if (run.network.likelihood.scale === 'log' && !isPositive(run.preprocessing, splits)) throw notPositive(run);
 }
 
 /** Whether the target of a regression is above zero in all these rows, and in all of its table. */
-export const isPositive = ({ target }: Told['preprocessing'], splits: readonly Pick<LabelledRows, 'y'>[]): boolean =>
+export const isPositive = ({ target }: Told['preprocessing'], splits: readonly Pick<Rows, 'y'>[]): boolean =>
   'log' in target &&
   target.log !== undefined &&
   splits.every(({ y }) => y.every((v) => target.mean + target.sd * v > 0));

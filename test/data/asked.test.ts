@@ -46,7 +46,7 @@ describe('what a network is asked', () => {
 
   const tokens = Uint8Array.from({ length: 24 }, (_, i) => (7 * i) % 11);
   it.each([5, 6, 23])('of a text is every token but the first, once, in windows of %i', (length) => {
-    const asked = textRows({ text: tokens, length, from: 0, to: 24 }).asked();
+    const asked = textRows({ text: tokens, from: 0, to: tokens.length, length }).asked();
     expect([...asked.y]).toEqual([...tokens.subarray(1)]);
     const answered = Array.from({ length: asked.rows }, (_, r) => {
       const { first, skip } = asked.at(r);
@@ -57,11 +57,11 @@ describe('what a network is asked', () => {
   });
 
   it('begins with as few rows as have the first answers', () => {
-    const asked = textRows({ text: tokens, length: 5, from: 0, to: 24 }).asked();
+    const asked = textRows({ text: tokens, from: 0, to: tokens.length, length: 5 }).asked();
     const some = firstOf(asked, 11);
     expect([some.count, some.rows, [...some.y]]).toEqual([11, 3, [...tokens.subarray(1, 12)]]);
     expect(firstOf(asked, 23)).toBe(asked);
-    const picked = textRows({ text: tokens, length: 5, from: 0, to: 24 }).asked(Int32Array.of(3, 9));
+    const picked = textRows({ text: tokens, from: 0, to: tokens.length, length: 5 }).asked(Int32Array.of(3, 9));
     expect([...picked.y]).toEqual([...tokens.subarray(4, 9), ...tokens.subarray(10, 15)]);
     expect(inputsOf(picked, 1, 5)).toEqual([...tokens.subarray(9, 14)]);
   });

@@ -5,13 +5,14 @@ import { join } from 'node:path';
 import { beforeAll, expect, it, vi } from 'vitest';
 import { predict } from '../../src/answers/predict.ts';
 import { fit } from '../../src/control/fit.ts';
+import { inputsAsked } from '../../src/data/asked.ts';
 import { demoCsv } from '../../src/data/demo.ts';
 import { encode } from '../../src/data/table/encode.ts';
 import { readTable } from '../../src/data/table/table.ts';
 import { readStarts } from '../../src/spec/members.ts';
 import { withRun } from '../../src/spec/open-run.ts';
-import { loadRun } from '../../src/spec/opened.ts';
 import { memberPredictor } from '../../src/spec/predictor.ts';
+import { loadTable } from '../table-run.ts';
 
 const graphs = vi.hoisted(() => ({ compiled: 0, released: 0 }));
 vi.mock('../../src/spec/compute.ts', async (original) => {
@@ -42,14 +43,14 @@ it('the deep ensemble, where it is asked for, with a loud word', async () => {
   const { ensemble, rows, warnings } = await predict({ run, data, ensemble: 'deep' });
   expect(ensemble).toBe('deep');
   expect(warnings[0]).toBe('THESE ARE PREDICTIONS OF THE DEEP ENSEMBLE, not of the posterior: as --ensemble asks');
-  const opened = loadRun(run);
+  const opened = loadTable(run);
   const { preprocessing } = opened;
   const table = await readTable(data);
   const { x } = encode(preprocessing, table, [...Array(table.rows).keys()], false);
   const means: Float64Array[] = [];
   const members = readStarts(opened).map((theta, chain) => ({ chain, first: 0, thetas: Float32Array.from(theta) }));
   const predictor = memberPredictor(opened);
-  for await (const { mean } of predictor.of({ x }, members)) means.push(mean);
+  for await (const { mean } of predictor.of(inputsAsked(x, opened.network.inputs), members)) means.push(mean);
   await predictor.release();
   const { target } = preprocessing;
   if ('classes' in target) throw new Error('expected a regression');
@@ -83,7 +84,8 @@ it('an opened run compiles a graph once for rows of a shape, and releases it wha
     const { valid } = opened.data;
     const places: string[] = [];
     for (let time = 0; time < 2; time++) {
-      for await (const { chain, draw } of opened.predict(valid, opened.draws([1]))) places.push(`${chain} ${draw}`);
+      for await (const { chain, draw } of opened.predict(valid.asked(), opened.draws([1])))
+        places.push(`${chain} ${draw}`);
     }
     expect(places.length).toBe(2 * opened.summaries[1].draws);
     expect(places.slice(places.length / 2)).toEqual(places.slice(0, places.length / 2));

@@ -23,6 +23,7 @@ import type { FitConfig } from '../../src/spec/spec.ts';
 import { readJson, writeJson } from '../../src/store/files.ts';
 import { runPaths } from '../../src/store/rundir.ts';
 import { readTensors, writeTensors } from '../../src/store/safetensors.ts';
+import { loadTable, tableData } from '../table-run.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-predictions-'));
 const given = (name: string) => join('test', 'fixtures', 'predictions', name);
@@ -166,8 +167,8 @@ describe('logits of millions', () => {
     // Equal logits of some 1e8: float32 has no digits left for their log 2.
     const members = [{ chain: 0, first: 0, thetas: new Float32Array(run.network.dim).fill(3000) }];
     const predictor = memberPredictor(run);
-    for await (const { logProbability } of predictor.of(loadData(run).test, members)) {
-      const best = loadData(run).test.x.reduce((at, x, i, all) => (x > all[at] ? i : at), 0);
+    for await (const { logProbability } of predictor.of(tableData(run).test.asked(), members)) {
+      const best = tableData(run).test.x.reduce((at, x, i, all) => (x > all[at] ? i : at), 0);
       expect(usableClasses(logProbability, best, 2)).toBe(true);
       expect(Math.exp(logProbability[2 * best]) + Math.exp(logProbability[2 * best + 1])).toBeCloseTo(1, 6);
     }
@@ -279,14 +280,14 @@ describe('conformal sets', () => {
 
   it('groups split a number at its mean in its own units, and know what they have not seen', async () => {
     await fitted('raw', given('base.csv'), 'y', { data: { standardise: 'none', exclude: ['colour'] } });
-    const run = loadRun(at('raw'));
+    const run = loadTable(at('raw'));
     const b = run.preprocessing.columns.findIndex(({ name }) => name === 'b');
     const code = run.preprocessing.columns[b];
     const mean = code.kind === 'numeric' ? (code.seen?.mean ?? 0) : 0;
     expect(mean).toBeGreaterThan(0.5);
     const x = Float32Array.from([mean - 0.1, mean + 0.1].flatMap((value) => (b === 0 ? [value, 0] : [0, value])));
     expect(groupsOf(run, x, 'b')).toEqual(['b below its mean', 'b above its mean']);
-    const whole = loadRun(at('base'));
+    const whole = loadTable(at('base'));
     const unseen = new Float32Array(whole.preprocessing.inputNames.length);
     expect(groupsOf(whole, unseen, 'colour')).toEqual(['colour not seen in training']);
     const asked = { run: at('base'), conformal: 0.8, conformalGroup: 'colour' };

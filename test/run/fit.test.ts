@@ -279,9 +279,9 @@ describe('recalibration', () => {
     let members = 0;
     const { found, rows } = await withRun(scaled.dir, async (run) => {
       const found = await recalibrate(run);
-      const predicted = await predictEncoded(run, await predictingEnsemble(run), run.data.test.x, [0.05, 0.95]);
+      const predicted = await predictEncoded(run, await predictingEnsemble(run), run.data.test.asked(), [0.05, 0.95]);
       const rows = predicted as Record<string, number>[];
-      for await (const { mean, sd } of run.predict(run.data.test, run.draws())) {
+      for await (const { mean, sd } of run.predict(run.data.test.asked(), run.draws())) {
         members++;
         for (let i = 0; i < y.length; i++) {
           const centre = (rows[i].mean - target.mean) / target.sd;

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type FitOptions, prepareRun } from '../../src/control/fit.ts';
-import { loadData, loadRun } from '../../src/spec/opened.ts';
 import type { FitConfig } from '../../src/spec/spec.ts';
+import { loadTable, tableData } from '../table-run.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-held-out-'));
 const file = (name: string, lines: readonly string[]) => {
@@ -32,8 +32,8 @@ async function prepared(options: Partial<FitOptions>, config: FitConfig = {}) {
     ...options,
     onEvent,
   });
-  const run = loadRun(out);
-  const rows = loadData(run);
+  const run = loadTable(out);
+  const rows = tableData(run);
   const { target, columns } = run.preprocessing;
   const raw = (name: 'train' | 'valid' | 'test', column: number) => {
     const { mean, sd } = columns[column] as { mean: number; sd: number };

@@ -1,5 +1,5 @@
 /** The prediction that looks at no feature: the law of the training targets. */
-import type { TargetCode } from '../../data/table/preprocess.ts';
+import type { Learned } from '../../data/learned.ts';
 import { HALF_LOG_TWO_PI } from '../../math/special.ts';
 import type { SplitData } from '../../spec/opened.ts';
 
@@ -7,7 +7,7 @@ import type { SplitData } from '../../spec/opened.ts';
  * log density that it gives `y` `[n]`: a normal of the mean and deviation of the training targets, standardised as `y` is; or the
  * shares of the classes, each counted once more than it was seen. NaN where the training targets are all the same.
  */
-export function constantDensities({ train }: SplitData, y: Float64Array, target: TargetCode): Float64Array {
+export function constantDensities({ train }: SplitData, y: Float64Array, target: Learned['target']): Float64Array {
   const n = train.y.length;
   if ('classes' in target) {
     const counts = target.classes.map(() => 1);

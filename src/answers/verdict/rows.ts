@@ -1,5 +1,8 @@
 /** What the checks of the table look at, from the encoded rows of a run. */
 import { createHash } from 'node:crypto';
+import { kindOf, ofTable } from '../../data/learned.ts';
+import type { Rows } from '../../data/rows.ts';
+import type { Parts } from '../../data/split.ts';
 import type { Preprocessing } from '../../data/table/preprocess.ts';
 import type { TableRows } from '../../data/table/rows.ts';
 import { trainedRows } from '../../spec/brought.ts';
@@ -11,11 +14,14 @@ export function tableFacts({ spec, preprocessing, network }: LoadedRun, data: Sp
   return {
     target: target.name,
     classes: 'classes' in target ? target.classes.length : undefined,
-    integers: 'classes' in target && spec.data.task === 'auto' ? integersOf(target.classes) : undefined,
-    columns: columnsOf(preprocessing, data),
+    integers:
+      'classes' in target && ofTable(preprocessing) && spec.data.task === 'auto'
+        ? integersOf(target.classes)
+        : undefined,
+    columns: ofTable(preprocessing) ? columnsOf(preprocessing, data as Parts<TableRows>) : [],
     data,
     parameters: network.dim,
-    twins: twinsOf(data),
+    twins: kindOf(preprocessing) === 'text' ? noTwins(data) : twinsOf(data),
     brought: spec.model.network === undefined ? [] : trainedRows(spec),
   };
 }
@@ -28,7 +34,7 @@ function integersOf(classes: readonly string[]): readonly [number, number] | und
 }
 
 /** The columns behind the inputs, as one number a row: a number, or the index of its category. */
-function columnsOf({ columns, inputNames }: Preprocessing, data: SplitData): TableColumn[] {
+function columnsOf({ columns, inputNames }: Preprocessing, data: Parts<TableRows>): TableColumn[] {
   const p = inputNames.length;
   const inputs = SPLITS.map((name) => data[name].x);
   const over = (value: (x: Float32Array, row: number) => number) =>
@@ -56,7 +62,7 @@ function twinsOf({ train, valid, test }: SplitData): Twins {
     known.set(key, (known.get(key) ?? new Set()).add(train.y[i]));
   });
   let [sameFeatures, sameRow, agreed] = [0, 0, 0];
-  const flags = (rows: TableRows) =>
+  const flags = (rows: Rows) =>
     Uint8Array.from(features(rows), (key, i) => {
       const targets = known.get(key);
       if (!targets) return 0;
@@ -74,9 +80,19 @@ function twinsOf({ train, valid, test }: SplitData): Twins {
 }
 
 /** A key for the features of each row. */
-const features = ({ x, y, inputs }: TableRows): string[] =>
-  Array.from(y, (_, i) =>
-    createHash('md5')
-      .update(x.subarray(i * inputs, (i + 1) * inputs))
-      .digest('base64'),
-  );
+function features(rows: Rows): string[] {
+  const asked = rows.asked();
+  const x = new Float32Array(rows.inputs);
+  return Array.from(asked.y, (_, i) => {
+    asked.gather(i, i + 1, x);
+    return createHash('md5').update(x).digest('base64');
+  });
+}
+
+/** Tokens of a text repeat each other as a matter of course. */
+const noTwins = ({ valid, test }: SplitData): Twins => ({
+  valid: new Uint8Array(valid.y.length),
+  test: new Uint8Array(test.y.length),
+  heldOut: valid.y.length + test.y.length,
+  ...{ sameFeatures: 0, sameRow: 0, agreed: 0, distinct: [] },
+});

@@ -3,7 +3,7 @@
  * scaled by its channel as it is gathered.
  */
 import type { Key } from '../../types.ts';
-import { askedOf, besides, indices, type LabelledRows, oneHot } from '../rows.ts';
+import { askedOf, besides, indices, oneHot, type Rows } from '../rows.ts';
 import { type Augmentation, augmenter } from './augment.ts';
 import type { ChannelScale, ImageSet } from './set.ts';
 
@@ -17,7 +17,7 @@ export interface ImageSplit extends ChannelScale {
   readonly augmentation?: Augmentation | undefined;
 }
 
-export interface ImageRows extends LabelledRows {
+export interface ImageRows extends Rows {
   readonly split: ImageSplit;
   /** Place of each row in its file, counted from 1 `[N]`. */
   readonly rows: Int32Array;

@@ -1,6 +1,6 @@
 /** The encoded rows of a table: x `[N × p]` float32 row by row, y `[N]` a standardised target or the index of a class. */
 import { kernelsOf, sideBySide } from '../../math/native.ts';
-import { askedOf, type BatchRows, indices, type LabelledRows, oneHot, type Rows } from '../rows.ts';
+import { askedOf, type BatchRows, indices, oneHot, type Rows } from '../rows.ts';
 
 /** What is stored of a split of a table. */
 export interface TableSplit {
@@ -17,7 +17,7 @@ export interface TableSplit {
 }
 
 /** The rows as they are stored. */
-export type TableRows = TableSplit & LabelledRows;
+export type TableRows = TableSplit & Rows;
 
 export const isTable = (rows: Rows): rows is TableRows => 'x' in rows;
 

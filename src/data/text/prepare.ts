@@ -9,10 +9,12 @@ import type { TokenCode } from './tokens.ts';
 /** Stored with a run and replayed on new texts. */
 export interface TextPreprocessing {
   readonly kind: 'text';
-  readonly task: 'tokens';
+  readonly task: 'classification';
   readonly code: TokenCode;
   /** Different tokens that there can be. */
   readonly vocabulary: number;
+  /** The tokens as classes: characters, or the numbers of byte pairs. */
+  readonly target: { readonly name: 'token'; readonly classes: readonly string[] };
 }
 
 export interface TextFiles {
@@ -49,9 +51,10 @@ export function prepareText({ train, valid, test }: TextFiles, { length, ...shar
     return windows(file?.tokens ?? tokens, from, to, length, `${(file ?? train).source}, ${name}`);
   };
   const data = { train: rows('train'), valid: rows('valid'), test: rows('test') };
+  const classes = code.tokens === 'characters' ? code.symbols : Array.from({ length: vocabulary }, (_, k) => String(k));
   const sizes = NAMES.map((name) => `${data[name].tokens.length.toLocaleString('en-US')} ${name}`).join(', ');
   return {
-    preprocessing: { kind: 'text', task: 'tokens', code, vocabulary },
+    preprocessing: { kind: 'text', task: 'classification', code, vocabulary, target: { name: 'token', classes } },
     data,
     notes: [
       ...[train, valid, test].flatMap((file) => (file ? file.notes.map((note) => `${file.source}: ${note}`) : [])),

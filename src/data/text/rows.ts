@@ -31,18 +31,24 @@ export interface TextRows extends Rows {
 export function textRows(split: TextSplit): TextRows {
   const { text, from, to, length } = split;
   const tokens = text.subarray(from, to);
-  const rows: Omit<TextRows, 'asked'> = {
+  const count = Math.floor(tokens.length / length) - 1;
+  let answers: Float64Array | undefined;
+  const rows: TextRows = {
     split,
     tokens,
-    count: Math.floor(tokens.length / length) - 1,
+    count,
     inputs: length,
     targets: length,
+    get y() {
+      answers ??= rows.asked().y;
+      return answers;
+    },
     order(used, key) {
       if (!key) return Int32Array.from({ length: used }, (_, i) => i * length);
       const chance = new Float64Array(1);
       uniforms(key, chance);
       const first = Math.floor(chance[0] * length);
-      return permutation(key, rows.count)
+      return permutation(key, count)
         .subarray(0, used)
         .map((window) => first + window * length);
     },
@@ -57,32 +63,31 @@ export function textRows(split: TextSplit): TextRows {
       }
     },
     beside: (lengths) => besides(rows, lengths),
-  };
-  const starting = (windows: readonly Window[], count: number, at: Asked['at']): Asked => {
-    const y = new Float64Array(count);
-    for (const [r, { start, skip }] of windows.entries()) {
-      for (let place = skip; place < length; place++) y[at(r).first + place] = tokens[start + place + 1];
-    }
-    return {
-      ...{ count, y, rows: windows.length, places: length, at },
-      gather(from, to, x) {
-        const size = to - from;
-        for (let j = 0; j < size; j++) {
-          const { start } = windows[from + j];
-          for (let i = 0; i < length; i++) x[i * size + j] = tokens[start + i];
-        }
-      },
-    };
-  };
-  return {
-    ...rows,
     asked(picked) {
       if (picked) {
         const windows = Array.from(picked, (start) => ({ start, skip: 0 }));
-        return starting(windows, length * windows.length, (r) => ({ first: r * length, skip: 0 }));
+        return askedText(rows, windows, (r) => ({ first: r * length, skip: 0 }));
       }
       const windows = wholeText(split);
-      return starting(windows, tokens.length - 1, (r) => ({ first: windows[r].start, skip: windows[r].skip }));
+      return askedText(rows, windows, (r) => ({ first: windows[r].start, skip: windows[r].skip }));
+    },
+  };
+  return rows;
+}
+
+function askedText({ tokens, split: { length } }: TextRows, windows: readonly Window[], at: Asked['at']): Asked {
+  const y = new Float64Array(at(windows.length - 1).first + length);
+  for (const [r, { start, skip }] of windows.entries()) {
+    for (let place = skip; place < length; place++) y[at(r).first + place] = tokens[start + place + 1];
+  }
+  return {
+    ...{ count: y.length, y, rows: windows.length, places: length, at },
+    gather(from, to, x) {
+      const size = to - from;
+      for (let j = 0; j < size; j++) {
+        const { start } = windows[from + j];
+        for (let i = 0; i < length; i++) x[i * size + j] = tokens[start + i];
+      }
     },
   };
 }

@@ -16,6 +16,7 @@ export const softmax = (classes: number): Likelihood => ({
   name: 'softmax',
   outputs: classes,
   targets: classes,
+  places: 1,
   parameters: [],
   logLikelihood: (outputs, _own, y) => reduceSum(mul(y, logSoftmax(outputs)), [1]),
   predict: (outputs) => ({ logProbability: logSoftmax(outputs) }),
@@ -31,6 +32,7 @@ export const tokens = (classes: number, places: number): Likelihood => ({
   name: 'softmax',
   outputs: classes,
   targets: places,
+  places,
   parameters: [],
   logLikelihood: (outputs, _own, y) => {
     const [chains, , rows] = y.shape;

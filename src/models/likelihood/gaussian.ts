@@ -51,6 +51,7 @@ export const gaussian: Likelihood = {
   name: 'gaussian',
   outputs: 1,
   targets: 1,
+  places: 1,
   parameters: [{ name: LOG_SIGMA, shape: [1, 1], start: { constant: 0 } }],
   logLikelihood: (outputs, own, y) => gaussianLogDensity(y, outputs, own[LOG_SIGMA]),
   predict: (outputs, own) => ({ mean: outputs, logSigma: own[LOG_SIGMA] }),
@@ -66,6 +67,7 @@ export const gaussianPerInput: Likelihood = {
   name: 'gaussian-per-input',
   outputs: 2,
   targets: 1,
+  places: 1,
   parameters: [],
   logLikelihood: (outputs, _own, y) => {
     const { mean, logSigma } = locationAndScale(outputs);

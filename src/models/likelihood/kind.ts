@@ -13,6 +13,8 @@ export interface Likelihood {
   readonly outputs: number;
   /** Rows of the target tensor: 1, or K one-hot. */
   readonly targets: number;
+  /** Answers of a row: 1, or the tokens of a window. */
+  readonly places: number;
   /** What the graphs take for the target of a regression: itself, or its logarithm, either standardised. Default: itself. */
   readonly scale?: 'log';
   /** Parameters of its own, sampled with the network's. */

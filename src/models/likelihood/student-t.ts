@@ -57,6 +57,7 @@ export const studentT: Likelihood = {
   name: 'student-t',
   outputs: 2,
   targets: 1,
+  places: 1,
   parameters: [],
   logLikelihood: (outputs, _own, y) => {
     const { mean, logSigma } = locationAndScale(outputs);

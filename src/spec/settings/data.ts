@@ -1,6 +1,9 @@
 /** Settings of the data: the target, how a table is read, and which rows are held out. */
 import { z } from 'zod';
-import { FLAGS } from './setting.ts';
+import { PIXEL_SCALES } from '../../data/image/prepare.ts';
+import { KINDS } from '../../data/kinds.ts';
+import { TOKENISERS } from '../../data/text/tokens.ts';
+import { count, FLAGS } from './setting.ts';
 
 const fraction = () => z.number().gt(0).lt(1);
 const names = () => z.array(z.string()).default([]);
@@ -25,6 +28,28 @@ const rows = (fractionName: string, fileName: string) => (value: string | number
 
 export const data = z
   .strictObject({
+    kind: z
+      .enum(['auto', ...KINDS])
+      .default('auto')
+      .describe('What the data are: a table, images with a class each, or a text; recognised when left out.')
+      .register(FLAGS, { flag: '--kind <kind>', choices: KINDS }),
+    pixels: z
+      .enum(PIXEL_SCALES)
+      .default('standardised')
+      .describe(
+        'Inputs of pixels 0 to 255: standardised by channel, unit (0 to 1), raw as they are, or imagenet (its mean and deviation).',
+      )
+      .register(FLAGS, { flag: '--pixels <scale>' }),
+    size: z
+      .tuple([count(), count()])
+      .optional()
+      .describe('Height and width that pictures are resized to. Default: as they are, all of one size.')
+      .register(FLAGS, { flag: '--size <height,width>', reads: 'numbers' }),
+    tokens: z
+      .enum(TOKENISERS)
+      .default('characters')
+      .describe("Tokens of a text: its characters, or GPT-2's byte pairs.")
+      .register(FLAGS, { flag: '--tokens <kind>' }),
     target: z
       .union([z.string(), z.int()])
       .default(-1)
