@@ -1,15 +1,22 @@
-/** `smile inspect MODEL.onnx`: what a network is made of, what of it can be sampled, and whether a fit could. */
-import { Command } from 'commander';
+/** `smile inspect PATH`: what a network is made of and whether a fit could sample it; or what data are taken for, and what is in them. */
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { KINDS } from '../src/data/kinds.ts';
+import { TOKENISERS } from '../src/data/text/tokens.ts';
 import { sizeOf } from '../src/models/model.ts';
 import type { OnnxNetwork } from '../src/models/onnx/network.ts';
 import { readNetwork } from '../src/spec/network.ts';
 import { type Trial, tryNetwork } from '../src/spec/network-trial.ts';
+import { type DataFlags, dataText, inspectData } from './inspect-data.ts';
 
 export function inspectCommand(): Command {
   return new Command('inspect')
-    .description('Show what an ONNX network is made of and which of its tensors smile fit can sample, and try it.')
-    .argument('<model>', 'ONNX file, exported from PyTorch, Keras or another framework')
+    .description('Show what an ONNX network is made of, and try it; or what data are taken for, and what is in them.')
+    .argument('<path>', 'ONNX file, exported from PyTorch, Keras or another framework; or a table, images or a text')
     .option('--json', 'print JSON')
+    .addOption(new Option('--kind <kind>', 'take data for this').choices(['auto', ...KINDS]).default('auto'))
+    .addOption(new Option('--tokens <way>', 'how a text is cut').choices(TOKENISERS).default('characters'))
+    .option('--image-size <HxW>', 'resize pictures of different sizes, such as 160x160', imageSize)
+    .option('--sheet <file>', 'write thumbnails of each class as a PNG')
     .addHelpText(
       'after',
       `
@@ -17,17 +24,30 @@ Examples:
   $ smile inspect trained.onnx
   $ smile inspect trained.onnx --json | jq '.tensors[].name'
   $ smile fit houses.csv --model trained.onnx --parameters last
+  $ smile inspect train-images-idx3-ubyte.gz --sheet sheet.png
+  $ smile inspect plays.txt --kind text --tokens gpt2
 
 Every operator that cannot be differentiated is named, with its node. One gradient is taken on made-up rows, as a fit
 would take it; the exit code is 1 where a fit would fail.`,
     )
-    .action(async (path: string, { json }: { json?: boolean }) => {
+    .action(async (path: string, { json, ...asked }: DataFlags & { json?: boolean }) => {
+      if (!path.endsWith('.onnx')) {
+        const facts = await inspectData(path, asked);
+        console.log(json ? JSON.stringify(facts, null, 2) : dataText(facts));
+        return;
+      }
       const network = readNetwork(path);
       const tried = await trial(network);
       const found = { ...summary(network), trial: tried };
       console.log(json ? JSON.stringify(found, null, 2) : text(found));
       if ('fault' in tried) process.exitCode = 1;
     });
+}
+
+function imageSize(text: string): readonly [number, number] {
+  const [, height, width] = /^(\d+)x(\d+)$/.exec(text) ?? [];
+  if (Number(height) > 0 && Number(width) > 0) return [Number(height), Number(width)];
+  throw new InvalidArgumentError('Expected height and width such as 160x160.');
 }
 
 /** What a fit would meet, with all learned tensors and with those of the last layer. */

@@ -55,8 +55,9 @@ describe('smile inspect', () => {
 
   it.each([
     ['none.onnx', 'none.onnx: expected a file, got ENOENT'],
-    ['five.csv', 'five.csv: expected an ONNX model, got'],
+    ['words.onnx', 'words.onnx: expected an ONNX model, got'],
   ])('%s is an error', (file, message) => {
+    writeFileSync(join(folder, 'words.onnx'), 'these are words');
     const { stderr, status } = smile('inspect', file);
     expect([stderr, status]).toEqual([expect.stringContaining(message), 1]);
   });
