@@ -8,7 +8,7 @@ import { dataError } from '../errors.ts';
 import { unreadable } from './byte-reader.ts';
 import { MAX_UNPACKED } from './unpack.ts';
 
-export type NumpyData =
+type NumpyData =
   | Uint8Array
   | Int8Array
   | Uint16Array
