@@ -67,7 +67,7 @@ const NAMES = ['train', 'valid', 'test'] as const;
 type Part = keyof Parts<unknown>;
 
 /** Windows of the tokens `from … to` of a text. Throws a `DataError` naming `where` where there is not one to move. */
-function windows(text: Tokens, from: number, to: number, length: number, where: string): TextRows {
+export function windows(text: Tokens, from: number, to: number, length: number, where: string): TextRows {
   if (to - from < 2 * length) {
     throw dataError(
       `${where}: expected at least ${2 * length} tokens for windows of ${length}, got ${to - from}. Shorten the context, or give more text.`,
