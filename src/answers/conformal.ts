@@ -19,6 +19,7 @@ import {
   scaledScores,
   setScore,
 } from '../infer/conformal.ts';
+import { meanOf } from '../math/moments.ts';
 import type { Ensemble } from '../spec/ensemble.ts';
 import type { OpenedRun } from '../spec/open-run.ts';
 import type { LoadedRun } from '../spec/opened.ts';
@@ -125,8 +126,8 @@ async function calibrated(
     handedOut(run, row, data.test.y[i], thresholds, testGroups[i]),
   );
   const of = (rows: typeof given) => ({
-    testCoverage: average(rows.map(({ holds }) => Number(holds))),
-    testSize: average(rows.map(({ size }) => size).filter(Number.isFinite)),
+    testCoverage: meanOf(rows.map(({ holds }) => Number(holds))),
+    testSize: meanOf(rows.map(({ size }) => size).filter(Number.isFinite)),
   });
   return {
     ...{ method, level, threshold, calibrationRows: own.length },
@@ -143,8 +144,6 @@ async function calibrated(
       }),
   };
 }
-
-const average = (v: readonly number[]) => v.reduce((sum, x) => sum + x, 0) / v.length;
 
 /** The `u` of the set scores: any fixed number keeps the coverage, and ½ is the mean of the random one. */
 const HALF = 0.5;

@@ -7,7 +7,7 @@ import {
   functionSpace,
   medianAgreement,
 } from '../infer/function-space.ts';
-import { meanOf } from '../math/autocorrelation.ts';
+import { meanOf } from '../math/moments.ts';
 import type { OpenedRun } from '../spec/open-run.ts';
 import type { MemberPrediction } from '../spec/prediction.ts';
 

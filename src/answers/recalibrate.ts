@@ -10,7 +10,7 @@ import { classificationAccumulator } from '../infer/classification.ts';
 import { regressionAccumulator } from '../infer/regression.ts';
 import { studentScale, temperature, tempered, temperedLogs, varianceScale } from '../infer/scaling.ts';
 import { logAxis, OWN_AXIS } from '../infer/stretch.ts';
-import { meanOf } from '../math/autocorrelation.ts';
+import { meanOf, pairedMean } from '../math/moments.ts';
 import { permutation } from '../math/random.ts';
 import { rootKey, stream } from '../math/threefry.ts';
 import { type Ensemble, predictingEnsemble } from '../spec/ensemble.ts';
@@ -104,9 +104,7 @@ async function judged(scaling: Scaling, seed: number, rows: number, testRows: nu
   const fitted = await scaling.valid(Float64Array.from(foldOf, (fold) => taught[fold]));
   // A density of 0 stays one under every scale.
   const gains = plain.pointwise.map((log, i) => fitted.pointwise[i] - log).filter(Number.isFinite);
-  const gain = meanOf(gains);
-  const variance = gains.reduce((sum, g) => sum + (g - gain) ** 2, 0) / (gains.length - 1);
-  const error = Math.sqrt(variance / gains.length);
+  const { mean: gain, error } = pairedMean(gains);
   const scale = scaling.learn(all);
   const scores = ({ pointwise, beside }: Scored): RecalibrationScores => ({ lppd: meanOf(pointwise), ...beside });
   return {

@@ -5,6 +5,7 @@
 
 import { specError } from '../errors.ts';
 import { median } from '../infer/function-space.ts';
+import { meanOf } from '../math/moments.ts';
 import { SPECTRUM } from '../targets/gaussian.ts';
 import { BENCH_TARGETS, type BenchTarget } from '../targets/registry.ts';
 import { nullScore } from '../targets/target.ts';
@@ -127,8 +128,6 @@ export function logSpaced(low: number, high: number, count: number): number[] {
   if (count === 1) return [Math.sqrt(low * high)];
   return Array.from({ length: count }, (_, k) => low * (high / low) ** (k / (count - 1)));
 }
-
-const meanOf = (v: readonly number[]): number => v.reduce((sum, x) => sum + x, 0) / v.length;
 
 /** The narrowest pair of order statistics, symmetric in rank, that covers the median with at least 95 %. */
 export function medianInterval(sorted: readonly number[]): [number, number] {

@@ -1,7 +1,7 @@
 /** Watches the draws of a block as they are made: running LPPD for the screen, and every watched number for `posterior.zarr`. */
 import { firstOf } from '../data/asked.ts';
 import { type LogSums, logSums } from '../infer/logsum.ts';
-import { meanOf } from '../math/autocorrelation.ts';
+import { meanOf } from '../math/moments.ts';
 import type { LoadedRun, SplitData } from '../spec/opened.ts';
 import { memberPredictor } from '../spec/predictor.ts';
 import type { Claim } from '../store/claim.ts';

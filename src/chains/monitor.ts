@@ -1,5 +1,5 @@
 /** What is watched of every draw: how well it explains the validation rows, what it predicts, how large its layers are. */
-import { meanOf } from '../math/autocorrelation.ts';
+import { meanOf } from '../math/moments.ts';
 import { sizeOf } from '../models/model.ts';
 import type { LoadedRun } from '../spec/opened.ts';
 import type { MemberPrediction } from '../spec/prediction.ts';

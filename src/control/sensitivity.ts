@@ -2,10 +2,12 @@
  * Whether step size and batch size show in the predictions: the run is sampled again from the same warm start, with half the step
  * and with twice the batch (or all rows, where there are fewer), and the predictions are compared with their Monte Carlo error.
  */
+
 import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { score } from '../answers/evaluate.ts';
 import { storeError } from '../errors.ts';
+import { pairedMean } from '../math/moments.ts';
 import { hasOption, samplerRow } from '../samplers/registry.ts';
 import { type OpenedRun, withRun } from '../spec/open-run.ts';
 import { type LoadedRun, loadRun, storeVariation } from '../spec/opened.ts';
@@ -162,7 +164,6 @@ async function chainPredictions(run: OpenedRun): Promise<ChainPredictions> {
  * Carlo error.
  */
 function compare(a: ChainPredictions, b: ChainPredictions): { shift: number; expected: number; rows: number } {
-  const k = a.chains.length;
   let shift = 0;
   let noise = 0;
   let n = 0;
@@ -170,9 +171,9 @@ function compare(a: ChainPredictions, b: ChainPredictions): { shift: number; exp
     const differences = a.chains.map((own, c) => (b.chains[c][i] - own[i]) / Math.max(a.deviation[i], 1e-12));
     if (differences.some(Number.isNaN)) continue;
     n++;
-    const mean = differences.reduce((sum, x) => sum + x, 0) / k;
+    const { mean, error } = pairedMean(differences);
     shift += mean ** 2;
-    noise += differences.reduce((sum, x) => sum + (x - mean) ** 2, 0) / Math.max(1, k - 1) / k;
+    noise += error ** 2;
   }
   return { shift: Math.sqrt(shift / n), expected: Math.sqrt(noise / n), rows: n / a.width };
 }

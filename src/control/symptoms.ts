@@ -1,7 +1,7 @@
 /** Reads from the run directory what shows how its chains fare: draws on a fixed choice of training rows, and energy errors. */
 
 import type { Symptoms } from '../answers/ailments.ts';
-import { meanOf } from '../math/autocorrelation.ts';
+import { meanOf } from '../math/moments.ts';
 import { rootKey, stream } from '../math/threefry.ts';
 import { samplerRow } from '../samplers/registry.ts';
 import type { MemberBlock } from '../spec/members.ts';

@@ -8,13 +8,8 @@
  * small length throw a ShapeError.
  */
 import { shapeError } from '../errors.ts';
-import {
-  autocovariance,
-  effectiveSampleSize,
-  meanOf,
-  potentialScaleReduction,
-  varianceOf,
-} from '../math/autocorrelation.ts';
+import { autocovariance, effectiveSampleSize, potentialScaleReduction } from '../math/autocorrelation.ts';
+import { meanOf, varianceOf } from '../math/moments.ts';
 import { fold, normalScores, pooledAscending, quantileOf, split } from './rank.ts';
 
 type Chains = readonly Float64Array[];

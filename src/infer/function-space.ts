@@ -2,7 +2,7 @@
  * Convergence of networks where it can be seen: in what they say. Weights have symmetries, so chains that agree about the
  * function may sit far apart; the mean log likelihood of a draw on held-out rows is one number that does not mind.
  */
-import { meanOf } from '../math/autocorrelation.ts';
+import { meanOf } from '../math/moments.ts';
 import { essBulk, rhat } from './diagnostics.ts';
 
 /** How well chains agree about one quantity, or, taken as medians, about several. NaN where a draw is not finite. */

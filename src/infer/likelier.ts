@@ -1,4 +1,5 @@
 /** Which of several models explains rows better, where the simpler one stays unless another is clearly better. */
+import { meanOf, pairedMean } from '../math/moments.ts';
 import { EVIDENCE } from './comparison.ts';
 
 export interface Contender<N extends string = string> {
@@ -51,16 +52,11 @@ export function likelier<N extends string>(contenders: readonly Contender<N>[]):
   return { chosen: best.name, candidates };
 }
 
-const meanOf = (v: Float64Array): number => v.reduce((sum, x) => sum + x, 0) / v.length;
-
 /** Of a over b; where neither gives a row any density it is a tie, and one that is not a number loses. */
 function pairedGain(a: Float64Array, b: Float64Array): { gain: number; error: number; evidence: number } {
-  const n = a.length;
   const whole = a.map((value, i) => (value === b[i] ? 0 : number(value) - number(b[i])));
-  const gains = whole.map(within);
-  const gain = meanOf(gains);
-  const variance = gains.reduce((sum, v) => sum + (v - gain) ** 2, 0) / Math.max(1, n - 1);
-  return { gain, error: Math.sqrt(variance / n), evidence: whole.reduce((sum, v) => sum + v, 0) };
+  const { mean: gain, error } = pairedMean(whole.map(within));
+  return { gain, error, evidence: whole.reduce((sum, v) => sum + v, 0) };
 }
 
 const number = (density: number): number => (Number.isNaN(density) ? Number.NEGATIVE_INFINITY : density);

@@ -3,6 +3,7 @@
  * Formula names as in Vehtari et al. 2021, section 3: M chains of N draws, W within-chain and B/N between-chain variance,
  * var⁺ = (N-1)/N · W + B/N.
  */
+import { meanOf, varianceOf } from './moments.ts';
 
 /** Means and variances of the chains. */
 interface Moments {
@@ -11,17 +12,6 @@ interface Moments {
   readonly within: number;
   /** var⁺, the overestimate of the posterior variance; without B/N for a single chain. */
   readonly total: number;
-}
-
-/** Mean of the numbers. */
-export function meanOf(values: Float64Array): number {
-  return values.reduce((sum, x) => sum + x, 0) / values.length;
-}
-
-/** Variance with divisor length - 1. */
-export function varianceOf(values: Float64Array): number {
-  const mean = meanOf(values);
-  return values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (values.length - 1);
 }
 
 function moments(chains: readonly Float64Array[]): Moments {

@@ -7,7 +7,7 @@ import type { LikelihoodChoice } from '../control/likelihood-pilot.ts';
 import { kindOf } from '../data/learned.ts';
 import { type EnergyDistribution, energyDistribution } from '../infer/energy.ts';
 import { type Difference, pairedDifference } from '../infer/intervals.ts';
-import { meanOf } from '../math/autocorrelation.ts';
+import { meanOf } from '../math/moments.ts';
 import { rootKey, stream } from '../math/threefry.ts';
 import { type OpenedRun, withRun } from '../spec/open-run.ts';
 import type { LoadedRun } from '../spec/opened.ts';

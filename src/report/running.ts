@@ -1,6 +1,6 @@
 /** Running scores of members whose log densities of every row `[n]` are known, in nats. */
 import { logMeans } from '../infer/logsum.ts';
-import { meanOf } from '../math/autocorrelation.ts';
+import { meanOf } from '../math/moments.ts';
 
 /** A point of a running score. */
 export interface Running {

@@ -11,6 +11,7 @@ import { adaptiveCalibrationError } from '../infer/calibration.ts';
 import type { Agreement } from '../infer/function-space.ts';
 import { binomialInterval, type Difference } from '../infer/intervals.ts';
 import { aurc, auroc, type StrangerAuroc } from '../infer/rejection.ts';
+import { meanOf } from '../math/moments.ts';
 import type { Report } from './collect.ts';
 import { type Figure, figures } from './figures.ts';
 import { count, digits, percent } from './numbers.ts';
@@ -183,8 +184,7 @@ function rejectionSentence({ uncertainty, loss }: NonNullable<Report['rejection'
     .map((_, i) => i)
     .sort((a, b) => uncertainty[a] - uncertainty[b])
     .slice(0, Math.ceil(uncertainty.length / 2));
-  const mean = (rows: readonly number[]) => rows.reduce((sum, v) => sum + v, 0) / rows.length;
-  const [all, half] = [mean(loss), mean(sure.map((i) => loss[i]))];
+  const [all, half] = [meanOf(loss), meanOf(sure.map((i) => loss[i]))];
   const change =
     task === 'regression'
       ? `the RMSE from ${digits(Math.sqrt(all))} to ${digits(Math.sqrt(half))}`

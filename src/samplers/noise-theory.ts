@@ -2,8 +2,7 @@
  * What gradient noise of variance V_ii does to microcanonical dynamics (large d, independent noise at every step).
  * Symbols: κ = ε/(d−1)², η² = 2/(Ld), V̄ = Σ V_ii / d. All vectors `[d]`, in the coordinates of the dynamics.
  */
-
-const mean = (v: ArrayLike<number>) => Array.from(v).reduce((sum, x) => sum + x, 0) / v.length;
+import { meanOf } from '../math/moments.ts';
 
 /** L_eff = 2(d−1)/(ε V̄): the decoherence length that the noise itself amounts to. */
 export const noiseDecoherence = (noise: number, stepSize: number, d: number): number =>
@@ -17,7 +16,7 @@ export function effectiveTemperatures(variance: ArrayLike<number>, stepSize: num
   const d = variance.length;
   const kappa = stepSize / (d - 1) ** 2;
   const refreshment = 2 / (decoherence * d);
-  const all = refreshment + kappa * mean(variance);
+  const all = refreshment + kappa * meanOf(variance);
   return Array.from(variance, (v) => (all > 0 ? (refreshment + kappa * v) / all : 1));
 }
 
@@ -25,7 +24,7 @@ export function effectiveTemperatures(variance: ArrayLike<number>, stepSize: num
 export function decoherenceForBias(variance: ArrayLike<number>, stepSize: number, bound: number): number {
   const d = variance.length;
   const kappa = stepSize / (d - 1) ** 2;
-  const average = mean(variance);
+  const average = meanOf(variance);
   const worst = Array.from(variance).reduce((most, v) => Math.max(most, Math.abs(v - average)), 0);
   const refreshment = kappa * (worst / bound - average);
   return refreshment > 0 ? 2 / (d * refreshment) : Number.POSITIVE_INFINITY;

@@ -1,6 +1,6 @@
 /** The deep ensemble that a run started from. */
 import type { Rows } from '../data/rows.ts';
-import { meanOf } from '../math/autocorrelation.ts';
+import { meanOf } from '../math/moments.ts';
 import { LOG_SIGMA } from '../models/likelihood.ts';
 import { type MemberBlock, readStarts } from './members.ts';
 import type { LoadedRun } from './opened.ts';

@@ -1,5 +1,6 @@
 /** Whether sampling made the mean, or the likeliest class, worse than the deep ensemble's that it started from. */
 import { binomialCdf } from '../../infer/binomial.ts';
+import { pairedMean } from '../../math/moments.ts';
 import type { HeldOut } from './held-out.ts';
 import { percent } from './numbers.ts';
 import type { Check } from './types.ts';
@@ -28,8 +29,7 @@ export const meanAgainstStart: Check<HeldOut> = {
     const [ours, theirs] = [impartial(facts, facts.loss), impartial(facts, facts.startLoss)];
     const difference = ours.map((loss, i) => loss - theirs[i]).filter(Number.isFinite);
     const n = difference.length;
-    const mean = difference.reduce((sum, v) => sum + v, 0) / n;
-    const error = Math.sqrt(difference.reduce((sum, v) => sum + (v - mean) ** 2, 0) / Math.max(1, n - 1) / n);
+    const { mean, error } = pairedMean(difference);
     const [worse, better] = [difference.filter((v) => v > 0).length, difference.filter((v) => v < 0).length];
     const chance = binomialCdf(better, worse + better, 0.5);
     const grown = growth(facts, ours, theirs);
