@@ -3,7 +3,7 @@
 import { kindOf, ofTable } from '../data/learned.ts';
 import { lacksRanges } from '../data/table/outside.ts';
 import { specError } from '../errors.ts';
-import { meanOf } from '../math/autocorrelation.ts';
+import { meanOf } from '../math/moments.ts';
 import { type Ensemble, predictingEnsemble } from '../spec/ensemble.ts';
 import { type OpenedRun, withRun } from '../spec/open-run.ts';
 import type { LoadedRun } from '../spec/opened.ts';
