@@ -1,4 +1,4 @@
-/** Settings of the paper's experiments by name, and of each a small variant that two cores finish in minutes. */
+/** Settings of the paper's experiments by name, and of each a much shorter variant for small machines. */
 import type { FitConfig } from './spec.ts';
 
 /** The paper's UCI protocol: SMILE, section on tabular regression. */
