@@ -20,7 +20,7 @@ export interface GenerateOptions {
   readonly ensemble?: Ensemble['name'] | undefined;
 }
 
-export interface GeneratedToken {
+interface GeneratedToken {
   readonly token: string;
   /** log p of the token, and the entropies of what might have been there, in nats. */
   readonly logProbability: number;

@@ -12,7 +12,7 @@ import type { ChannelScale, ImageSet, ImageShape } from './set.ts';
  * `raw` v, `imagenet` v/255 standardised by ImageNet's mean and deviation.
  */
 export const PIXEL_SCALES = ['standardised', 'unit', 'raw', 'imagenet'] as const;
-export type PixelScale = (typeof PIXEL_SCALES)[number];
+type PixelScale = (typeof PIXEL_SCALES)[number];
 
 /** What the training rows taught: stored with a run and replayed on new images. */
 export interface ImagePreprocessing extends ChannelScale {

@@ -45,7 +45,7 @@ export interface CategoricalCode {
   /** Whether missing is a level of its own. */
   readonly missing: boolean;
 }
-export type TargetCode =
+type TargetCode =
   | {
       readonly name: string;
       readonly index: number;
