@@ -10,7 +10,7 @@ import { conformalThreshold, groupThresholds, quantileScores, scaledScores } fro
 import { mixtureQuantiles } from '../src/infer/mixture.ts';
 import { permutation } from '../src/math/random.ts';
 import { fold, rootKey } from '../src/math/threefry.ts';
-import { withRun } from '../src/spec/open-run.ts';
+import { withRun } from '../src/spec/opened-run.ts';
 
 const { values } = parseArgs({
   options: {

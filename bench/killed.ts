@@ -9,7 +9,7 @@ import { resume } from '../src/control/resume.ts';
 import { normals, uniforms } from '../src/math/random.ts';
 import { fold, rootKey } from '../src/math/threefry.ts';
 import { SAMPLER_NAMES, type SamplerName, samplerRow } from '../src/samplers/registry.ts';
-import { type LoadedRun, loadRun } from '../src/spec/opened.ts';
+import { type LoadedRun, loadRun } from '../src/spec/loaded-run.ts';
 import { type FitConfig, mergeConfigs } from '../src/spec/spec.ts';
 import { readManifest } from '../src/store/rundir.ts';
 import { drawsOf } from './draws.ts';

@@ -5,7 +5,7 @@
 import { closeSync, existsSync, openSync, renameSync, statSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readTable } from '../src/data/table/table.ts';
+import { readDelimited } from '../src/data/table/table.ts';
 import { uniforms } from '../src/math/random.ts';
 import { fold, rootKey } from '../src/math/threefry.ts';
 
@@ -41,7 +41,7 @@ const bytes = statSync(path).size;
 const before = process.memoryUsage().rss;
 const cpu = process.cpuUsage();
 const start = performance.now();
-const table = await readTable(path);
+const table = await readDelimited(path);
 const seconds = (performance.now() - start) / 1000;
 const used = process.cpuUsage(cpu);
 const kept = 8 * table.rows * table.names.length;

@@ -4,7 +4,7 @@ import { runBlock } from '../src/chains/block.ts';
 import { standingOf } from '../src/chains/checkpoint.ts';
 import { isFinished, unfinishedChains } from '../src/chains/settle.ts';
 import { specError } from '../src/errors.ts';
-import { loadRun } from '../src/spec/opened.ts';
+import { loadRun } from '../src/spec/loaded-run.ts';
 import { setStatus } from '../src/store/rundir.ts';
 import { interruption } from './interrupt.ts';
 import { seconds, wholeFrom } from './numbers.ts';

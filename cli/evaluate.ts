@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { evaluateRows } from '../src/answers/evaluate.ts';
 import { outOfDistribution } from '../src/answers/ood.ts';
-import { withRun } from '../src/spec/open-run.ts';
+import { withRun } from '../src/spec/opened-run.ts';
 import { showEvaluation } from './table.ts';
 
 export function evaluateCommand(): Command {

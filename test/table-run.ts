@@ -2,7 +2,7 @@
 import { ofTable } from '../src/data/learned.ts';
 import type { Parts } from '../src/data/split.ts';
 import type { TableRows } from '../src/data/table/rows.ts';
-import { type LoadedRun, loadData, loadRun } from '../src/spec/opened.ts';
+import { type LoadedRun, loadData, loadRun } from '../src/spec/loaded-run.ts';
 
 export function loadTable(dir: string) {
   const run = loadRun(dir);

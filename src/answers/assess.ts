@@ -10,7 +10,7 @@ import { temperature, varianceScale } from '../infer/scaling.ts';
 import { permutation } from '../math/random.ts';
 import { rootKey, stream } from '../math/threefry.ts';
 import { type MemberLayout, memberLayout, readClassification, readRegression } from './member-file.ts';
-import type { HeldOut } from './verdict/held-out.ts';
+import type { HeldOutFacts } from './verdict/held-out.ts';
 import { judgePredictions } from './verdict/predictions.ts';
 import type { Verdict } from './verdict/types.ts';
 
@@ -176,7 +176,7 @@ async function strangers(path: string, layout: MemberLayout, own: Uncertainty) {
 /** Only the predictions can be judged; `said` is of the rows that some member predicts. */
 function verdict(
   { members, usable, leftOut, pointwise }: RegressionScores | ClassificationScores,
-  said: Pick<HeldOut, 'regression' | 'classes'>,
+  said: Pick<HeldOutFacts, 'regression' | 'classes'>,
 ): Verdict {
   const rows = [...usable.keys()].filter((i) => usable[i] > 0);
   const predictions = judgePredictions({

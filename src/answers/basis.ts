@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, existsSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Ensemble } from '../spec/ensemble.ts';
-import type { LoadedRun } from '../spec/opened.ts';
+import type { LoadedRun } from '../spec/loaded-run.ts';
 import { allChains } from '../spec/records.ts';
 import { keepJson, readJson } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';

@@ -21,8 +21,8 @@ import {
 } from '../infer/conformal.ts';
 import { meanOf } from '../math/moments.ts';
 import type { Ensemble } from '../spec/ensemble.ts';
-import type { OpenedRun } from '../spec/open-run.ts';
-import type { LoadedRun } from '../spec/opened.ts';
+import type { LoadedRun } from '../spec/loaded-run.ts';
+import type { OpenedRun } from '../spec/opened-run.ts';
 import { runPaths } from '../store/rundir.ts';
 import { basisOf, keptFor } from './basis.ts';
 

@@ -8,7 +8,7 @@ import {
   medianAgreement,
 } from '../infer/function-space.ts';
 import { meanOf } from '../math/moments.ts';
-import type { OpenedRun } from '../spec/open-run.ts';
+import type { OpenedRun } from '../spec/opened-run.ts';
 import type { MemberPrediction } from '../spec/prediction.ts';
 
 /** Function space (the validation log likelihood), and other quantities of the draws beside it. */

@@ -3,7 +3,7 @@ import type { Kind } from '../data/kinds.ts';
 import { kindOf } from '../data/learned.ts';
 import type { Rows } from '../data/rows.ts';
 import type { Members } from '../spec/members.ts';
-import { type OpenedRun, withRun } from '../spec/open-run.ts';
+import { type OpenedRun, withRun } from '../spec/opened-run.ts';
 import type { MemberPrediction } from '../spec/prediction.ts';
 import type { ChainSummary } from '../spec/records.ts';
 import { keepJson } from '../store/files.ts';
@@ -24,10 +24,10 @@ export interface Evaluation {
   readonly sampler: string;
   readonly mode: string;
   /** Mean scores of the single warm-started networks. */
-  readonly singleNetwork: HeldOut<Scores>;
-  readonly deepEnsemble: HeldOut<Scores>;
+  readonly singleNetwork: BothSplits<Scores>;
+  readonly deepEnsemble: BothSplits<Scores>;
   /** Absent when the run stopped before its first draw. */
-  readonly bayesianEnsemble?: HeldOut<Scores>;
+  readonly bayesianEnsemble?: BothSplits<Scores>;
   readonly chains: readonly ChainSummary[];
   /** Chains that were begun again before the run was scored. */
   readonly repairs: readonly Repair[];
@@ -37,14 +37,14 @@ export interface Evaluation {
 }
 
 /** One of each split that is not trained on. */
-type HeldOut<T> = Readonly<Record<'valid' | 'test', T>>;
+type BothSplits<T> = Readonly<Record<'valid' | 'test', T>>;
 
 /** An evaluation with the numbers of every row behind it. */
 export interface RowsEvaluation {
   readonly evaluation: Evaluation;
-  readonly deep: HeldOut<PointwiseScores>;
+  readonly deep: BothSplits<PointwiseScores>;
   /** Undefined without draws. */
-  readonly bayes: HeldOut<PointwiseScores> | undefined;
+  readonly bayes: BothSplits<PointwiseScores> | undefined;
 }
 
 /** Hear of the members' predictions of the test rows on the way. */
@@ -121,4 +121,4 @@ async function startScores(run: OpenedRun, rows: Rows, starts: Members, watch?: 
   return { together, single: meanScores(each) };
 }
 
-const shownBoth = ({ valid, test }: HeldOut<PointwiseScores>) => ({ valid: shown(valid), test: shown(test) });
+const shownBoth = ({ valid, test }: BothSplits<PointwiseScores>) => ({ valid: shown(valid), test: shown(test) });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { sizeOf } from '../models/model.ts';
 import { predictingEnsemble } from '../spec/ensemble.ts';
-import { type OpenedRun, withRun } from '../spec/open-run.ts';
+import { type OpenedRun, withRun } from '../spec/opened-run.ts';
 import { writeWhole } from '../store/files.ts';
 import { encodeNpz } from '../store/npz.ts';
 import { type StoredTensor, writeTensors } from '../store/safetensors.ts';

@@ -7,7 +7,7 @@ import { classificationAccumulator } from '../infer/classification.ts';
 import { uniforms } from '../math/random.ts';
 import { fold, rootKey, stream } from '../math/threefry.ts';
 import { type Ensemble, predictingEnsemble } from '../spec/ensemble.ts';
-import { withRun } from '../spec/open-run.ts';
+import { withRun } from '../spec/opened-run.ts';
 
 export interface GenerateOptions {
   readonly run: string;

@@ -18,7 +18,7 @@ import type { Table } from '../data/table/table.ts';
 import { windows } from '../data/text/prepare.ts';
 import { readText } from '../data/text/read.ts';
 import { dataError, specError } from '../errors.ts';
-import type { LoadedRun } from '../spec/opened.ts';
+import type { LoadedRun } from '../spec/loaded-run.ts';
 import { groupsOf } from './conformal.ts';
 
 export interface NewRows {

@@ -1,7 +1,7 @@
 /** Does the run know what it has not seen? Its uncertainty on its own test rows against rows from elsewhere. */
 import { type StrangerAuroc, strangerAuroc } from '../infer/rejection.ts';
 import { predictingEnsemble } from '../spec/ensemble.ts';
-import type { OpenedRun } from '../spec/open-run.ts';
+import type { OpenedRun } from '../spec/opened-run.ts';
 import type { NamedRow } from './conformal.ts';
 import { predictFile } from './predict.ts';
 import { predictEncoded } from './predict-rows.ts';

@@ -5,7 +5,7 @@ import { classificationAccumulator } from '../infer/classification.ts';
 import { mixtureQuantiles } from '../infer/mixture.ts';
 import { regressionAccumulator } from '../infer/regression.ts';
 import type { Ensemble } from '../spec/ensemble.ts';
-import type { OpenedRun } from '../spec/open-run.ts';
+import type { OpenedRun } from '../spec/opened-run.ts';
 import { lawOf } from '../spec/target-law.ts';
 
 /**

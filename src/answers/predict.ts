@@ -5,8 +5,8 @@ import { lacksRanges } from '../data/table/outside.ts';
 import { specError } from '../errors.ts';
 import { meanOf } from '../math/moments.ts';
 import { type Ensemble, predictingEnsemble } from '../spec/ensemble.ts';
-import { type OpenedRun, withRun } from '../spec/open-run.ts';
-import type { LoadedRun } from '../spec/opened.ts';
+import type { LoadedRun } from '../spec/loaded-run.ts';
+import { type OpenedRun, withRun } from '../spec/opened-run.ts';
 import {
   type Calibration,
   type ConformalMethod,

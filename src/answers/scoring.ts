@@ -4,7 +4,7 @@ import { classificationAccumulator } from '../infer/classification.ts';
 import { paperCalibration, paperCoverageError } from '../infer/paper-scores.ts';
 import { regressionAccumulator } from '../infer/regression.ts';
 import { rootKey, stream } from '../math/threefry.ts';
-import type { LoadedRun } from '../spec/opened.ts';
+import type { LoadedRun } from '../spec/loaded-run.ts';
 import type { MemberPrediction } from '../spec/prediction.ts';
 import { lawOf } from '../spec/target-law.ts';
 import type { PointwiseScores, Scores } from './scores.ts';

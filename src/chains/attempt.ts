@@ -5,11 +5,10 @@
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { fold } from '../math/threefry.ts';
+import { fold, rootKey } from '../math/threefry.ts';
 import { runPaths } from '../store/rundir.ts';
 import { readTensors, writeTensors } from '../store/safetensors.ts';
 import type { Key } from '../types.ts';
-import { chainKey } from './block-options.ts';
 
 const NAME = /^start-(\d{6})\.safetensors$/;
 /** Set apart from the streams of a chain's key. */
@@ -21,6 +20,9 @@ export function attemptOf(dir: string, chain: number): number {
   if (!existsSync(folder)) return 0;
   return readdirSync(folder).reduce((latest, name) => Math.max(latest, Number(NAME.exec(name)?.[1] ?? 0)), 0);
 }
+
+/** The key that all randomness of a chain derives from. */
+export const chainKey = (seed: number, chain: number): Key => fold(rootKey(seed), chain);
 
 /** The key that all randomness of a chain's attempt derives from. */
 export const attemptKey = (seed: number, chain: number, attempt: number): Key =>

@@ -1,8 +1,6 @@
 /** What a block of chains is told. */
-import { fold, rootKey } from '../math/threefry.ts';
 import type { BlockProgress, Phase } from '../spec/records.ts';
 import type { Claim } from '../store/claim.ts';
-import type { Key } from '../types.ts';
 
 export interface BlockOptions {
   /** Indices of the chains in the run. Neighbours share graphs, not randomness. */
@@ -20,6 +18,3 @@ export interface ClaimedBlock extends BlockOptions {
 }
 
 export const CHECKPOINT_SECONDS = 15;
-
-/** The key that all randomness of a chain derives from. */
-export const chainKey = (seed: number, chain: number): Key => fold(rootKey(seed), chain);

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type LoadedRun, loadData, loadRun, type SplitData } from '../spec/opened.ts';
+import { type LoadedRun, loadData, loadRun, type SplitData } from '../spec/loaded-run.ts';
 import type { Phase } from '../spec/records.ts';
 import { type Claim, claimChain } from '../store/claim.ts';
 import { sweep } from '../store/files.ts';

@@ -1,6 +1,6 @@
 /** Checkpoints of chains: where each stands in its warm start or in its sampling, a file a chain, so that any of them form a block. */
 import { shapeError } from '../errors.ts';
-import type { LoadedRun } from '../spec/opened.ts';
+import type { LoadedRun } from '../spec/loaded-run.ts';
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from '../store/checkpoint.ts';
 import type { Claim } from '../store/claim.ts';
 import type { WriterPlace } from '../store/draws.ts';

@@ -2,7 +2,7 @@
 import { firstOf } from '../data/asked.ts';
 import { type LogSums, logSums } from '../infer/logsum.ts';
 import { meanOf } from '../math/moments.ts';
-import type { LoadedRun, SplitData } from '../spec/opened.ts';
+import type { LoadedRun, SplitData } from '../spec/loaded-run.ts';
 import { memberPredictor } from '../spec/predictor.ts';
 import type { Claim } from '../store/claim.ts';
 import type { DrawWriter } from '../store/draws.ts';

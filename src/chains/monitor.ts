@@ -1,7 +1,7 @@
 /** What is watched of every draw: how well it explains the validation rows, what it predicts, how large its layers are. */
 import { meanOf } from '../math/moments.ts';
 import { sizeOf } from '../models/model.ts';
-import type { LoadedRun } from '../spec/opened.ts';
+import type { LoadedRun } from '../spec/loaded-run.ts';
 import type { MemberPrediction } from '../spec/prediction.ts';
 
 /** Validation rows whose predictions are watched. */

@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { LoadedRun, SplitData } from '../spec/opened.ts';
+import type { LoadedRun, SplitData } from '../spec/loaded-run.ts';
 import { readJson, readWhole, sha256, writeJson } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
 import { arrayShape, readArray, writeMetadata, writeRegion, type ZarrArray } from '../store/zarr.ts';

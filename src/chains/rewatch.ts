@@ -1,6 +1,6 @@
 /** Makes a chain's part of `posterior.zarr` again from its draws, to the bit. */
 
-import type { LoadedRun, SplitData } from '../spec/opened.ts';
+import type { LoadedRun, SplitData } from '../spec/loaded-run.ts';
 import { claimChain } from '../store/claim.ts';
 import { readDraws } from '../store/draws.ts';
 import { runPaths } from '../store/rundir.ts';

@@ -2,7 +2,7 @@
 import { batchStream, pairShare } from '../data/batches.ts';
 import { squaredDistance } from '../math/sums.ts';
 import { stream } from '../math/threefry.ts';
-import type { LoadedRun, SplitData } from '../spec/opened.ts';
+import type { LoadedRun, SplitData } from '../spec/loaded-run.ts';
 import type { ChainSummary, ChainTrace } from '../spec/records.ts';
 import { asTheNetworkSees } from '../spec/target-law.ts';
 import { drawWriter } from '../store/draws.ts';

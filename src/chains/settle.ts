@@ -1,6 +1,6 @@
 /** How far chains have come, and how far they are to go. */
 
-import type { LoadedRun } from '../spec/opened.ts';
+import type { LoadedRun } from '../spec/loaded-run.ts';
 import { allChains } from '../spec/records.ts';
 import { readSummary } from '../spec/summaries.ts';
 import { attemptOf } from './attempt.ts';

@@ -8,7 +8,7 @@ import type { NoiseShare } from '../samplers/noise-meter.ts';
 import { SAMPLERS, type SamplerOptions, usualStepSize } from '../samplers/registry.ts';
 import { residentSmile, SMILE_NAMES, type SmileName } from '../samplers/smile.ts';
 import { blockDensity, compiling } from '../spec/compute.ts';
-import type { LoadedRun } from '../spec/opened.ts';
+import type { LoadedRun } from '../spec/loaded-run.ts';
 import { describePrior, isotropicScale, runPrior } from '../spec/prior.ts';
 import type { NoiseSummary } from '../spec/records.ts';
 import type { FitSpec } from '../spec/spec.ts';

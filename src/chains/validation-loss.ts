@@ -6,7 +6,7 @@ import { LOG_SIGMA } from '../models/likelihood.ts';
 import { sizeOf } from '../models/model.ts';
 import { type BayesianNetwork, likelihoodGraph } from '../models/posterior.ts';
 import { compileFor } from '../spec/compute.ts';
-import type { LoadedRun } from '../spec/opened.ts';
+import type { LoadedRun } from '../spec/loaded-run.ts';
 import { asTheNetworkSees } from '../spec/target-law.ts';
 
 /** Rows of one call, so that networks with many activations stay within memory. */

@@ -4,7 +4,7 @@
  * with `steps`.
  */
 
-import { chainKey } from '../chains/block-options.ts';
+import { chainKey } from '../chains/attempt.ts';
 import { parameterMasks, settleSigma, validationLoss } from '../chains/validation-loss.ts';
 import { batchStream } from '../data/batches.ts';
 import type { Parts } from '../data/split.ts';

@@ -2,8 +2,8 @@
 import { basename, dirname } from 'node:path';
 import { specError } from '../errors.ts';
 import type { BayesianNetwork } from '../models/posterior.ts';
+import { loadRun } from '../spec/loaded-run.ts';
 import { readStarts } from '../spec/members.ts';
-import { loadRun } from '../spec/opened.ts';
 import { allChains } from '../spec/records.ts';
 import type { FitSpec } from '../spec/spec.ts';
 import { readMember, type StoredMember, writeMember } from '../store/member.ts';

@@ -7,7 +7,7 @@ import { readLedger, WATCHED } from '../chains/posterior-store.ts';
 import { rewatch } from '../chains/rewatch.ts';
 import { isFinished } from '../chains/settle.ts';
 import { storeError } from '../errors.ts';
-import type { LoadedRun, SplitData } from '../spec/opened.ts';
+import type { LoadedRun, SplitData } from '../spec/loaded-run.ts';
 import { allChains } from '../spec/records.ts';
 import { readSummary } from '../spec/summaries.ts';
 import { checkpointPaths } from '../store/checkpoint.ts';

@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { runBlock } from '../chains/block.ts';
 import { drawsPerBlock } from '../chains/posterior-store.ts';
-import { loadRun } from '../spec/opened.ts';
+import { loadRun } from '../spec/loaded-run.ts';
 import { allChains, type Phase } from '../spec/records.ts';
 import { workersOf } from '../spec/workers.ts';
 import { readMember, writeMember } from '../store/member.ts';

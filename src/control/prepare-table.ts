@@ -8,8 +8,15 @@ import { readSchema, type Schema } from '../data/table/schema.ts';
 import type { Table } from '../data/table/table.ts';
 import { specError } from '../errors.ts';
 import type { OnnxNetwork } from '../models/onnx/network.ts';
-import { encodeHeldOut, HELD_OUT, type HeldOut, openTable, overlapNote, type Rows } from '../spec/held-out.ts';
-import { SPLITS } from '../spec/opened.ts';
+import {
+  encodeHeldOut,
+  HELD_OUT,
+  type HeldOutTables,
+  openTable,
+  overlapNote,
+  type RowSource,
+} from '../spec/held-out.ts';
+import { SPLITS } from '../spec/loaded-run.ts';
 import type { FitSpec } from '../spec/spec.ts';
 import { sha256, sha256OfFile } from '../store/files.ts';
 import type { DataSources, PreparedData } from './prepared.ts';
@@ -32,7 +39,7 @@ export async function prepareTable(
 
 /** Rows given to the library are named in the configuration, so that the run tells where its scores come from. */
 function withHeldOut(spec: FitSpec, { valid, test }: DataSources): FitSpec {
-  const named = (rows: Rows | undefined) => (typeof rows === 'object' ? 'rows' : rows);
+  const named = (rows: RowSource | undefined) => (typeof rows === 'object' ? 'rows' : rows);
   const [validFile = spec.data.validFile, testFile = spec.data.testFile] = [named(valid), named(test)];
   return { ...spec, data: { ...spec.data, ...(validFile && { validFile }), ...(testFile && { testFile }) } };
 }
@@ -42,8 +49,8 @@ async function heldOutTables(
   given: DataSources,
   { data }: FitSpec,
   { headed, dialect: like }: Table,
-): Promise<HeldOut> {
-  const read = async (rows: Rows | undefined) =>
+): Promise<HeldOutTables> {
+  const read = async (rows: RowSource | undefined) =>
     rows === undefined
       ? undefined
       : openTable(rows, { header: headed, decimal: data.decimal, like, maxUnpacked: given.maxUnpacked });
@@ -51,7 +58,7 @@ async function heldOutTables(
 }
 
 /** Splits and encodes the table, and settles what the configuration left to the data. */
-function encodeTable(table: Table, own: HeldOut, asked: FitSpec, brought: OnnxNetwork | undefined) {
+function encodeTable(table: Table, own: HeldOutTables, asked: FitSpec, brought: OnnxNetwork | undefined) {
   const { standardise, valid, test } = asked.data;
   const schema = readSchema(table, asked.data);
   const shares = { valid: own.valid ? 0 : valid, test: own.test ? 0 : test };

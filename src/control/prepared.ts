@@ -2,15 +2,15 @@
 import type { Learned } from '../data/learned.ts';
 import type { Rows } from '../data/rows.ts';
 import type { Parts } from '../data/split.ts';
-import type { Rows as Source } from '../spec/held-out.ts';
+import type { RowSource } from '../spec/held-out.ts';
 import type { FitSpec } from '../spec/spec.ts';
 
 export interface DataSources {
   /** Path of a table, of images or of a text; or the rows of a table as objects. */
-  readonly data: Source;
+  readonly data: RowSource;
   /** Validation and test rows of one's own, instead of a fraction of `data`; files may be named in `config` too. */
-  readonly valid?: Source | undefined;
-  readonly test?: Source | undefined;
+  readonly valid?: RowSource | undefined;
+  readonly test?: RowSource | undefined;
   /** Bytes that a gzipped file may unpack to. Default 1e9. */
   readonly maxUnpacked?: number | undefined;
 }

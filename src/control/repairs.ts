@@ -10,7 +10,7 @@ import { lastPosition } from '../chains/checkpoint.ts';
 import { unfinishedChains } from '../chains/settle.ts';
 import { permutation } from '../math/random.ts';
 import { rootKey, stream } from '../math/threefry.ts';
-import type { LoadedRun } from '../spec/opened.ts';
+import type { LoadedRun } from '../spec/loaded-run.ts';
 import type { FitSpec } from '../spec/spec.ts';
 import { readSummary } from '../spec/summaries.ts';
 import { writeJson } from '../store/files.ts';

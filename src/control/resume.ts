@@ -8,7 +8,7 @@ import { unfinishedChains } from '../chains/settle.ts';
 import { withdrawStop } from '../chains/stop.ts';
 import { specError, storeError } from '../errors.ts';
 import { samplerRow } from '../samplers/registry.ts';
-import { type LoadedRun, loadData, loadRun } from '../spec/opened.ts';
+import { type LoadedRun, loadData, loadRun } from '../spec/loaded-run.ts';
 import type { FitSpec } from '../spec/spec.ts';
 import { SOFTWARE } from '../spec/version.ts';
 import { sha256, sweep, writeWhole } from '../store/files.ts';

@@ -2,7 +2,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { attemptOf } from '../chains/attempt.ts';
 import { standingOf } from '../chains/checkpoint.ts';
-import { loadRun } from '../spec/opened.ts';
+import { loadRun } from '../spec/loaded-run.ts';
 import { allChains } from '../spec/records.ts';
 import { readSummary } from '../spec/summaries.ts';
 import { checkpointPaths } from '../store/checkpoint.ts';

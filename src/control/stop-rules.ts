@@ -6,7 +6,7 @@
 
 import { readWatched } from '../chains/posterior-store.ts';
 import { median } from '../infer/function-space.ts';
-import type { LoadedRun } from '../spec/opened.ts';
+import type { LoadedRun } from '../spec/loaded-run.ts';
 import { allChains } from '../spec/records.ts';
 import type { FitSpec } from '../spec/spec.ts';
 

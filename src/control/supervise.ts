@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { goalOf, isFinished, unfinishedChains } from '../chains/settle.ts';
 import { SmileError } from '../errors.ts';
-import { type LoadedRun, loadRun } from '../spec/opened.ts';
+import { type LoadedRun, loadRun } from '../spec/loaded-run.ts';
 import type { FitEvent } from '../spec/records.ts';
 import { readSummaries } from '../spec/summaries.ts';
 import { workersOf } from '../spec/workers.ts';

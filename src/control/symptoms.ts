@@ -5,7 +5,7 @@ import { meanOf } from '../math/moments.ts';
 import { rootKey, stream } from '../math/threefry.ts';
 import { samplerRow } from '../samplers/registry.ts';
 import type { MemberBlock } from '../spec/members.ts';
-import { type OpenedRun, withRun } from '../spec/open-run.ts';
+import { type OpenedRun, withRun } from '../spec/opened-run.ts';
 
 /** Training rows, and draws of a chain, that are looked at. */
 const ROWS = 256;

@@ -8,7 +8,7 @@ import { drawsPerBlock } from '../chains/posterior-store.ts';
 import { processArguments } from '../entries.ts';
 import { uniforms } from '../math/random.ts';
 import { rootKey, stream } from '../math/threefry.ts';
-import { type LoadedRun, loadRun, storeVariation } from '../spec/opened.ts';
+import { type LoadedRun, loadRun, storeVariation } from '../spec/loaded-run.ts';
 import { allChains, type Phase } from '../spec/records.ts';
 import { readWhole, sha256 } from '../store/files.ts';
 import { readMember } from '../store/member.ts';

@@ -7,7 +7,7 @@ import { abs, add, constant, greater, mul, select, sigmoid, sign, sub, type Tens
 import { HALF_LOG_TWO_PI, normalCdf } from '../math/special.ts';
 import { sumOfSquares } from '../math/sums.ts';
 
-export interface Law {
+export interface PriorLaw {
   /** log p(x) − `constant`. */
   logDensity(x: number): number;
   /** d log p/dx. */
@@ -35,7 +35,7 @@ export function expectNumber(where: string, expected: string, value: number, hol
 const expectScale = (where: string, value: number) => expectNumber(where, 'a positive number', value, value > 0);
 
 /** N(location, scale²): −½((x − location)/scale)², constant −log scale − ½ log 2π. A scale of Infinity is no law: 0. */
-export function normal(location: number, scale: number): Law {
+export function normal(location: number, scale: number): PriorLaw {
   expectScale('normal.scale', scale);
   const precision = 1 / scale ** 2;
   return {
@@ -56,7 +56,7 @@ export function normal(location: number, scale: number): Law {
 }
 
 /** −|x − location|/scale, constant −log(2·scale). Its deviation is √2·scale; at the kink the derivative is 0. */
-export function laplace(location: number, scale: number): Law {
+export function laplace(location: number, scale: number): PriorLaw {
   expectScale('laplace.scale', scale);
   return {
     logDensity: (x) => -Math.abs(x - location) / scale,
@@ -72,7 +72,7 @@ export function laplace(location: number, scale: number): Law {
  * log σ((x + a)/τ) + log σ((a − x)/τ) with σ the logistic function, constant log((1 − e^{−2a/τ})/2a). Far outside it
  * falls as e^{−|x|/τ}; its variance is (a² + π²τ²)/3.
  */
-export function softBox(halfWidth: number, softness: number): Law {
+export function softBox(halfWidth: number, softness: number): PriorLaw {
   expectScale('softBox.halfWidth', halfWidth);
   expectScale('softBox.softness', softness);
   const tau = softness * halfWidth;
@@ -95,7 +95,7 @@ export function softBox(halfWidth: number, softness: number): Law {
  * −log(scale·(2·core·e^{−core²/2} + 2√(2π)·Φ(−core))). The density is continuous; its derivative jumps at the core's
  * edges, where it is 0.
  */
-export function flatNormal(scale: number, core: number): Law {
+export function flatNormal(scale: number, core: number): PriorLaw {
   expectScale('flatNormal.scale', scale);
   expectNumber('flatNormal.core', 'a number not below 0', core, core >= 0);
   const [edge, precision] = [core * scale, 1 / scale ** 2];
@@ -122,7 +122,7 @@ export interface MixtureNumbers {
  * w·N(m₁, s₁²) + (1 − w)·N(m₂, s₂²): log Σ (w_k/s_k)·e^{−½((x − m_k)/s_k)²}, constant −½ log 2π. In the graph the share
  * of the first is the logistic function of a quadratic in x.
  */
-export function mixture({ weight, locations, scales }: MixtureNumbers): Law {
+export function mixture({ weight, locations, scales }: MixtureNumbers): PriorLaw {
   expectNumber('mixture.weight', 'a number between 0 and 1', weight, weight > 0 && weight < 1);
   for (const scale of scales) expectScale('mixture.scales', scale);
   const [m, n] = locations;

@@ -1,6 +1,6 @@
 /** The families of priors that a run can choose by name. */
 import { type Fans, fans } from './fans.ts';
-import { flatNormal, type Law, laplace, type MixtureNumbers, mixture, normal, softBox } from './laws.ts';
+import { flatNormal, laplace, type MixtureNumbers, mixture, normal, type PriorLaw, softBox } from './laws.ts';
 import type { Parameter } from './model.ts';
 import { offsetNormal } from './offset-normal.ts';
 import { independent, type Prior } from './prior.ts';
@@ -55,7 +55,7 @@ export function prior(parameters: readonly Parameter[], choice: PriorChoice): Pr
 }
 
 /** The law of each parameter; parameters of one law share the object. */
-function laws(choice: Exclude<PriorChoice, { name: 'eps-standard-normal' }>): (parameter: Parameter) => Law {
+function laws(choice: Exclude<PriorChoice, { name: 'eps-standard-normal' }>): (parameter: Parameter) => PriorLaw {
   switch (choice.name) {
     case 'standard-normal':
       return everywhere(normal(0, 1));
@@ -85,11 +85,11 @@ function laws(choice: Exclude<PriorChoice, { name: 'eps-standard-normal' }>): (p
   }
 }
 
-const everywhere = (law: Law) => () => law;
+const everywhere = (law: PriorLaw) => () => law;
 const glorot = ({ fanIn, fanOut }: Fans) => Math.sqrt(2 / (fanIn + fanOut));
 
 /** A family by its deviation: of the fans for kernels, 1 for the rest. */
-function byDeviation(deviationOf: (kernel: Fans) => number, law: (deviation: number) => Law) {
+function byDeviation(deviationOf: (kernel: Fans) => number, law: (deviation: number) => PriorLaw) {
   const rest = law(1);
   return (parameter: Parameter) => {
     const kernel = fans(parameter);

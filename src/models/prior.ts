@@ -1,6 +1,6 @@
 /** Priors of a network's parameters: independent numbers, each with a law that its parameter decides. */
 import { concat, split, type Tensor } from '../graph/index.ts';
-import { type Law, normal } from './laws.ts';
+import { normal, type PriorLaw } from './laws.ts';
 import { dimensionOf, type Parameter, sizeOf } from './model.ts';
 
 /** The log prior of one chain's parameters, θ `[d]`. */
@@ -22,7 +22,7 @@ export interface Prior {
 }
 
 /** The prior of these parameters, in the order of the flat vector, by the law of each; those of one law share the object. */
-export function independent(parameters: readonly Parameter[], lawOf: (parameter: Parameter) => Law): Prior {
+export function independent(parameters: readonly Parameter[], lawOf: (parameter: Parameter) => PriorLaw): Prior {
   const own = new Map(parameters.map((parameter) => [parameter.name, lawOf(parameter)]));
   const runs: Run[] = [];
   for (const { name, shape } of parameters) {
@@ -41,12 +41,12 @@ export function isotropic(dim: number, scale: number): Prior {
 
 /** Neighbours in the flat vector that share a law. */
 interface Run {
-  readonly law: Law;
+  readonly law: PriorLaw;
   size: number;
 }
 
 function composed(runs: readonly Run[]): Omit<Prior, 'dim' | 'slope'> {
-  const sum = (of: (law: Law) => number) => runs.reduce((total, { law, size }) => total + size * of(law), 0);
+  const sum = (of: (law: PriorLaw) => number) => runs.reduce((total, { law, size }) => total + size * of(law), 0);
   const dim = sum(() => 1);
   return {
     logDensity(theta, at) {

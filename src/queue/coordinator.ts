@@ -9,7 +9,7 @@ import type { Job, Queue } from 'bullmq';
 import { isFinished } from '../chains/settle.ts';
 import { requestStop } from '../chains/stop.ts';
 import { cut, type Engine } from '../control/pool.ts';
-import { loadRun } from '../spec/opened.ts';
+import { loadRun } from '../spec/loaded-run.ts';
 import type { BlockProgress } from '../spec/records.ts';
 import { runPaths } from '../store/rundir.ts';
 import { failureCounts } from './failures.ts';

@@ -2,7 +2,7 @@
 
 import { runChains } from '../control/pool.ts';
 import { engineError, SmileError } from '../errors.ts';
-import { loadRun } from '../spec/opened.ts';
+import { loadRun } from '../spec/loaded-run.ts';
 import type { BlockProgress } from '../spec/records.ts';
 import { type Admission, placeOf } from './admission.ts';
 import { type ChainJob, readJob, runId } from './job.ts';

@@ -9,8 +9,8 @@ import { type EnergyDistribution, energyDistribution } from '../infer/energy.ts'
 import { type Difference, pairedDifference } from '../infer/intervals.ts';
 import { meanOf } from '../math/moments.ts';
 import { rootKey, stream } from '../math/threefry.ts';
-import { type OpenedRun, withRun } from '../spec/open-run.ts';
-import type { LoadedRun } from '../spec/opened.ts';
+import type { LoadedRun } from '../spec/loaded-run.ts';
+import { type OpenedRun, withRun } from '../spec/opened-run.ts';
 import type { MemberPrediction } from '../spec/prediction.ts';
 import { describePrior } from '../spec/prior.ts';
 import type { ChainTrace } from '../spec/records.ts';

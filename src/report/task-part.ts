@@ -4,7 +4,7 @@ import type { Reliability } from '../infer/calibration.ts';
 import { mixtureCrps } from '../infer/crps.ts';
 import { mixtureQuantiles } from '../infer/mixture.ts';
 import { meanOf } from '../math/moments.ts';
-import type { OpenedRun } from '../spec/open-run.ts';
+import type { OpenedRun } from '../spec/opened-run.ts';
 import type { MemberPrediction } from '../spec/prediction.ts';
 import { lawOf } from '../spec/target-law.ts';
 

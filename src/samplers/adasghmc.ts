@@ -1,7 +1,7 @@
 /** Scale-adapted SGHMC with its warm-up (Springenberg et al. 2016). */
 import { normals } from '../math/random.ts';
 import type { Sampler } from '../types.ts';
-import { type ChainState, chainKey, gradientSampler } from './chain.ts';
+import { type ChainState, gradientSampler, stepKey } from './chain.ts';
 
 export interface ScaleAdaptedOptions {
   readonly stepSize: number;
@@ -34,7 +34,7 @@ export function scaleAdaptedSghmc(options: Partial<ScaleAdaptedOptions> = {}): S
     },
     move(state, c, d, t, gradient, z) {
       const at = c * d;
-      normals(chainKey(state.keys, c, 'noise', t), z, at, d);
+      normals(stepKey(state.keys, c, 'noise', t), z, at, d);
       if (state.adapting[0] === 1) adaptScale(state, at, d);
       for (let i = at; i < at + d; i++) state.lastGradient[i] = clip(gradient[i]);
       scaleAdaptedMove(state, at, d, state.stepSize[c], friction, z);

@@ -33,7 +33,7 @@ export function chainState(name: string, theta: Float64Array, keys: readonly Key
 }
 
 /** The key of chain c's stream for this purpose at step t. */
-export function chainKey(keys: Float64Array, c: number, purpose: Purpose, t: number): Key {
+export function stepKey(keys: Float64Array, c: number, purpose: Purpose, t: number): Key {
   return fold(stream([keys[2 * c], keys[2 * c + 1]], purpose), t);
 }
 

@@ -5,7 +5,7 @@
 import { normals, uniforms } from '../math/random.ts';
 import { squaredDistance } from '../math/sums.ts';
 import type { LogDensity, Sampler, Step } from '../types.ts';
-import { allFinite, type ChainState, chainKey, chainState, copyRange, emptyInfo } from './chain.ts';
+import { allFinite, type ChainState, chainState, copyRange, emptyInfo, stepKey } from './chain.ts';
 import { answered } from './drive.ts';
 
 export interface HmcOptions {
@@ -62,8 +62,8 @@ export function hmc(options: Partial<HmcOptions> = {}): Sampler {
         return sum;
       };
       for (let c = 0; c < chains; c++) {
-        normals(chainKey(state.keys, c, 'momentum', t), momentum, c * d, d);
-        uniforms(chainKey(state.keys, c, 'noise', t), uniform, 2 * c, 2);
+        normals(stepKey(state.keys, c, 'momentum', t), momentum, c * d, d);
+        uniforms(stepKey(state.keys, c, 'noise', t), uniform, 2 * c, 2);
         info.stepSize[c] = state.stepSize[c] * (1 + JITTER * (2 * uniform[2 * c] - 1));
       }
       const before = Float64Array.from(value, (v, c) => v - kinetic(c));

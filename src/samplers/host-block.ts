@@ -4,7 +4,7 @@ import { direction, normals } from '../math/random.ts';
 import { squaredDistance } from '../math/sums.ts';
 import type { LogDensity } from '../types.ts';
 import { type Block, stepInfo } from './block.ts';
-import { allFinite, chainKey, copyRange } from './chain.ts';
+import { allFinite, copyRange, stepKey } from './chain.ts';
 import type { Answer } from './drive.ts';
 import { drift, kick, kickAll, refresh, refreshStrength } from './isokinetic.ts';
 import type { MicrocanonicalParts, MicrocanonicalState } from './microcanonical.ts';
@@ -107,7 +107,7 @@ function hostBlock({ preconditioner }: MicrocanonicalParts, state: Microcanonica
       const { velocity, stepSize, decoherence, keys } = state;
       for (let c = 0; c < chains; c++) {
         if (decoherence[c] === Number.POSITIVE_INFINITY) continue;
-        normals(chainKey(keys, c, 'refresh', 2 * t + half), mapped, c * d, d);
+        normals(stepKey(keys, c, 'refresh', 2 * t + half), mapped, c * d, d);
         refresh(velocity, mapped, c * d, d, refreshStrength(0.5 * stepSize[c], decoherence[c], d));
       }
     },

@@ -1,7 +1,7 @@
 /** SGLD with RMSProp's preconditioner (Li et al. 2016). */
 import { normals } from '../math/random.ts';
 import type { Sampler } from '../types.ts';
-import { chainKey, gradientSampler } from './chain.ts';
+import { gradientSampler, stepKey } from './chain.ts';
 import { SGLD_DEFAULTS, type SgldOptions } from './sgld.ts';
 
 export interface PsgldOptions extends SgldOptions {
@@ -44,7 +44,7 @@ export function psgld(options: Partial<PsgldOptions> = {}): Sampler {
         }
         for (let i = at; i < at + d; i++) speed[i] /= total;
       }
-      normals(chainKey(keys, c, 'noise', t), z, at, d);
+      normals(stepKey(keys, c, 'noise', t), z, at, d);
       const epsilon = state.stepSize[c];
       for (let i = at; i < at + d; i++) {
         theta[i] += epsilon * speed[i] * gradient[i] + Math.sqrt(2 * temperature * epsilon * speed[i]) * z[i];

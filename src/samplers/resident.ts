@@ -9,7 +9,7 @@ import { direction } from '../math/random.ts';
 import type { Combination, Products, ResidentChain } from '../residence.ts';
 import type { Info, Key, State } from '../types.ts';
 import { type Block, stepInfo } from './block.ts';
-import { chainKey } from './chain.ts';
+import { stepKey } from './chain.ts';
 import { settle } from './drive.ts';
 import { turn } from './isokinetic.ts';
 import { initialScalars } from './microcanonical.ts';
@@ -51,7 +51,7 @@ export function residentMicrocanonical(parts: SoundParts): ResidentSampler {
       ...pending.init(keys.length),
     }),
     start: (state, c, chain, theta) =>
-      chain.start(theta, drawn(chainKey(state.keys, c, 'momentum', AT_START), chain.dim)),
+      chain.start(theta, drawn(stepKey(state.keys, c, 'momentum', AT_START), chain.dim)),
     step: (state, chains, batchOf, t) =>
       settle(soundStep(parts, state, residentBlock(state, chains, batchOf, rates), t)),
     endWarmup: (state) => endWarmup(parts, state),

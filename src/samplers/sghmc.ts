@@ -1,7 +1,7 @@
 /** Stochastic gradient Hamiltonian Monte Carlo with persistent momentum (Chen et al. 2014). */
 import { normals } from '../math/random.ts';
 import type { Sampler } from '../types.ts';
-import { chainKey, gradientSampler } from './chain.ts';
+import { gradientSampler, stepKey } from './chain.ts';
 
 export interface SghmcOptions {
   /** h, the learning rate: ε² in time units. */
@@ -33,7 +33,7 @@ export function sghmc(options: Partial<SghmcOptions> = {}): Sampler {
       const { theta, keys, momentum, gradientCount, gradientMean, gradientVariance } = state;
       const at = c * d;
       const h = state.stepSize[c];
-      normals(chainKey(keys, c, 'noise', t), z, at, d);
+      normals(stepKey(keys, c, 'noise', t), z, at, d);
       const n = state.adapting[0] === 1 ? ++gradientCount[c] : 0;
       for (let i = at; i < at + d; i++) {
         if (n > 0) {

@@ -4,7 +4,7 @@
  */
 import { normals } from '../math/random.ts';
 import type { Sampler } from '../types.ts';
-import { type ChainState, chainKey, gradientSampler } from './chain.ts';
+import { type ChainState, gradientSampler, stepKey } from './chain.ts';
 
 export interface SgldOptions {
   readonly stepSize: number;
@@ -37,6 +37,6 @@ export function langevinMove(
 ): void {
   const at = c * d;
   const spread = Math.sqrt(2 * temperature * epsilon);
-  if (spread > 0) normals(chainKey(keys, c, 'noise', t), z, at, d);
+  if (spread > 0) normals(stepKey(keys, c, 'noise', t), z, at, d);
   for (let i = at; i < at + d; i++) theta[i] += epsilon * gradient[i] + (spread > 0 ? spread * z[i] : 0);
 }

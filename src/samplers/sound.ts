@@ -9,7 +9,7 @@
 import { direction } from '../math/random.ts';
 import type { Sampler, State, Step } from '../types.ts';
 import { type Block, begin, finish, mclachlan } from './block.ts';
-import { chainKey } from './chain.ts';
+import { stepKey } from './chain.ts';
 import { answered } from './drive.ts';
 import { hostBlocks } from './host-block.ts';
 import { initialState, type MicrocanonicalParts, type MicrocanonicalState } from './microcanonical.ts';
@@ -56,7 +56,7 @@ export function soundMicrocanonical(parts: SoundParts): Sampler<SoundState> {
         cached: new Float64Array(chains),
       };
       for (let c = 0; c < chains; c++) {
-        direction(chainKey(state.keys, c, 'momentum', AT_START), state.velocity, c * d, d);
+        direction(stepKey(state.keys, c, 'momentum', AT_START), state.velocity, c * d, d);
       }
       return state;
     },
@@ -117,7 +117,7 @@ export function* soundStep(parts: SoundParts, state: State, block: Block, t: num
       controller.diverged(state, c, adapting, t);
     }
     // All that belongs to the position is as before the step: an uncached gradient stays uncached.
-    if (info.reset[c]) yield* answered(block.restore(c, chainKey(state.keys, c, 'momentum', t)));
+    if (info.reset[c]) yield* answered(block.restore(c, stepKey(state.keys, c, 'momentum', t)));
     else cached[c] = t + 1;
   }
   parts.adapt?.(state, t);

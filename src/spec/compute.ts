@@ -14,7 +14,7 @@ import {
   separateLogDensity,
 } from '../models/posterior.ts';
 import type { CompiledGraph, LogDensity } from '../types.ts';
-import type { LoadedRun } from './opened.ts';
+import type { LoadedRun } from './loaded-run.ts';
 import type { FitSpec } from './spec.ts';
 
 /** How the graphs of a configuration are compiled. Threads that a trial is to choose are one until it has. */

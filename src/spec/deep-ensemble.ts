@@ -2,8 +2,8 @@
 import type { Rows } from '../data/rows.ts';
 import { meanOf } from '../math/moments.ts';
 import { LOG_SIGMA } from '../models/likelihood.ts';
+import type { LoadedRun } from './loaded-run.ts';
 import { type MemberBlock, readStarts } from './members.ts';
-import type { LoadedRun } from './opened.ts';
 import type { Predictor } from './predictor.ts';
 import { lawOf } from './target-law.ts';
 

@@ -2,7 +2,7 @@
 import { firstOf } from '../data/asked.ts';
 import { storeError } from '../errors.ts';
 import type { Members } from './members.ts';
-import type { OpenedRun } from './open-run.ts';
+import type { OpenedRun } from './opened-run.ts';
 
 export interface Ensemble {
   readonly name: 'bayesian' | 'deep';

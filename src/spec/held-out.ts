@@ -9,13 +9,13 @@ import type { TableRows } from '../data/table/rows.ts';
 import type { ReadOptions, Table } from '../data/table/table.ts';
 import { dataError } from '../errors.ts';
 
-/** Path of a delimited file, or rows as objects. */
-export type Rows = string | readonly Readonly<Record<string, unknown>>[];
+/** Path of a table in a file, or its rows as objects. */
+export type RowSource = string | readonly Readonly<Record<string, unknown>>[];
 
 export const HELD_OUT = ['valid', 'test'] as const;
-export type HeldOut = { readonly [name in (typeof HELD_OUT)[number]]?: Table | undefined };
+export type HeldOutTables = { readonly [name in (typeof HELD_OUT)[number]]?: Table | undefined };
 
-export const openTable = async (source: Rows, options: ReadOptions): Promise<Table> =>
+export const openTable = async (source: RowSource, options: ReadOptions): Promise<Table> =>
   typeof source === 'string' ? readTable(source, options) : tableFromRows(source);
 
 /**

@@ -5,7 +5,7 @@ import { readDraws } from '../store/draws.ts';
 import { readMember } from '../store/member.ts';
 import { runPaths } from '../store/rundir.ts';
 import type { ReadTensors } from '../store/safetensors.ts';
-import type { LoadedRun } from './opened.ts';
+import type { LoadedRun } from './loaded-run.ts';
 import { allChains } from './records.ts';
 import { readSummary } from './summaries.ts';
 

@@ -2,7 +2,7 @@
 import type { Preprocessing } from '../data/table/preprocess.ts';
 import type { Law } from '../infer/law.ts';
 import { normaliseClasses, usableClasses, usableNormal } from '../infer/usable.ts';
-import type { LoadedRun } from './opened.ts';
+import type { LoadedRun } from './loaded-run.ts';
 import { lawOf } from './target-law.ts';
 
 /** Which member of an ensemble it is. */

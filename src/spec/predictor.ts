@@ -4,8 +4,8 @@ import { peakBytes } from '../graph/index.ts';
 import { type BayesianNetwork, predictionGraph } from '../models/posterior.ts';
 import type { CompiledGraph } from '../types.ts';
 import { compileFor } from './compute.ts';
+import type { LoadedRun } from './loaded-run.ts';
 import type { Members } from './members.ts';
-import type { LoadedRun } from './opened.ts';
 import { type MemberPlace, type MemberPrediction, readerOf } from './prediction.ts';
 
 /** Networks evaluated in one call of the graph, where it is small. */

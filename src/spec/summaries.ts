@@ -1,7 +1,7 @@
 /** The ends of a run's chains, as they lie beside the draws. */
 import { readJson } from '../store/files.ts';
 import { runPaths } from '../store/rundir.ts';
-import type { LoadedRun } from './opened.ts';
+import type { LoadedRun } from './loaded-run.ts';
 import { allChains, type ChainSummary } from './records.ts';
 
 /** Throws a `StoreError` for a chain that has come to no end yet. */

@@ -6,7 +6,7 @@ import { type Law, NORMAL } from '../infer/law.ts';
 import { type LogScaled, logNormal, logScaled } from '../infer/log-normal.ts';
 import { type Axis, logAxis, OWN_AXIS } from '../infer/stretch.ts';
 import { STUDENT_T } from '../infer/student-t.ts';
-import type { LoadedRun } from './opened.ts';
+import type { LoadedRun } from './loaded-run.ts';
 
 type Told = Pick<LoadedRun, 'network' | 'preprocessing'>;
 

@@ -8,7 +8,7 @@ import { allTexts } from '../../src/data/table/cells.ts';
 import { encode } from '../../src/data/table/encode.ts';
 import { learnPreprocessing } from '../../src/data/table/preprocess.ts';
 import { readSchema, type SchemaOptions } from '../../src/data/table/schema.ts';
-import { parseTable, type ReadOptions, readTable } from '../../src/data/table/table.ts';
+import { parseTable, type ReadOptions, readDelimited } from '../../src/data/table/table.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-makes-'));
 let files = 0;
@@ -330,7 +330,7 @@ describe('makes of file', () => {
 
   it.each(Object.entries(MAKES))('%s', async (_name, make) => {
     const { content, ending, read, schema: asked, delimiter = ',', headed = true, names = abc, rows = ROWS } = make;
-    const table = await readTable(put(content, ending), read);
+    const table = await readDelimited(put(content, ending), read);
     expect(table.names).toEqual(names);
     expect([table.rows, table.headed, table.dialect.delimiter]).toEqual([rows, headed, delimiter]);
     const schema = readSchema(table, { target: -1, task: 'auto', categorical: [], exclude: [], ...asked });
@@ -362,14 +362,14 @@ describe('what cannot be read', () => {
     ['a quote closed in the middle', `a,b\n1,2\n"x" y,3\n`, ':3: expected quotes around whole cells'],
     ['a row too short', `a,b,y\n${body()}\n1,2\n${body()}`, ':62: expected 3 fields as in line 1, got 2'],
   ])('%s', async (_name, content, message) => {
-    await expect(readTable(put(content))).rejects.toThrow(message);
+    await expect(readDelimited(put(content))).rejects.toThrow(message);
   });
 
   it('a cell that is no number, by its line below line breaks in quotes', async () => {
     const path = put(
       `a,note,y\n${lines((i) => `${i === 50 ? 'oops' : number(i, 1)},"first\nsecond",${number(i, 3)}`)}`,
     );
-    const table = await readTable(path);
+    const table = await readDelimited(path);
     const options: SchemaOptions = { target: 'y', task: 'auto', categorical: [], exclude: [] };
     expect(() => readSchema(table, options)).toThrow(":102: column 'a': expected a finite number, got 'oops'");
   });
@@ -377,7 +377,7 @@ describe('what cannot be read', () => {
   it('a target of words and numbers, without a circle of advice', async () => {
     const path = put(`a,y\n${lines((i) => `${number(i, 1)},${i % 3 ? number(i, 2) : `~${i}`}`)}`);
     const options: SchemaOptions = { target: 'y', task: 'auto', categorical: [], exclude: [] };
-    const table = await readTable(path);
+    const table = await readDelimited(path);
     for (const task of ['auto', 'regression', 'classification'] as const) {
       expect(() => readSchema(table, { ...options, task })).toThrow(/'~0' \(line 2\).*mend the cells/i);
       expect(() => readSchema(table, { ...options, task })).not.toThrow(/--task/);
@@ -386,7 +386,7 @@ describe('what cannot be read', () => {
 
   it('names a few of three thousand columns', async () => {
     const wide = Array.from({ length: 3072 }, (_, j) => `c${j}`).join(',');
-    const table = await readTable(put(`${wide}\n${wide.replaceAll('c', '')}\n`));
+    const table = await readDelimited(put(`${wide}\n${wide.replaceAll('c', '')}\n`));
     const options: SchemaOptions = { target: 'price', task: 'auto', categorical: [], exclude: [] };
     expect(() => readSchema(table, options)).toThrow('c10, c11 … and 3,060 more');
   });
@@ -394,12 +394,12 @@ describe('what cannot be read', () => {
 
 describe('new files are read as the training file was', () => {
   const learn = async (content: string, asked: Partial<SchemaOptions> = {}) => {
-    const table = await readTable(put(content));
+    const table = await readDelimited(put(content));
     const schema = readSchema(table, { target: -1, task: 'auto', categorical: [], exclude: [], ...asked });
     return learnPreprocessing(table, schema, Int32Array.from(schema.rows), 'train').preprocessing;
   };
   const replay = async (pre: Awaited<ReturnType<typeof learn>>, content: string) => {
-    const table = await readTable(put(content), { header: pre.headed, like: pre.dialect });
+    const table = await readDelimited(put(content), { header: pre.headed, like: pre.dialect });
     const { x, warnings } = encode(pre, table, [...Array(table.rows).keys()], false);
     return { table, x: [...x], warnings: [...table.notes.slice(1), ...warnings] };
   };
@@ -415,7 +415,7 @@ describe('new files are read as the training file was', () => {
   it('with separators that the new rows alone would not show', async () => {
     const word = pick(['x,y', 'z,w']);
     const pre = await learn(lines((i) => `${word(i)};${word(i + 1)};${number(i, 1)}`));
-    const alone = await readTable(put('x,y;z,w\n'), { header: false });
+    const alone = await readDelimited(put('x,y;z,w\n'), { header: false });
     const { table, warnings } = await replay(pre, 'x,y;z,w\n');
     expect([alone.names.length, table.names.length, warnings]).toEqual([3, 2, []]);
   });
@@ -468,7 +468,7 @@ describe('typed columns', () => {
   it('keep every text beyond what a dictionary holds', async () => {
     const n = 9000;
     const cell = (i: number) => (i % 1000 === 7 && i > 5000 ? '007' : i % 1000 === 8 ? 'oops' : String(i / 8));
-    const table = await readTable(put(`id,name,y\n${lines((i) => `${cell(i)},name ${i},${i % 2}`, n)}\n`));
+    const table = await readDelimited(put(`id,name,y\n${lines((i) => `${cell(i)},name ${i},${i % 2}`, n)}\n`));
     const [numbers, words] = table.columns;
     expect([numbers.kind, words.kind]).toEqual(['numbers', 'texts']);
     expect(allTexts(numbers)).toEqual(Array.from({ length: n }, (_, i) => cell(i)));
@@ -481,7 +481,7 @@ describe('typed columns', () => {
       const v = Math.sin(i) * 10 ** ((i % 30) - 18);
       return i % 3 === 0 ? v.toPrecision(1 + (i % 17)) : i % 3 === 1 ? v.toFixed(i % 12) : String(v);
     };
-    const table = await readTable(put(`a,y\n${lines((i) => `${cell(i)},${i}`, n)}`));
+    const table = await readDelimited(put(`a,y\n${lines((i) => `${cell(i)},${i}`, n)}`));
     const [column] = table.columns;
     expect(column.kind).toBe('numbers');
     const values = column.kind === 'numbers' ? column.values : [];
@@ -492,8 +492,8 @@ describe('typed columns', () => {
     const n = 60_000;
     const row = (i: number, quotes: boolean) =>
       quotes && i % 9001 === 5 ? `"${i}","b\n${i}",2` : `${i},${i % 9001 === 5 ? `b ${i}` : 'c'},2`;
-    const table = await readTable(put(`a,b,y\n${lines((i) => row(i, true), n)}`));
-    const plain = await readTable(put(`a,b,y\n${lines((i) => row(i, false), n)}`));
+    const table = await readDelimited(put(`a,b,y\n${lines((i) => row(i, true), n)}`));
+    const plain = await readDelimited(put(`a,b,y\n${lines((i) => row(i, false), n)}`));
     expect(allTexts(table.columns[0])).toEqual(allTexts(plain.columns[0]));
     expect(allTexts(table.columns[1]).map((text) => text.replace('\n', ' '))).toEqual(allTexts(plain.columns[1]));
     expect(table.lines[n - 1]).toBe(plain.lines[n - 1] + 7);

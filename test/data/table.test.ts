@@ -10,7 +10,7 @@ import { tableFromRows } from '../../src/data/table/columns.ts';
 import { encode } from '../../src/data/table/encode.ts';
 import { learnPreprocessing, type Preprocessing } from '../../src/data/table/preprocess.ts';
 import { readSchema, type SchemaOptions } from '../../src/data/table/schema.ts';
-import { parseTable, readTable, type Table } from '../../src/data/table/table.ts';
+import { parseTable, readDelimited, type Table } from '../../src/data/table/table.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'smile-data-'));
 const file = (name: string, content: string | Uint8Array) => {
@@ -50,7 +50,7 @@ describe('reading', () => {
 
   it('reads gzip, obeys flags, keeps the line of every row', async () => {
     const path = file('a.csv.gz', gzipSync('# c\na,b\n1,2\n\n3,4\n'));
-    const table = await readTable(path);
+    const table = await readDelimited(path);
     expect([table.columns.map(allTexts), [...table.lines]]).toEqual([
       [
         ['1', '3'],
@@ -74,18 +74,18 @@ describe('reading', () => {
   it.each([
     [
       'no such file',
-      async () => readTable(join(folder, 'none.csv')),
+      async () => readDelimited(join(folder, 'none.csv')),
       'expected a readable data file, got no such file',
     ],
-    ['a folder', async () => readTable(folder), 'got a folder'],
-    ['empty', async () => readTable(file('e.csv', '')), 'e.csv: expected rows of data, got an empty file'],
-    ['header only', async () => readTable(file('h.csv', 'a,b\n')), 'expected rows of data, got'],
+    ['a folder', async () => readDelimited(folder), 'got a folder'],
+    ['empty', async () => readDelimited(file('e.csv', '')), 'e.csv: expected rows of data, got an empty file'],
+    ['header only', async () => readDelimited(file('h.csv', 'a,b\n')), 'expected rows of data, got'],
     [
       'ragged',
-      async () => readTable(file('r.csv', 'a,b\n1,2\n1,2,3\n')),
+      async () => readDelimited(file('r.csv', 'a,b\n1,2\n1,2,3\n')),
       'r.csv:3: expected 2 fields as in line 1, got 3',
     ],
-    ['binary', async () => readTable(file('b.csv', Uint8Array.of(97, 0, 1, 2))), 'expected text, got binary data'],
+    ['binary', async () => readDelimited(file('b.csv', Uint8Array.of(97, 0, 1, 2))), 'expected text, got binary data'],
     ['a name twice', async () => parseTable('a,a\n1,2', 'f'), "f:1: expected different column names, got 'a' twice"],
     ['no rows', async () => tableFromRows([]), 'expected rows of data, got none'],
   ])('refuses %s', async (_name, read, message) => {

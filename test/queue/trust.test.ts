@@ -14,7 +14,7 @@ import { printable } from '../../src/queue/printable.ts';
 import { readSecret, requireSecret } from '../../src/queue/secret.ts';
 import { type TakeOptions, takeJob } from '../../src/queue/take.ts';
 import { readProgress } from '../../src/queue/told.ts';
-import { loadRun } from '../../src/spec/opened.ts';
+import { loadRun } from '../../src/spec/loaded-run.ts';
 import { sha256, writeJson } from '../../src/store/files.ts';
 import { readManifest, runPaths } from '../../src/store/rundir.ts';
 import { scratchFolder, sweepScratch } from '../../src/store/scratch.ts';

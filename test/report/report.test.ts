@@ -13,7 +13,7 @@ import { figures } from '../../src/report/figures.ts';
 import { pageHtml } from '../../src/report/html.ts';
 import { pageMarkdown } from '../../src/report/markdown.ts';
 import { runPage } from '../../src/report/text.ts';
-import { withRun } from '../../src/spec/open-run.ts';
+import { withRun } from '../../src/spec/opened-run.ts';
 import type { FitConfig } from '../../src/spec/spec.ts';
 import { built } from '../built.ts';
 

@@ -1,6 +1,6 @@
 /** Sampling against its start: rows that chose the start are not impartial, and a worse mean is told. */
 import { expect, it } from 'vitest';
-import type { HeldOut } from '../../src/answers/verdict/held-out.ts';
+import type { HeldOutFacts } from '../../src/answers/verdict/held-out.ts';
 import { judgePredictions } from '../../src/answers/verdict/predictions.ts';
 import { normals } from '../../src/math/random.ts';
 
@@ -12,7 +12,7 @@ interface Difference {
 }
 
 /** A third of the rows chose the start. Log densities and losses of ours differ from the start's by what is given for row i. */
-function compared(seed: number, { nats = () => 0, loss = (z) => z }: Difference = {}): HeldOut {
+function compared(seed: number, { nats = () => 0, loss = (z) => z }: Difference = {}): HeldOutFacts {
   const [a, b] = [new Float64Array(ROWS), new Float64Array(ROWS)];
   normals([seed, 1], a);
   normals([seed, 2], b);
@@ -31,7 +31,7 @@ function compared(seed: number, { nats = () => 0, loss = (z) => z }: Difference 
     where: String,
   };
 }
-const found = (heldOut: HeldOut) => judgePredictions(heldOut).findings.map(({ check, turns }) => [check, turns]);
+const found = (heldOut: HeldOutFacts) => judgePredictions(heldOut).findings.map(({ check, turns }) => [check, turns]);
 
 it('a loss on the rows that chose the start alone does not turn the answer, unless it is large', () => {
   expect(found(compared(1, { nats: (chose) => (chose ? -0.5 : 0) }))).toEqual([]);

@@ -23,7 +23,7 @@ import { predict } from '../../src/answers/predict.ts';
 import { fit } from '../../src/control/fit.ts';
 import { resume } from '../../src/control/resume.ts';
 import { demoCsv } from '../../src/data/demo.ts';
-import { loadRun } from '../../src/spec/opened.ts';
+import { loadRun } from '../../src/spec/loaded-run.ts';
 import type { FitConfig } from '../../src/spec/spec.ts';
 import { readJson, sha256, writeJson } from '../../src/store/files.ts';
 import { readManifest, runPaths, updateManifest } from '../../src/store/rundir.ts';

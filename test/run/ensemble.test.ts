@@ -8,9 +8,9 @@ import { fit } from '../../src/control/fit.ts';
 import { inputsAsked } from '../../src/data/asked.ts';
 import { demoCsv } from '../../src/data/demo.ts';
 import { encode } from '../../src/data/table/encode.ts';
-import { readTable } from '../../src/data/table/table.ts';
+import { readDelimited } from '../../src/data/table/table.ts';
 import { readStarts } from '../../src/spec/members.ts';
-import { withRun } from '../../src/spec/open-run.ts';
+import { withRun } from '../../src/spec/opened-run.ts';
 import { memberPredictor } from '../../src/spec/predictor.ts';
 import { loadTable } from '../table-run.ts';
 
@@ -45,7 +45,7 @@ it('the deep ensemble, where it is asked for, with a loud word', async () => {
   expect(warnings[0]).toBe('THESE ARE PREDICTIONS OF THE DEEP ENSEMBLE, not of the posterior: as --ensemble asks');
   const opened = loadTable(run);
   const { preprocessing } = opened;
-  const table = await readTable(data);
+  const table = await readDelimited(data);
   const { x } = encode(preprocessing, table, [...Array(table.rows).keys()], false);
   const means: Float64Array[] = [];
   const members = readStarts(opened).map((theta, chain) => ({ chain, first: 0, thetas: Float32Array.from(theta) }));

@@ -11,7 +11,7 @@ import type { LikelihoodChoice } from '../../src/control/likelihood-pilot.ts';
 import { STUDENT_T } from '../../src/infer/student-t.ts';
 import { normals, uniforms } from '../../src/math/random.ts';
 import { collectReport } from '../../src/report/collect.ts';
-import { loadData, loadRun } from '../../src/spec/opened.ts';
+import { loadData, loadRun } from '../../src/spec/loaded-run.ts';
 import { PAPER_PRESET } from '../../src/spec/presets.ts';
 import type { FitEvent } from '../../src/spec/records.ts';
 import { type FitConfig, mergeConfigs } from '../../src/spec/spec.ts';

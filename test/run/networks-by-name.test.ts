@@ -15,8 +15,8 @@ import { resume } from '../../src/control/resume.ts';
 import type { ImageRows } from '../../src/data/image/rows.ts';
 import type { TextRows } from '../../src/data/text/rows.ts';
 import { uniforms } from '../../src/math/random.ts';
-import { withRun } from '../../src/spec/open-run.ts';
-import { loadData, loadRun } from '../../src/spec/opened.ts';
+import { loadData, loadRun } from '../../src/spec/loaded-run.ts';
+import { withRun } from '../../src/spec/opened-run.ts';
 import type { FitEvent } from '../../src/spec/records.ts';
 import { readTensors } from '../../src/store/safetensors.ts';
 

@@ -10,7 +10,7 @@ import { drawsPerBlock, readWatched, SAMPLE_STATS } from '../../src/chains/poste
 import { rewatch } from '../../src/chains/rewatch.ts';
 import { fit } from '../../src/control/fit.ts';
 import { demoCsv } from '../../src/data/demo.ts';
-import { loadData, loadRun } from '../../src/spec/opened.ts';
+import { loadData, loadRun } from '../../src/spec/loaded-run.ts';
 import type { FitEvent } from '../../src/spec/records.ts';
 import type { FitConfig } from '../../src/spec/spec.ts';
 import { readDraws } from '../../src/store/draws.ts';

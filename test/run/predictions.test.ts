@@ -1,6 +1,6 @@
 /** The answer about predictions: right for honest ensembles, simulated many times, and for planted faults of every kind. */
 import { describe, expect, it } from 'vitest';
-import type { HeldOut } from '../../src/answers/verdict/held-out.ts';
+import type { HeldOutFacts } from '../../src/answers/verdict/held-out.ts';
 import { FEWEST_ROWS, judgePredictions } from '../../src/answers/verdict/predictions.ts';
 import { normals, uniforms } from '../../src/math/random.ts';
 import { HALF_LOG_TWO_PI, normalCdf } from '../../src/math/special.ts';
@@ -16,7 +16,7 @@ interface Plan {
 }
 
 /** Rows of y ~ N(μ, σ²), μ spread like the targets and σ growing with it, predicted by the truth unless the plan says otherwise. */
-function ensemble(seed: number, { rows = 200, observed, predicted, mean: said }: Plan = {}): HeldOut {
+function ensemble(seed: number, { rows = 200, observed, predicted, mean: said }: Plan = {}): HeldOutFacts {
   const draw = (k: number) => {
     const out = new Float64Array(rows);
     normals([seed, k], out);
@@ -51,7 +51,7 @@ function ensemble(seed: number, { rows = 200, observed, predicted, mean: said }:
   };
 }
 
-const turned = (heldOut: HeldOut) =>
+const turned = (heldOut: HeldOutFacts) =>
   judgePredictions(heldOut)
     .findings.filter(({ turns }) => turns)
     .map(({ check }) => check);

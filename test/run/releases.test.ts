@@ -8,7 +8,7 @@ import { runBlock } from '../../src/chains/block.ts';
 import { rewatch } from '../../src/chains/rewatch.ts';
 import { prepareRun } from '../../src/control/fit.ts';
 import { demoCsv } from '../../src/data/demo.ts';
-import { loadData, loadRun } from '../../src/spec/opened.ts';
+import { loadData, loadRun } from '../../src/spec/loaded-run.ts';
 import type { Phase } from '../../src/spec/records.ts';
 import { claimChain } from '../../src/store/claim.ts';
 import { runPaths } from '../../src/store/rundir.ts';

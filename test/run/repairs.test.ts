@@ -19,7 +19,7 @@ import { runId } from '../../src/queue/job.ts';
 import { mirrored } from '../../src/queue/mirror.ts';
 import { storeNonce, storeToken } from '../../src/queue/secret.ts';
 import { serveStore } from '../../src/queue/store-server.ts';
-import { loadRun } from '../../src/spec/opened.ts';
+import { loadRun } from '../../src/spec/loaded-run.ts';
 import type { FitEvent } from '../../src/spec/records.ts';
 import { allChains } from '../../src/spec/records.ts';
 import { type FitConfig, mergeConfigs, resolveSpec } from '../../src/spec/spec.ts';

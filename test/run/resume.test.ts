@@ -24,7 +24,7 @@ import { status } from '../../src/control/status.ts';
 import type { Verification } from '../../src/control/verify.ts';
 import { demoCsv } from '../../src/data/demo.ts';
 import { uniforms } from '../../src/math/random.ts';
-import { loadRun } from '../../src/spec/opened.ts';
+import { loadRun } from '../../src/spec/loaded-run.ts';
 import type { FitEvent } from '../../src/spec/records.ts';
 import { type FitConfig, mergeConfigs } from '../../src/spec/spec.ts';
 import { checkpointPaths } from '../../src/store/checkpoint.ts';

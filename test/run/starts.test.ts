@@ -11,8 +11,8 @@ import { onnxModel, unitOf } from '../../src/models/onnx/model.ts';
 import { readOnnx } from '../../src/models/onnx/read.ts';
 import { onnxBytes, withStarts } from '../../src/models/onnx/starts.ts';
 import { bayesianNetwork, initial, predictionGraph } from '../../src/models/posterior.ts';
+import { loadRun } from '../../src/spec/loaded-run.ts';
 import { readStarts } from '../../src/spec/members.ts';
-import { loadRun } from '../../src/spec/opened.ts';
 import type { FitConfig } from '../../src/spec/spec.ts';
 
 const CASES = resolve('test/fixtures/onnx-cases');

@@ -12,7 +12,7 @@ import { resume } from '../../src/control/resume.ts';
 import { demoCsv } from '../../src/data/demo.ts';
 import { TOLERABLE } from '../../src/engine/devices.ts';
 import { SEPARATE } from '../../src/models/posterior.ts';
-import { loadRun } from '../../src/spec/opened.ts';
+import { loadRun } from '../../src/spec/loaded-run.ts';
 import { type FitConfig, mergeConfigs, resolveSpec } from '../../src/spec/spec.ts';
 import { readDraws } from '../../src/store/draws.ts';
 import { readJson, writeWhole } from '../../src/store/files.ts';

@@ -16,7 +16,7 @@ import {
   reasonToEnd,
 } from '../../src/control/stop-rules.ts';
 import { demoCsv } from '../../src/data/demo.ts';
-import { loadRun } from '../../src/spec/opened.ts';
+import { loadRun } from '../../src/spec/loaded-run.ts';
 import type { FitEvent } from '../../src/spec/records.ts';
 import { type FitConfig, mergeConfigs, resolveSpec } from '../../src/spec/spec.ts';
 import { readManifest } from '../../src/store/rundir.ts';

@@ -8,7 +8,7 @@ import { TABLE } from '../../src/answers/verdict/table.ts';
 import { type Answer, answerOf } from '../../src/answers/verdict/types.ts';
 import { prepareRun } from '../../src/control/fit.ts';
 import { normals } from '../../src/math/random.ts';
-import { loadData, loadRun } from '../../src/spec/opened.ts';
+import { loadData, loadRun } from '../../src/spec/loaded-run.ts';
 
 type Row = Record<string, number | string | null>;
 

@@ -1,7 +1,7 @@
 /** The prediction that looks at no feature: the law of the training targets. */
 import type { Learned } from '../../data/learned.ts';
 import { HALF_LOG_TWO_PI } from '../../math/special.ts';
-import type { SplitData } from '../../spec/opened.ts';
+import type { SplitData } from '../../spec/loaded-run.ts';
 
 /**
  * log density that it gives `y` `[n]`: a normal of the mean and deviation of the training targets, standardised as `y` is; or the

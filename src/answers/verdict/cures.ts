@@ -1,7 +1,7 @@
 /** What to do about predictions that are too sure, by the shape of what went wrong. */
 import { median } from '../../infer/function-space.ts';
 import { fifthCoverage } from '../../infer/miscalibration.ts';
-import type { HeldOut, HeldOutNumbers } from './held-out.ts';
+import type { HeldOutFacts, HeldOutNumbers } from './held-out.ts';
 
 /** What changes the width of all predictions. Recalibration measures what it gains. */
 export const MEND = 'predict --conformal mends it, and so does --recalibrate where it says that it helps';
@@ -20,7 +20,7 @@ const NORMAL_MEDIAN = 0.6745;
 const SKEWED = 4;
 
 /** The cure of intervals that are too narrow, or of a score that is too low, by the residuals and the likelihood in use. */
-export function cureFor(facts: HeldOut): string {
+export function cureFor(facts: HeldOutFacts): string {
   const { regression, likelihood } = facts;
   if (!regression || likelihood === undefined) return MEND;
   const fifths = fifthCoverage(regression.mean, regression.pit)?.observed;

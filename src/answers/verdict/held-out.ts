@@ -1,7 +1,7 @@
 /** What the checks of predictions look at: held-out rows as they were predicted, beside what was observed. */
 
 /** Predictions of held-out rows, beside what was observed. Arrays are `[n]`, over the rows that some draw predicts. */
-export interface HeldOut {
+export interface HeldOutFacts {
   readonly rows: number;
   /** log predictive density of every row, and what the start of the chains and a constant give it. */
   readonly pointwise: Float64Array;

@@ -1,12 +1,12 @@
 /** The verdict of a run: what the checks need of it, and their three answers. */
 import type { FunctionSpace } from '../../infer/function-space.ts';
-import type { LoadedRun, SplitData } from '../../spec/opened.ts';
+import type { LoadedRun, SplitData } from '../../spec/loaded-run.ts';
 import { runPrior } from '../../spec/prior.ts';
 import type { ChainSummary } from '../../spec/records.ts';
 import type { Repair } from '../repaired.ts';
 import type { PointwiseScores } from '../scores.ts';
 import { constantDensities } from './constant.ts';
-import type { HeldOut } from './held-out.ts';
+import type { HeldOutFacts } from './held-out.ts';
 import { judgePredictions } from './predictions.ts';
 import { tableFacts } from './rows.ts';
 import { SAMPLING } from './sampling.ts';
@@ -64,7 +64,7 @@ function heldOut(
   deep: HeldOutScores,
   bayes: HeldOutScores,
   twins: Twins,
-): HeldOut {
+): HeldOutFacts {
   const leaveOut = copies(twins) > 0;
   const kept = HELD_OUT.map((split) =>
     Array.from(data[split].y, (_, i) => i).filter((i) => bayes[split].usable[i] > 0 && !(leaveOut && twins[split][i])),

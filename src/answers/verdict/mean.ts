@@ -1,7 +1,7 @@
 /** Whether sampling made the mean, or the likeliest class, worse than the deep ensemble's that it started from. */
 import { binomialCdf } from '../../infer/binomial.ts';
 import { pairedMean } from '../../math/moments.ts';
-import type { HeldOut } from './held-out.ts';
+import type { HeldOutFacts } from './held-out.ts';
 import { percent } from './numbers.ts';
 import type { Check } from './types.ts';
 
@@ -17,12 +17,12 @@ const FEWEST = 20;
 const RELEVANT = 0.02;
 
 /** Of a list over all rows, those that had no part in the choice of the start; all of them where none is left. */
-export function impartial({ chose }: HeldOut, values: Float64Array): Float64Array {
+export function impartial({ chose }: HeldOutFacts, values: Float64Array): Float64Array {
   const left = values.filter((_, i) => !chose?.[i]);
   return left.length > 0 ? left : values;
 }
 
-export const meanAgainstStart: Check<HeldOut> = {
+export const meanAgainstStart: Check<HeldOutFacts> = {
   name: 'mean against the start',
   find(facts) {
     if (!facts.loss || !facts.startLoss) return [];
@@ -45,7 +45,7 @@ export const meanAgainstStart: Check<HeldOut> = {
 };
 
 /** By how much the root mean square, or the share of wrong classes, is larger. */
-function growth({ classes }: HeldOut, ours: Float64Array, theirs: Float64Array): number {
+function growth({ classes }: HeldOutFacts, ours: Float64Array, theirs: Float64Array): number {
   const total = (losses: Float64Array) => losses.reduce((sum, v) => sum + v, 0);
   const ratio = total(ours) / total(theirs);
   return (classes ? ratio : Math.sqrt(ratio)) - 1;

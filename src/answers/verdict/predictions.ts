@@ -3,7 +3,7 @@ import { binomialCdf } from '../../infer/binomial.ts';
 import { compare, isWorse, looksWorse } from '../../infer/comparison.ts';
 import { confidenceFaults, fifthCoverage, intervalFaults, LEVEL } from '../../infer/miscalibration.ts';
 import { cureFor, MEND } from './cures.ts';
-import type { HeldOut } from './held-out.ts';
+import type { HeldOutFacts } from './held-out.ts';
 import { impartial, meanAgainstStart, START } from './mean.ts';
 import { number, percent } from './numbers.ts';
 import { type Answer, answerOf, type Check } from './types.ts';
@@ -43,7 +43,7 @@ function fewestRows(): number {
   }
 }
 
-const CHECKS: readonly Check<HeldOut>[] = [
+const CHECKS: readonly Check<HeldOutFacts>[] = [
   {
     name: 'rows',
     find: ({ rows }) =>
@@ -229,7 +229,7 @@ const CHECKS: readonly Check<HeldOut>[] = [
 ];
 
 /** The answer for held-out rows; where no draw predicts any of them it is no. */
-export function judgePredictions(heldOut: HeldOut | undefined, draws = 0): Answer {
+export function judgePredictions(heldOut: HeldOutFacts | undefined, draws = 0): Answer {
   if (heldOut) return answerOf(CHECKS, heldOut);
   const finding =
     draws > 0

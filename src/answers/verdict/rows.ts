@@ -6,7 +6,7 @@ import type { Parts } from '../../data/split.ts';
 import type { Preprocessing } from '../../data/table/preprocess.ts';
 import type { TableRows } from '../../data/table/rows.ts';
 import { trainedRows } from '../../spec/brought.ts';
-import { type LoadedRun, SPLITS, type SplitData } from '../../spec/opened.ts';
+import { type LoadedRun, SPLITS, type SplitData } from '../../spec/loaded-run.ts';
 import type { TableColumn, TableFacts, Twins } from './table.ts';
 
 export function tableFacts({ spec, preprocessing, network }: LoadedRun, data: SplitData): TableFacts {

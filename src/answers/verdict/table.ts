@@ -1,6 +1,6 @@
 /** Is the table what it seems? Checks of the encoded rows, so that every `evaluate` can make them again. */
 import { type Feature, toldClasses, toldScores } from '../../infer/tell.ts';
-import type { SplitData } from '../../spec/opened.ts';
+import type { SplitData } from '../../spec/loaded-run.ts';
 import { percent } from './numbers.ts';
 import type { Check } from './types.ts';
 

@@ -2,7 +2,7 @@
 import { dataError } from '../../errors.ts';
 import { openParquet, type RawColumns } from '../parquet.ts';
 import { allTexts } from './cells.ts';
-import { readTable } from './table.ts';
+import { readDelimited } from './table.ts';
 
 export interface ColumnFile {
   readonly path: string;
@@ -46,7 +46,7 @@ export async function openColumns(path: string): Promise<ColumnFile> {
 }
 
 async function openText(path: string): Promise<RawColumns> {
-  const table = await readTable(path, { header: true });
+  const table = await readDelimited(path, { header: true });
   return {
     rows: table.rows,
     names: table.names,

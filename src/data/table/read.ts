@@ -4,7 +4,7 @@ import { byteReader } from '../byte-reader.ts';
 import { openParquet } from '../parquet.ts';
 import { columnTable, tableFromRows } from './columns.ts';
 import { readNumpyTable } from './numpy-table.ts';
-import { type ReadOptions, readTable as readDelimited, type Table } from './table.ts';
+import { type ReadOptions, readDelimited, type Table } from './table.ts';
 
 const JSON_LINES = /\.(?:jsonl|ndjson)(?:\.gz)?$/i;
 const NUMPY = /\.np[yz]$/i;

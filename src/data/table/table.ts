@@ -40,7 +40,7 @@ export interface ReadOptions extends LayoutOptions {
 }
 
 /** Reads a CSV, TSV or white-space separated file of any size, gzipped or not. Throws a `DataError`. */
-export async function readTable(path: string, options: ReadOptions = {}): Promise<Table> {
+export async function readDelimited(path: string, options: ReadOptions = {}): Promise<Table> {
   const read = async (encoding?: Encoding) => {
     const reader = tableReader(path, options);
     await readUtf8(path, encoding, options.maxUnpacked, reader.write);

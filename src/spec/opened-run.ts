@@ -2,8 +2,8 @@
 import type { Asked } from '../data/asked.ts';
 import { rereader } from '../store/reread.ts';
 import { deepEnsemble } from './deep-ensemble.ts';
+import { type LoadedRun, loadData, loadRun, type SplitData } from './loaded-run.ts';
 import { type MemberBlock, type Members, storedDraws } from './members.ts';
-import { type LoadedRun, loadData, loadRun, type SplitData } from './opened.ts';
 import type { MemberPrediction } from './prediction.ts';
 import { memberPredictor } from './predictor.ts';
 import { allChains, type ChainSummary } from './records.ts';
