@@ -57,7 +57,7 @@ const MEMBER_NUMBERS = ['loss', 'bestEpoch', 'epochs'] as const;
 export const MEMBER_FIELDS = [...MEMBER_VECTORS, ...MEMBER_NUMBERS] as const;
 export type MemberFields = Readonly<Record<(typeof MEMBER_FIELDS)[number], Float64Array>>;
 
-type SamplingFacts = Omit<z.output<typeof samplingFacts>, 'phase' | 'blocks'>;
+export type SamplingFacts = Omit<z.output<typeof samplingFacts>, 'phase' | 'blocks'>;
 
 /** A chain before step t. */
 export interface SamplingStanding {
