@@ -37,8 +37,8 @@ const fitted = async (name: string, changed: FitConfig) => {
 
 describe('compute.stepping', () => {
   it.each(['smile-naive', 'psmile-naive', 'psmile'] as const)('%s draws the same on either side', async (name) => {
-    // ε stays: it follows energies whose float32 rounding, at first, is larger than they are.
-    const sampler = { name, tuner: 'quantile', adaptStrength: 0 } as const;
+    // psmile's ε stays: it would follow energies whose float32 rounding, at first, is larger than they are.
+    const sampler = { name, ...(name === 'psmile' && ({ tuner: 'quantile', adaptStrength: 0 } as const)) };
     const [host, device] = await Promise.all(
       (['host', 'device'] as const).map((stepping) =>
         fitted(`${name}-${stepping}`, { sampler, compute: { stepping } }),
@@ -70,15 +70,19 @@ describe('compute.stepping', () => {
       compute: { stepping: 'device' },
     };
     const whole = drawsOf(await fitted('whole', changed));
-    // 20 epochs, 80 steps of warm-up, 80 of sampling.
+    // In the middle of 80 steps of warm-up, and of 80 of sampling.
     for (const [asked, least, most] of [
-      [60, 1, 79],
-      [140, 81, 159],
+      [40, 1, 79],
+      [120, 81, 159],
     ]) {
       const out = join(folder, `stopped-${asked}`);
       await prepareRun({ data, out, config: mergeConfigs(config, changed) });
       let left = asked;
-      await runBlock(out, { chains: [0, 1, 2], stopped: () => --left < 0, onProgress: () => {} });
+      await runBlock(out, {
+        chains: [0, 1, 2],
+        stopped: (phase) => phase !== 'warm start' && --left < 0,
+        onProgress: () => {},
+      });
       const [, done] = /^sampling (\d+)$/.exec(standingOf(loadRun(out), 0)) ?? [];
       expect(Number(done)).toBeGreaterThanOrEqual(least);
       expect(Number(done)).toBeLessThanOrEqual(most);
