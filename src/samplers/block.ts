@@ -4,7 +4,7 @@
  */
 import type { Info, Key, State } from '../types.ts';
 import { emptyInfo } from './chain.ts';
-import { type Answer, answered } from './drive.ts';
+import type { Answer } from './drive.ts';
 import { INNER_KICK, OUTER_KICK } from './isokinetic.ts';
 
 export interface Block {
@@ -17,8 +17,8 @@ export interface Block {
   readonly info: ReturnType<typeof stepInfo>;
   /** Marks position, gradient and log density: where `restore` returns to, and where distances are measured from. */
   mark(): void;
-  /** Finds log density and gradient at the present position on the step's batch, for the `stale` chains at least. */
-  look(stale: (c: number) => boolean): Answer;
+  /** Finds log density and gradient at the present position on the step's batch: everywhere, or at least where none is cached. */
+  look(everywhere: boolean): Answer;
   /**
    * Chain c has what `look` found in the place of what it had; where `share` > 0 and all is finite, the difference is a sample of
    * the noise of its gradient (`NoiseShare`).
@@ -54,8 +54,10 @@ export function begin({ stepSize }: State, block: Block): void {
  * gradient; the second evaluation leaves gradient and log density of the new position.
  */
 export function* mclachlan(block: Block): Generator<Promise<void>, void, void> {
-  yield* answered(block.move(OUTER_KICK, 0.5));
-  yield* answered(block.move(INNER_KICK, 0.5));
+  const first = block.move(OUTER_KICK, 0.5);
+  if (first) yield first;
+  const second = block.move(INNER_KICK, 0.5);
+  if (second) yield second;
   block.kick(OUTER_KICK);
 }
 

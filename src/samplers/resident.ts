@@ -87,8 +87,8 @@ function residentBlock<B>(
     mark() {
       for (const chain of chains) chain.mark();
     },
-    async look(stale) {
-      for (const c of chains.keys()) if (stale(c)) await advance(c, 0);
+    async look(everywhere) {
+      for (const c of chains.keys()) if (everywhere || state.cached[c] === 0) await advance(c, 0);
     },
     async take(c, share) {
       if (share > 0 && Number.isFinite(state.square[c])) await chains[c].meter(1 / ++state.noiseSamples[c], share);

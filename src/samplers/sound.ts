@@ -83,16 +83,16 @@ export function* soundStep(parts: SoundParts, state: State, block: Block, t: num
   begin(state, block);
 
   const everywhere = measured && !fullGradients;
-  const stale = (c: number) => everywhere || cached[c] === 0;
   const looked = everywhere || cached.includes(0);
   info.gradients = looked ? 3 : 2;
-  for (let c = 0; c < chains; c++) info.ownGradients[c] = stale(c) ? 3 : 2;
+  for (let c = 0; c < chains; c++) info.ownGradients[c] = everywhere || cached[c] === 0 ? 3 : 2;
   if (looked) {
-    yield* answered(block.look(stale));
+    yield* answered(block.look(everywhere));
     for (let c = 0; c < chains; c++) {
-      if (!stale(c)) continue;
+      if (!everywhere && cached[c]) continue;
       // Another batch's gradient at the same position differs by noise alone.
-      yield* answered(block.take(c, cached[c] && adapting ? noiseShare(cached[c] - 1, t) : 0));
+      const taken = block.take(c, cached[c] && adapting ? noiseShare(cached[c] - 1, t) : 0);
+      if (taken) yield taken;
       if (fullGradients) cached[c] = t + 1;
     }
     // The gradient of the only batch stays valid whatever becomes of the step.
@@ -109,7 +109,8 @@ export function* soundStep(parts: SoundParts, state: State, block: Block, t: num
     const finite = Number.isFinite(energyChange); // a bad number anywhere in gradients or position reaches it
     info.energyChange[c] = measured ? energyChange : Number.NaN;
     if (finite) {
-      if (adapting) yield* answered(block.learn(c));
+      const learnt = adapting && block.learn(c);
+      if (learnt) yield learnt;
       if (measured && controller.judge(state, c, d, energyChange, adapting, t)) info.reset[c] = 1;
     } else {
       info.nonFinite[c] = 1;
@@ -117,8 +118,10 @@ export function* soundStep(parts: SoundParts, state: State, block: Block, t: num
       controller.diverged(state, c, adapting, t);
     }
     // All that belongs to the position is as before the step: an uncached gradient stays uncached.
-    if (info.reset[c]) yield* answered(block.restore(c, stepKey(state.keys, c, 'momentum', t)));
-    else cached[c] = t + 1;
+    if (info.reset[c]) {
+      const restored = block.restore(c, stepKey(state.keys, c, 'momentum', t));
+      if (restored) yield restored;
+    } else cached[c] = t + 1;
   }
   parts.adapt?.(state, t);
   return finish(state, block);
