@@ -137,7 +137,7 @@ describe('a finished run', () => {
     const [long, out] = ['long', 'grown'].map((which) => join(folder, `${which}-${name}`));
     await fit({ data, out: long, config: mergeConfigs(base, { sampler: { steps: 600 } }), workers: 0 });
     await fit({ data, out, config: base, workers: 0 });
-    await resume(out, { draws: 25, workers: 0 });
+    await resume(out, { draws: 50, workers: 0 });
     expect(drawsOf(out)).toEqual(drawsOf(long));
   });
 
