@@ -6,6 +6,9 @@ import { sumOfSquares } from '../math/sums.ts';
 
 const EPSILON = 1e-8;
 
+/** β₁ and β₂ as they usually are. */
+export const USUAL_BETAS: readonly [number, number] = [0.9, 0.999];
+
 export interface AdamWState {
   /** First moment `[C × d]`. */
   readonly m: Float64Array;

@@ -4,7 +4,8 @@ import { permutation } from '../../src/math/random.ts';
 import { fold, rootKey, stream } from '../../src/math/threefry.ts';
 import { stepSync } from '../../src/samplers/drive.ts';
 import { SAMPLERS, type SamplerName } from '../../src/samplers/registry.ts';
-import { adamwState, adamwStep, scheduledRate } from '../../src/train/adamw.ts';
+import { adamwState, adamwStep, USUAL_BETAS } from '../../src/train/adamw.ts';
+import { rateAt } from '../../src/train/rate.ts';
 import type { Key } from '../../src/types.ts';
 import { type CurveBatch, curveNetwork } from './network.ts';
 import type { Point } from './points.ts';
@@ -14,7 +15,7 @@ export const MEMBERS = 8;
 export const LINE = 81;
 const HIDDEN = [16, 16];
 const EPOCHS = 1500;
-const LEARNING_RATE = 0.02;
+const RATE = { learningRate: 0.02, schedule: 'cosine' } as const;
 const BATCH = 32;
 export const WARMUP = 3000;
 const THIN = 20;
@@ -95,7 +96,7 @@ export function curveSession(
   const train = () => {
     likelihood.evaluate(theta, everything, value, gradient);
     for (let i = 0; i < gradient.length; i++) gradient[i] /= -rows;
-    adamwStep(optimiser, theta, gradient, scheduledRate('cosine', LEARNING_RATE, epoch / EPOCHS), decay);
+    adamwStep(optimiser, theta, gradient, { learningRate: rateAt(RATE, epoch, EPOCHS), betas: USUAL_BETAS, decay });
     epoch++;
   };
   const sample = () => {

@@ -15,12 +15,13 @@ import {
 } from '../../src/models/posterior.ts';
 import { stepAsync } from '../../src/samplers/drive.ts';
 import { SAMPLERS } from '../../src/samplers/registry.ts';
-import { adamwState, adamwStep, scheduledRate } from '../../src/train/adamw.ts';
+import { adamwState, adamwStep, USUAL_BETAS } from '../../src/train/adamw.ts';
+import { rateAt } from '../../src/train/rate.ts';
 import type { CompiledGraph } from '../../src/types.ts';
 import { CLASSES, type Images, images, SIDE } from './images.ts';
 import { BATCH, HELD_OUT, SAMPLER, THIN, TRAINED, TRAINING, WARMUP } from './settings.ts';
 
-const LEARNING_RATE = 2e-3;
+const RATE = { learningRate: 2e-3, schedule: 'cosine' } as const;
 const STEP_SIZE = 0.5;
 /** L: keeps the chain from swinging through the shell of radius √d where a normal prior holds its mass. */
 const DECOHERENCE = 100;
@@ -94,7 +95,11 @@ export async function imageSession(
   const train = async () => {
     await density.evaluate(theta, batches.at(step), value, gradient);
     for (let i = 0; i < dim; i++) gradient[i] /= -TRAINING;
-    adamwStep(optimiser, theta, gradient, scheduledRate('cosine', LEARNING_RATE, step / TRAINED), none);
+    adamwStep(optimiser, theta, gradient, {
+      learningRate: rateAt(RATE, step, TRAINED),
+      betas: USUAL_BETAS,
+      decay: none,
+    });
     gradients++;
     logDensity = value[0];
   };
