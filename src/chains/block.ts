@@ -25,7 +25,7 @@ import { trainBlock } from './train.ts';
  */
 export async function runBlock(dir: string, asked: BlockOptions): Promise<void> {
   const run = loadRun(dir);
-  const data = loadData(run);
+  const data = loadData(run, asked.encoded);
   const stopRequested = stopWatch(dir);
   const options = { ...asked, stopped: (phase: Phase, done: number) => asked.stopped(phase, done) || stopRequested() };
   await ensurePosteriorStore(run, data);

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { runBlock } from '../chains/block.ts';
 import { startThread } from '../entries.ts';
 import { revived } from '../errors.ts';
+import { readEncoded } from '../spec/loaded-run.ts';
 import type { BlockProgress } from '../spec/records.ts';
 import type { WorkerJob } from './worker.ts';
 
@@ -20,7 +21,10 @@ export interface EngineOptions {
  */
 export type Engine = (dir: string, chains: readonly number[], options: EngineOptions) => Promise<void>;
 
-/** In as many worker threads as there are `workers`, by default a thread per core; 0 runs in this thread. */
+/**
+ * In as many worker threads as there are `workers`, by default a thread per core; 0 runs in this thread. The threads have the run's data in
+ * the same memory.
+ */
 export const runChains: Engine = async (
   dir,
   chains,
@@ -29,17 +33,17 @@ export const runChains: Engine = async (
   if (workers === 0) {
     return runBlock(dir, { chains, stopped: () => signal?.aborted ?? false, onProgress, checkpointSeconds });
   }
-  const flag = new Int32Array(new SharedArrayBuffer(4));
+  const stopFlag = new SharedArrayBuffer(4);
+  const shared = { stop: stopFlag, encoded: readEncoded(dir) };
+  const flag = new Int32Array(stopFlag);
   const stop = () => Atomics.store(flag, 0, 1);
   if (signal?.aborted) stop();
   signal?.addEventListener('abort', stop, { once: true });
   const guarded = (block: number[]) =>
-    runWorker({ dir, chains: block, checkpointSeconds, stop: flag.buffer as SharedArrayBuffer }, onProgress).catch(
-      (error: unknown) => {
-        stop();
-        throw error;
-      },
-    );
+    runWorker({ dir, chains: block, checkpointSeconds, ...shared }, onProgress).catch((error: unknown) => {
+      stop();
+      throw error;
+    });
   try {
     const ended = await Promise.allSettled(cut(chains, workers).map(guarded));
     const failure = ended.find((end) => end.status === 'rejected');

@@ -1,7 +1,8 @@
-/** Entry of a worker thread: runs one block and reports. The stop flag is shared memory. */
+/** Entry of a worker thread: runs one block and reports. The stop flag and the data are shared memory. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { runBlock } from '../chains/block.ts';
 import type { BlockProgress } from '../spec/records.ts';
+import type { TensorFile } from '../store/safetensors.ts';
 
 /** What a worker is given. */
 export interface WorkerJob {
@@ -10,13 +11,14 @@ export interface WorkerJob {
   readonly checkpointSeconds?: number | undefined;
   /** One Int32: not zero means stop. */
   readonly stop: SharedArrayBuffer;
+  /** What the file of the run's encoded rows holds. */
+  readonly encoded: TensorFile;
 }
 
-const { dir, chains, checkpointSeconds, stop } = workerData as WorkerJob;
+const { stop, ...job } = workerData as WorkerJob;
 const flag = new Int32Array(stop);
-await runBlock(dir, {
-  chains,
-  checkpointSeconds,
+await runBlock(job.dir, {
+  ...job,
   stopped: () => Atomics.load(flag, 0) !== 0,
   onProgress: (progress: BlockProgress) => parentPort?.postMessage(progress),
 });

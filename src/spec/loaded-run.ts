@@ -7,7 +7,7 @@ import { storeError } from '../errors.ts';
 import type { BayesianNetwork } from '../models/posterior.ts';
 import { jsonText, readJson, readWhole, sha256, writeJson, writeWhole } from '../store/files.ts';
 import { type Manifest, readManifest, runPaths } from '../store/rundir.ts';
-import { readTensors, tensorsChecksum, writeTensors } from '../store/safetensors.ts';
+import { readSharedTensors, type TensorFile, tensorsChecksum, writeTensors } from '../store/safetensors.ts';
 import { networkOf, storedNetwork } from './network.ts';
 import { type FitSpec, parseYamlConfig, resolveSpec } from './spec.ts';
 
@@ -69,10 +69,17 @@ export function storeVariation({ manifest }: LoadedRun, dir: string, spec: FitSp
   writeJson(runPaths(dir).manifest, { ...manifest, ...fresh, configHash: sha256(config), status: 'running' });
 }
 
-/** The encoded rows of a run. Throws a `StoreError` where they are missing, damaged or not those that the run began with. */
-export function loadData({ dir, manifest, preprocessing, network }: LoadedRun): SplitData {
+/**
+ * What the file of a run's encoded rows holds, in memory that threads share. Throws a `StoreError` where it is missing, damaged or not the
+ * one that the run began with.
+ */
+export function readEncoded(dir: string): TensorFile {
   const path = runPaths(dir).data;
-  const { tensors, metadata } = readTensors(path);
-  if (metadata.sha256 !== manifest.encodedHash) throw edited(path);
-  return rowsOf(preprocessing, tensors, { inputs: network.inputs, targets: network.likelihood.targets });
+  const encoded = readSharedTensors(path);
+  if (encoded.metadata.sha256 !== readManifest(dir).encodedHash) throw edited(path);
+  return encoded;
 }
+
+/** The encoded rows of a run, read as `readEncoded` does where they are not given. */
+export const loadData = ({ dir, preprocessing, network }: LoadedRun, encoded = readEncoded(dir)): SplitData =>
+  rowsOf(preprocessing, encoded.tensors, { inputs: network.inputs, targets: network.likelihood.targets });

@@ -1,5 +1,5 @@
 /** Images and texts from a file to predictions: rows in their own type, scores of every token once, runs that survive a stop. */
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -11,11 +11,12 @@ import { outOfDistribution } from '../../src/answers/ood.ts';
 import { predict } from '../../src/answers/predict.ts';
 import { type FitOptions, fit, prepareRun } from '../../src/control/fit.ts';
 import { plan } from '../../src/control/plan.ts';
+import { runChains } from '../../src/control/pool.ts';
 import { resume } from '../../src/control/resume.ts';
 import type { ImageRows } from '../../src/data/image/rows.ts';
 import type { TextRows } from '../../src/data/text/rows.ts';
 import { uniforms } from '../../src/math/random.ts';
-import { loadData, loadRun } from '../../src/spec/loaded-run.ts';
+import { loadData, loadRun, readEncoded } from '../../src/spec/loaded-run.ts';
 import { withRun } from '../../src/spec/opened-run.ts';
 import type { FitEvent } from '../../src/spec/records.ts';
 import { readTensors } from '../../src/store/safetensors.ts';
@@ -83,10 +84,28 @@ describe.each(['images', 'text'] as const)('a fit of %s', (kind) => {
     expect(drawsOf(out)).toEqual(whole[kind]);
   });
 
+  it('is read into memory once: its workers read no file', async () => {
+    const out = at(`${kind}-read-once`);
+    await prepareRun({ ...options[kind], out });
+    const running = runChains(out, [0, 1], { workers: 2, onProgress: () => {} });
+    rmSync(join(out, 'data.safetensors'));
+    await running;
+    expect(drawsOf(out)).toEqual(whole[kind]);
+  });
+
   it('is planned', async () => {
     const { parameters, likelihood } = await plan(options[kind]);
     expect([parameters, likelihood]).toEqual([loadRun(at(kind)).network.dim, 'softmax']);
   });
+});
+
+it('hands threads the memory that its file was read into', () => {
+  const [pixels, tokens] = (['images', 'text'] as const).map((kind) => readEncoded(at(kind)));
+  expect(pixels.tensors.x.data.buffer).toBeInstanceOf(SharedArrayBuffer);
+  const { train } = loadData(loadRun(at('images')), pixels);
+  expect((train as ImageRows).split.set.pixels).toBe(pixels.tensors.x.data);
+  const { test } = loadData(loadRun(at('text')), tokens);
+  expect((test as TextRows).tokens.buffer).toBe(tokens.tensors.x.data.buffer);
 });
 
 describe('a run of images', () => {
