@@ -77,7 +77,7 @@ async function truth(run: OpenedRun, apart: Row[]): Promise<Truth> {
   const { inputs, targets } = data.test;
   const rows = tableRows({ x, y, inputs, targets });
   const { pointwise, numbers, classes } = await score(run, rows, run.draws());
-  const start = (await score(run, rows, await run.starts())).pointwise;
+  const start = (await score(run, rows, await run.deepEnsemble())).pointwise;
   const centre = data.train.y.reduce((a, b) => a + b, 0) / data.train.y.length;
   const constant = constantDensities(data, y, target);
   return truthOf({ y, centre, pointwise, start, constant, ...(numbers && { numbers }), ...(classes && { classes }) });

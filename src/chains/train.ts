@@ -45,7 +45,7 @@ export async function trainBlock(
   const posterior = await blockDensity(run, { chains: chains.length, rows: w.batchSize }, flat);
   const validation = await validationLoss(run, data.valid, chains.length);
   const { noise, decay } = parameterMasks(network, w.weightDecay);
-  const state = standing ?? untrained(starts(network, keys, chains), chains.length);
+  const state = standing ?? untrained(untrainedValues(network, keys, chains), chains.length);
   let interrupted = false;
   try {
     if (w.epochs === 0) {
@@ -89,14 +89,15 @@ export async function trainBlock(
   return interrupted ? undefined : state.best;
 }
 
-function starts(
+/** Values of each member before its training `[C × d]`. */
+function untrainedValues(
   network: BayesianNetwork,
   keys: readonly (readonly [number, number])[],
   chains: readonly number[],
 ): Float64Array {
-  const start = new Float64Array(keys.length * network.dim);
+  const values = new Float64Array(keys.length * network.dim);
   keys.forEach((key, c) => {
-    start.set(initial(network, stream(key, 'init'), chains[c]), c * network.dim);
+    values.set(initial(network, stream(key, 'init'), chains[c]), c * network.dim);
   });
-  return start;
+  return values;
 }

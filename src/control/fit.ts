@@ -59,11 +59,11 @@ export async function prepareRun(options: FitOptions, here = options.engine === 
   const prepared = await prepareData(options, asked, brought);
   for (const message of prepared.notes) note(message);
   for (const message of brought ? trainedRows(asked) : []) note(message);
-  const whole = settle(prepared.spec, config, prepared.data.train.count);
-  const { spec: known, choice } = await settleOpen(whole, prepared, brought, note);
-  const network = networkOf(known, prepared.preprocessing, () => brought!);
+  const withSizes = fillIn(prepared.spec, config, prepared.data.train.count);
+  const { spec: withModel, choice } = await decideModel(withSizes, prepared, brought, note);
+  const network = networkOf(withModel, prepared.preprocessing, () => brought!);
   checkSupport({ network, preprocessing: prepared.preprocessing }, Object.values(prepared.data));
-  const { spec, finding } = await settleThreads(network, known, workers, here ? undefined : 1);
+  const { spec, finding } = await settleThreads(network, withModel, workers, here ? undefined : 1);
   if (finding) note(finding);
   const bytes = brought && onnxBytes(brought);
   const inputs = runInputs(spec, prepared.preprocessing, prepared.data);
@@ -94,8 +94,8 @@ export async function prepareRun(options: FitOptions, here = options.engine === 
   return spec;
 }
 
-/** Settles what a table or a brought network decides: the likelihood, and what outputs are. */
-async function settleOpen(
+/** Fills in what a table or a brought network decides: the likelihood, and what outputs are. */
+async function decideModel(
   spec: FitSpec,
   { preprocessing, data }: PreparedData,
   brought: OnnxNetwork | undefined,
@@ -105,15 +105,15 @@ async function settleOpen(
   const rows = data as Parts<TableRows>;
   const choice = spec.model.likelihood === 'auto' ? await chooseLikelihood(spec, preprocessing, rows) : undefined;
   if (choice) note(choice.said);
-  const settled = choice ? { ...spec, model: { ...spec.model, likelihood: choice.chosen } } : spec;
+  const withLikelihood = choice ? { ...spec, model: { ...spec.model, likelihood: choice.chosen } } : spec;
   return {
-    spec: brought ? await withOutputs(settled, { preprocessing, data: rows }, brought, note) : settled,
+    spec: brought ? await withOutputs(withLikelihood, { preprocessing, data: rows }, brought, note) : withLikelihood,
     choice,
   };
 }
 
 /** Fills in what depends on rows and sampler: batch sizes that were left out, and the sampler's step size. */
-function settle(spec: FitSpec, config: FitConfig, rows: number): FitSpec {
+function fillIn(spec: FitSpec, config: FitConfig, rows: number): FitSpec {
   const size = (section: 'sampler' | 'warmStart') => {
     const asked = config[section]?.batchSize;
     if (asked !== undefined && asked > rows) {
@@ -124,8 +124,8 @@ function settle(spec: FitSpec, config: FitConfig, rows: number): FitSpec {
     return Math.min(spec[section].batchSize, rows);
   };
   const { name, mode, stepSize = usualStepSize(name) } = spec.sampler;
-  const whole = samplerRow(name).fullGradient ?? false;
-  if (whole && (config.sampler?.batchSize ?? rows) < rows) {
+  const fullGradient = samplerRow(name).fullGradient ?? false;
+  if (fullGradient && (config.sampler?.batchSize ?? rows) < rows) {
     throw specError(
       `sampler.batchSize: expected all ${rows} training rows for ${name}, which needs full gradients. Leave it out.`,
     );
@@ -138,7 +138,7 @@ function settle(spec: FitSpec, config: FitConfig, rows: number): FitSpec {
   checkStepping(spec);
   return {
     ...spec,
-    sampler: { ...spec.sampler, stepSize, batchSize: whole ? rows : size('sampler') },
+    sampler: { ...spec.sampler, stepSize, batchSize: fullGradient ? rows : size('sampler') },
     warmStart: { ...spec.warmStart, batchSize: size('warmStart') },
   };
 }

@@ -8,7 +8,7 @@ import type { BlockProgress } from '../spec/records.ts';
 import type { WorkerJob } from './worker.ts';
 
 export interface EngineOptions {
-  /** Pieces to cut the chains into. */
+  /** Groups to cut the chains into; each is run by one worker. */
   readonly workers?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress: (progress: BlockProgress) => void;
@@ -53,11 +53,11 @@ export const runChains: Engine = async (
   }
 };
 
-/** Cuts a list into at most `parts` neighbouring pieces of nearly equal length. */
+/** Cuts a list into at most `parts` neighbouring groups of nearly equal length. */
 export function cut<T>(list: readonly T[], parts: number): T[][] {
-  const pieces = Math.min(parts, list.length);
-  const edge = (i: number) => Math.round((i * list.length) / pieces);
-  return Array.from({ length: pieces }, (_, i) => list.slice(edge(i), edge(i + 1)));
+  const groups = Math.min(parts, list.length);
+  const edge = (i: number) => Math.round((i * list.length) / groups);
+  return Array.from({ length: groups }, (_, i) => list.slice(edge(i), edge(i + 1)));
 }
 
 function runWorker(job: WorkerJob, onProgress: (progress: BlockProgress) => void): Promise<void> {

@@ -24,15 +24,15 @@ import type { DataSources, PreparedData } from './prepared.ts';
 /** Reads, splits and encodes a table. Throws a `DataError` or `SpecError` for what a user can mend. */
 export async function prepareTable(
   sources: DataSources,
-  given: FitSpec,
+  asked: FitSpec,
   brought: OnnxNetwork | undefined,
 ): Promise<PreparedData> {
   const { data: source, maxUnpacked } = sources;
-  const asked = withHeldOut(given, sources);
-  const { delimiter, header, decimal } = asked.data;
+  const named = withHeldOut(asked, sources);
+  const { delimiter, header, decimal } = named.data;
   const table = await openTable(source, { delimiter, header, decimal, maxUnpacked });
-  const own = await heldOutTables(sources, asked, table);
-  const prepared = encodeTable(table, own, asked, brought);
+  const heldOut = await heldOutTables(sources, named, table);
+  const prepared = encodeTable(table, heldOut, named, brought);
   const dataHash = typeof source === 'string' ? await sha256OfFile(source) : sha256(JSON.stringify(source));
   return { ...prepared, notes: [...table.notes, ...prepared.notes], source: table.source, dataHash };
 }
@@ -58,16 +58,16 @@ async function heldOutTables(
 }
 
 /** Splits and encodes the table, and settles what the configuration left to the data. */
-function encodeTable(table: Table, own: HeldOutTables, asked: FitSpec, brought: OnnxNetwork | undefined) {
-  const { standardise, valid, test } = asked.data;
-  const schema = readSchema(table, asked.data);
-  const shares = { valid: own.valid ? 0 : valid, test: own.test ? 0 : test };
-  const split = splitRows(schema.rows.length, { seed: asked.seed, ...shares, ...classesOf(schema) });
+function encodeTable(table: Table, heldOut: HeldOutTables, spec: FitSpec, brought: OnnxNetwork | undefined) {
+  const { standardise, valid, test } = spec.data;
+  const schema = readSchema(table, spec.data);
+  const shares = { valid: heldOut.valid ? 0 : valid, test: heldOut.test ? 0 : test };
+  const split = splitRows(schema.rows.length, { seed: spec.seed, ...shares, ...classesOf(schema) });
   const rowsOf = (part: Int32Array) => Array.from(part, (i) => schema.rows[i]);
   const { preprocessing, notes } = learnPreprocessing(table, schema, Int32Array.from(rowsOf(split.train)), standardise);
   const regression = schema.task === 'regression';
-  const { likelihood: wanted } = asked.model;
-  const likelihood = wanted === 'auto' || wanted === 'usual' ? leftOpen(asked, regression, brought) : wanted;
+  const { likelihood: wanted } = spec.model;
+  const likelihood = wanted === 'auto' || wanted === 'usual' ? leftOpen(spec, regression, brought) : wanted;
   if (likelihood !== 'auto' && (likelihood === 'softmax') === regression) {
     throw specError(
       `model.likelihood: expected one for ${schema.task}, got ${likelihood}. Leave it out, or set data.task.`,
@@ -84,7 +84,7 @@ function encodeTable(table: Table, own: HeldOutTables, asked: FitSpec, brought: 
   const targets = 'classes' in preprocessing.target ? preprocessing.target.classes.length : 1;
   let from = 0;
   const encoded = SPLITS.map((name): [string, TableRows] => {
-    const apart = name === 'train' ? undefined : own[name];
+    const apart = name === 'train' ? undefined : heldOut[name];
     if (apart) {
       const { warnings: more, rows, ...held } = encodeHeldOut(preprocessing, apart);
       warnings.push(...[...apart.notes.slice(1), ...more].map((message) => `${name}: ${message}`));
@@ -99,14 +99,14 @@ function encodeTable(table: Table, own: HeldOutTables, asked: FitSpec, brought: 
   const data = Object.fromEntries(encoded) as Parts<TableRows>;
   const sizes = SPLITS.map((name) => `${data[name].y.length} ${name}`).join(', ');
   for (const name of HELD_OUT) {
-    const note = own[name] && overlapNote(data.train, data[name], own[name]);
+    const note = heldOut[name] && overlapNote(data.train, data[name], heldOut[name]);
     if (note) warnings.push(`${name}: ${note}`);
   }
   return {
     preprocessing,
     data,
     notes: [...schema.notes, ...notes, `${preprocessing.inputNames.length} inputs; rows: ${sizes}`, ...warnings],
-    spec: { ...asked, model: { ...asked.model, likelihood } } satisfies FitSpec,
+    spec: { ...spec, model: { ...spec.model, likelihood } } satisfies FitSpec,
   };
 }
 

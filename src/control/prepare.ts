@@ -22,12 +22,12 @@ export async function prepareData(
   if (typeof data !== 'string') return prepareTable(sources, spec, brought);
   const found = await recognise(data, spec.data.kind);
   if (found.kind === 'table') return prepareTable(sources, spec, brought);
-  const settled = withLikelihood(spec);
+  const decided = withLikelihood(spec);
   const prepared =
     found.kind === 'image'
-      ? await imagesOf(found.format, data, sources, settled)
-      : await textOf(data, sources, settled);
-  return { ...prepared, notes: [`${data}: ${found.about}`, ...prepared.notes], spec: settled, source: data };
+      ? await imagesOf(found.format, data, sources, decided)
+      : await textOf(data, sources, decided);
+  return { ...prepared, notes: [`${data}: ${found.about}`, ...prepared.notes], spec: decided, source: data };
 }
 
 type Read = Pick<PreparedData, 'preprocessing' | 'data' | 'notes' | 'dataHash'>;

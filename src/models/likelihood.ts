@@ -2,7 +2,8 @@
  * Likelihoods by name: what the outputs of a network say about the target.
  *
  * Symbols: μ mean, s = log σ, C chains, B rows, K classes. Shapes: outputs `[C, K or 1 or 2, B]`, targets `[C, 1, B]`
- * (standardised) or one-hot `[C, K, B]`, log likelihood of each row `[C, B]`.
+ * (standardised), one-hot `[C, K, B]`, or for windows of P tokens their classes `[C, P, B]` with outputs `[C, K, P·B]`; log likelihood of
+ * each row `[C, B]`.
  */
 import { softmax } from './likelihood/classes.ts';
 import { gaussian, gaussianPerInput } from './likelihood/gaussian.ts';

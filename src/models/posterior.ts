@@ -12,7 +12,7 @@ import { isotropic, type Prior } from './prior.ts';
 export interface NetworkBatch {
   /** Inputs `[C, p, B]`. */
   readonly x: Float32Array;
-  /** Targets `[C, 1, B]`, or one-hot `[C, K, B]`. */
+  /** Targets `[C, targets, B]`: one number, one-hot classes, or the class of each place of a window. */
   readonly y: Float32Array;
 }
 

@@ -29,8 +29,8 @@ export interface QueueOptions {
 
 /** Milliseconds between two looks at queue and directory. */
 const LOOK_EVERY = 500;
-/** Pieces per worker now connected: a worker that joins late finds one. */
-const PIECES_PER_WORKER = 2;
+/** Groups of chains per worker now connected: a worker that joins late finds one. */
+const GROUPS_PER_WORKER = 2;
 /** Milliseconds to wait, after a stop was asked for, for workers that may be gone. */
 const STOP_WAIT = 10_000;
 /** Seconds for which the queue keeps failures that no fit has looked at. */
@@ -86,10 +86,10 @@ export const queueEngine =
           const covered = new Set(live.flatMap(({ said }) => said.chains));
           const lost = unfinished.filter((chain) => !covered.has(chain));
           if (lost.length > 0) {
-            const pieces = workers ?? PIECES_PER_WORKER * Math.max(1, await workerCount(queue));
+            const groups = workers ?? GROUPS_PER_WORKER * Math.max(1, await workerCount(queue));
             if (!first) onNote(`chains ${lost.join(', ')}: not on the queue any more; put there again`);
-            const jobs = cut(lost, pieces).map((piece) =>
-              signed({ run, configHash, dir: resolve(dir), chains: piece, checkpointSeconds, store: place }, secret),
+            const jobs = cut(lost, groups).map((group) =>
+              signed({ run, configHash, dir: resolve(dir), chains: group, checkpointSeconds, store: place }, secret),
             );
             await queue.addBulk(
               jobs.map((data) => ({

@@ -17,7 +17,7 @@ const ENERGY_RATE = 0.01;
 const clamp = (x: number, low: number, high: number): number => Math.min(Math.max(x, low), high);
 
 /** Energies after which an outlier is known as one. */
-export const SETTLED = 50;
+export const FIRST_ENERGIES = 50;
 /** From then on an energy counts as at most this many means, so that one outlier cannot switch the guard off. */
 const OUTLIER = 10;
 /** σ ≤ 3μ keeps the shape k ≥ 1/9, where the Wilson–Hilferty quantile still holds; below it turns negative. */
@@ -34,7 +34,7 @@ export const exactStatistics: EnergyStatistics = {
     const { energyMean, energyDeviation, energyCount } = state;
     const n = ++energyCount[c];
     const w = Math.max(1 / n, ENERGY_RATE);
-    const counted = n > SETTLED ? Math.min(size, OUTLIER * energyMean[c]) : size;
+    const counted = n > FIRST_ENERGIES ? Math.min(size, OUTLIER * energyMean[c]) : size;
     const shift = counted - energyMean[c];
     const variance = (1 - w) * (energyDeviation[c] ** 2 + w * shift * shift);
     energyMean[c] += w * shift;

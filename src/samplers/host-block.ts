@@ -11,7 +11,7 @@ import type { MicrocanonicalParts, MicrocanonicalState } from './microcanonical.
 import { noiseMeter } from './noise-meter.ts';
 
 /** Whether the gradient that a step finds cached is raw, or Aᵀg. */
-type Cached = 'raw' | 'whitened';
+type GradientForm = 'raw' | 'whitened';
 /** Writes log density `[C]` and gradient `[C × d]` at `theta`. */
 export type Evaluate = (theta: Float64Array, value: Float64Array, gradient: Float64Array) => Answer;
 
@@ -26,12 +26,12 @@ export interface HostBlock extends Block {
 }
 
 /** The block of every state, on the batch of a step: made when a state is, or is first seen. */
-export function hostBlocks(parts: MicrocanonicalParts, cached: Cached = 'raw') {
+export function hostBlocks(parts: MicrocanonicalParts, found: GradientForm = 'raw') {
   const blocks = new WeakMap<MicrocanonicalState, HostBlock>();
   return <B>(state: MicrocanonicalState, density: LogDensity<B>, batch: B): HostBlock => {
     let block = blocks.get(state);
     if (!block) {
-      block = hostBlock(parts, state, cached);
+      block = hostBlock(parts, state, found);
       blocks.set(state, block);
     }
     block.evaluate = (theta, value, gradient) => density.evaluate(theta, batch, value, gradient);
@@ -40,7 +40,11 @@ export function hostBlocks(parts: MicrocanonicalParts, cached: Cached = 'raw') {
 }
 
 /** The block's arrays are those of its state, which it moves beside its own, where kernels reach them all. */
-function hostBlock({ preconditioner }: MicrocanonicalParts, state: MicrocanonicalState, cached: Cached): HostBlock {
+function hostBlock(
+  { preconditioner }: MicrocanonicalParts,
+  state: MicrocanonicalState,
+  found: GradientForm,
+): HostBlock {
   const chains = state.logDensity.length;
   const size = state.theta.length;
   const d = size / chains;
@@ -84,7 +88,7 @@ function hostBlock({ preconditioner }: MicrocanonicalParts, state: Microcanonica
       markedGradient.set(state.gradient);
       markedLogDensity.set(state.logDensity);
       kinetic.fill(0);
-      whitened = cached === 'whitened';
+      whitened = found === 'whitened';
     },
     look() {
       return this.evaluate(state.theta, before, spare);

@@ -81,7 +81,7 @@ export interface DiagonalOptions {
 }
 
 /** From this many gradients on the map is renewed only now and then: one more gradient hardly moves it. */
-const SETTLED = 100;
+const FIRST_GRADIENTS = 100;
 const RENEWED_EVERY = 10;
 
 export const DIAGONAL_DEFAULTS: DiagonalOptions = {
@@ -103,7 +103,7 @@ export function diagonalNoise(options: DiagonalOptions = DIAGONAL_DEFAULTS): Pre
     return {
       w,
       v: statistic === 'noise' ? w : 0,
-      renews: n <= SETTLED || n % RENEWED_EVERY === 0,
+      renews: n <= FIRST_GRADIENTS || n % RENEWED_EVERY === 0,
       weight: Math.min(n, window) / (Math.min(n, window) + shrinkage),
     };
   };

@@ -5,7 +5,7 @@
 import { specError } from '../errors.ts';
 import type { Sampler } from '../types.ts';
 import { type Controller, energyRule, uncontrolled } from './controller.ts';
-import { exactStatistics, paperStatistics, SETTLED } from './energy-statistics.ts';
+import { exactStatistics, FIRST_ENERGIES, paperStatistics } from './energy-statistics.ts';
 import { adaptiveNoise, fullNoise, lowRankNoise } from './full-noise.ts';
 import type { NoiseShare } from './noise-meter.ts';
 import { paperDiagonal, paperMicrocanonical } from './paper.ts';
@@ -141,7 +141,7 @@ function soundController(o: SmileOptions, tuned: boolean, preconditioner: Precon
   return energyRule({
     resetQuantile: tuned ? o.resetQuantile : 1,
     adaptMass: o.adaptMass,
-    patience: SETTLED,
+    patience: FIRST_ENERGIES,
     statistics: exactStatistics,
     tuner: bounded ? boundedBias(tuner, o.biasBound, preconditioner) : tuner,
   });
@@ -169,7 +169,7 @@ export function autoSampler({
     controller: energyRule({
       resetQuantile: 1,
       adaptMass: 0,
-      patience: SETTLED,
+      patience: FIRST_ENERGIES,
       statistics: exactStatistics,
       tuner: plateauTuner(AUTO_ENERGY_TARGET, preconditioner),
     }),

@@ -23,7 +23,7 @@ const PROBES = 20;
  */
 export async function predictingEnsemble(run: OpenedRun, asked?: Ensemble['name']): Promise<Ensemble> {
   const deep = async () => {
-    const starts = await run.starts();
+    const starts = await run.deepEnsemble();
     return { name: 'deep' as const, size: starts.length, members: () => starts };
   };
   if (asked === 'deep') return { ...(await deep()), asked: true };

@@ -17,8 +17,8 @@ export interface OpenedRun extends LoadedRun {
   readonly drawCount: number;
   /** All draws, chain by chain, anew at each call; those of some chains where they are given. They are not to be written to. */
   draws(chains?: readonly number[]): Members;
-  /** The deep ensemble that it started from, a block a chain. */
-  starts(): Promise<readonly MemberBlock[]>;
+  /** The warm-started members that the chains began at, each apart; see `deepEnsemble`. */
+  deepEnsemble(): Promise<readonly MemberBlock[]>;
   /** What each of the members predicts, in order; see `Predictor`. */
   predict(asked: Asked, members: Members): AsyncGenerator<MemberPrediction>;
 }
@@ -42,7 +42,7 @@ export async function withRun<T>(dir: string, use: (run: OpenedRun) => Promise<T
       return summaries().reduce((sum, { draws }) => sum + draws, 0);
     },
     draws: (chains = allChains(loaded.spec.chains)) => storedDraws(loaded, chains, read),
-    starts: once(() => deepEnsemble(loaded, predictor, data().valid)),
+    deepEnsemble: once(() => deepEnsemble(loaded, predictor, data().valid)),
     predict: predictor.of,
   };
   try {

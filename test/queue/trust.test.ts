@@ -199,7 +199,7 @@ describe('what comes from the queue', () => {
     expect(readProgress({ at: 1, ...block }, [0])).toBeUndefined();
   });
 
-  it('counts failures of a chain, whatever piece it is in', () => {
+  it('counts failures of a chain, whatever group it is in', () => {
     const failures = failureCounts();
     failures.count([0, 1, 2], 'a');
     failures.count([2, 3], 'b');

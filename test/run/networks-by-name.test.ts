@@ -158,7 +158,7 @@ describe('a run of a text', () => {
     await withRun(at('text'), async (run) => {
       const { tokens } = run.data.test as TextRows;
       expect(deepEnsemble.test.rows).toBe(tokens.length - 1);
-      const [first] = await run.starts();
+      const [first] = await run.deepEnsemble();
       // Each token alone: a window that ends with it, of those before it in its own window.
       const sums: number[] = [];
       for (let target = 1; target < tokens.length; target++) {
