@@ -39,7 +39,7 @@ const batches = batchStream(
   keys.map((key) => stream(key, 'batch')),
   BATCH,
 );
-const scaling = { priorScale: 1, factor: batches.scale };
+const scaling = { priorScale: 1, factor: batches.factor };
 const graph = await compile(posteriorGraph(network, CHAINS, BATCH, scaling));
 const density = networkLogDensity(graph, network.dim, scaling);
 const start = Float64Array.from(keys.flatMap((key) => [...initial(network, key)]));

@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { runBlock } from '../src/chains/block.ts';
 import { standingOf } from '../src/chains/checkpoint.ts';
-import { isFinished, unfinishedChains } from '../src/chains/settle.ts';
+import { isFinished, unfinishedChains } from '../src/chains/goal.ts';
 import { specError } from '../src/errors.ts';
 import { loadRun } from '../src/spec/loaded-run.ts';
 import { setStatus } from '../src/store/rundir.ts';

@@ -12,10 +12,10 @@ import { CHECKPOINT_SECONDS, type ClaimedBlock } from './block-options.ts';
 import { chainRecords } from './chain-records.ts';
 import { saveSampling, timer } from './checkpoint.ts';
 import type { SamplingStanding } from './checkpointed.ts';
+import { goalOf } from './goal.ts';
 import { liveMonitor } from './live-monitor.ts';
 import { drawsPerBlock, SAMPLE_STATS, statsOf } from './posterior-store.ts';
 import { progressReporter } from './progress.ts';
-import { goalOf } from './settle.ts';
 import { stepping } from './stepping.ts';
 
 /**
@@ -51,7 +51,7 @@ export async function sampleBlock(
     const block = open(
       await stepping(
         run,
-        { keys, rows: s.batchSize, factor: batches.scale, noiseShare: pairShare(data.train.count, s.batchSize) },
+        { keys, rows: s.batchSize, factor: batches.factor, noiseShare: pairShare(data.train.count, s.batchSize) },
         start,
         standing,
       ),
@@ -76,7 +76,7 @@ export async function sampleBlock(
       saveSampling(run, chains, claims, async (c) => {
         const { logSum, watched } = watch.sums(c);
         const { facts, first } = records.standing(c);
-        const writer = writers[c].settle();
+        const writer = writers[c].hold();
         return { facts: { ...facts, watched }, writer, logSum, first, state: await block.standing(c) };
       });
     const ended = ({ phase, t }: ReturnType<typeof records.next>) => stopped(phase, t);

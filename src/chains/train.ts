@@ -41,7 +41,7 @@ export async function trainBlock(
     'all',
     w.augment ? keys.map((key) => stream(key, 'augment')) : undefined,
   );
-  const flat = { priorScale: Number.POSITIVE_INFINITY, factor: batches.scale };
+  const flat = { priorScale: Number.POSITIVE_INFINITY, factor: batches.factor };
   const posterior = await blockDensity(run, { chains: chains.length, rows: w.batchSize }, flat);
   const validation = await validationLoss(run, data.valid, chains.length);
   const { noise, decay } = parameterMasks(network, w.weightDecay);

@@ -90,7 +90,7 @@ async function tried(
     keys.map((key) => stream(key, 'train')),
     size,
   );
-  const flat = { priorScale: Number.POSITIVE_INFINITY, factor: batches.scale };
+  const flat = { priorScale: Number.POSITIVE_INFINITY, factor: batches.factor };
   const posterior = await blockDensity(run, { chains: MEMBERS, rows: size }, flat);
   const validation = await validationLoss(run, valid, MEMBERS);
   const start = Float64Array.from(keys.flatMap((key) => [...initial(network, stream(key, 'init'))]));

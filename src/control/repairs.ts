@@ -7,7 +7,7 @@ import { type Ailment, ailments } from '../answers/ailments.ts';
 import { describeRepair, type Repair, readRepairs } from '../answers/repaired.ts';
 import { attemptOf, writeStart } from '../chains/attempt.ts';
 import { lastPosition } from '../chains/checkpoint.ts';
-import { unfinishedChains } from '../chains/settle.ts';
+import { unfinishedChains } from '../chains/goal.ts';
 import { permutation } from '../math/random.ts';
 import { rootKey, stream } from '../math/threefry.ts';
 import type { LoadedRun } from '../spec/loaded-run.ts';

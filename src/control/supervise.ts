@@ -1,6 +1,6 @@
 /** Has an engine run chains, tells what they do, and ends them when a rule of the run says so. */
 import { existsSync } from 'node:fs';
-import { goalOf, isFinished, unfinishedChains } from '../chains/settle.ts';
+import { goalOf, isFinished, unfinishedChains } from '../chains/goal.ts';
 import { SmileError } from '../errors.ts';
 import { type LoadedRun, loadRun } from '../spec/loaded-run.ts';
 import type { FitEvent } from '../spec/records.ts';

@@ -10,7 +10,7 @@ import type { Rows } from './rows.ts';
 
 export interface BatchStream {
   /** Factor of the batch's log likelihood: N/B, in the paper's way ⌊N/B⌋. */
-  readonly scale: number;
+  readonly factor: number;
   /** Inputs `[C, p, B]` and targets `[C, targets, B]` of step t. The arrays are reused by the next call. */
   at(t: number): { readonly x: Float32Array; readonly y: Float32Array };
 }
@@ -46,7 +46,7 @@ export function batchStream(
   // Signed: an unsigned index would be turned into a double at every access.
   const picked = seenAs(Int32Array, indices, size);
   return {
-    scale: order === 'paper' ? Math.max(1, Math.floor(count / size)) : count / size,
+    factor: order === 'paper' ? Math.max(1, Math.floor(count / size)) : count / size,
     at(t) {
       for (let c = 0; c < chains; c++) {
         for (let j = 0; j < size; ) {

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job, Queue } from 'bullmq';
-import { isFinished } from '../chains/settle.ts';
+import { isFinished } from '../chains/goal.ts';
 import { requestStop } from '../chains/stop.ts';
 import { cut, type Engine } from '../control/pool.ts';
 import { loadRun } from '../spec/loaded-run.ts';

@@ -30,11 +30,11 @@ export async function stepAsync<S extends State, B>(
   batch: B,
   t: number,
 ): Promise<Info> {
-  return settle(sampler.step(state, density, batch, t));
+  return runStep(sampler.step(state, density, batch, t));
 }
 
-/** Drives a step to its end. */
-export async function settle(step: Step): Promise<Info> {
+/** Runs a step to its end. */
+export async function runStep(step: Step): Promise<Info> {
   for (let turn = step.next(); ; turn = step.next()) {
     if (turn.done) return turn.value;
     await turn.value;

@@ -10,7 +10,7 @@ import type { Combination, Products, ResidentChain } from '../residence.ts';
 import type { Info, Key, State } from '../types.ts';
 import { type Block, stepInfo } from './block.ts';
 import { stepKey } from './chain.ts';
-import { settle } from './drive.ts';
+import { runStep } from './drive.ts';
 import { turn } from './isokinetic.ts';
 import { initialScalars } from './microcanonical.ts';
 import { identity, type Preconditioner } from './preconditioner.ts';
@@ -53,7 +53,7 @@ export function residentMicrocanonical(parts: SoundParts): ResidentSampler {
     start: (state, c, chain, theta) =>
       chain.start(theta, drawn(stepKey(state.keys, c, 'momentum', AT_START), chain.dim)),
     step: (state, chains, batchOf, t) =>
-      settle(soundStep(parts, state, residentBlock(state, chains, batchOf, rates), t)),
+      runStep(soundStep(parts, state, residentBlock(state, chains, batchOf, rates), t)),
     endWarmup: (state) => endWarmup(parts, state),
   };
 }

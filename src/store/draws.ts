@@ -21,7 +21,7 @@ export interface DrawWriter {
   /** Writes what is held as the last block. */
   flush(): void;
   /** Writes what is held and on no disk yet, for a checkpoint that is written next: where the writer then stands. */
-  settle(): WriterPlace;
+  hold(): WriterPlace;
 }
 
 /** Blocks that are written, and draws that are held beyond them. */
@@ -75,7 +75,7 @@ export function drawWriter(
       if (held === blockSize) flush();
     },
     flush,
-    settle() {
+    hold() {
       const first = last?.blocks === block ? last.held : 0;
       if (held > first) writeHeld(folder, { block, first }, fileOf(first), check);
       // The two checkpoints that are there until the next one is written.

@@ -15,7 +15,7 @@ const keys = [0, 1, 2].map((c) => fold(rootKey(1), c));
 describe('batch stream', () => {
   it('uses every row once an epoch, each batch full, features before rows', () => {
     const stream = batchStream(source, keys, 5);
-    expect(stream.scale).toBe(N / 5);
+    expect(stream.factor).toBe(N / 5);
     const seen: number[] = [];
     for (let t = 0; t < N; t++) {
       const { x, y } = stream.at(t);
@@ -42,7 +42,7 @@ describe('batch stream', () => {
     const stream = batchStream(source, [keys[0]], 5, 'paper');
     const seen = new Set<number>();
     for (let t = 0; t < 40; t++) for (const row of stream.at(t).y) seen.add(row);
-    expect([stream.scale, seen.size, Math.max(...seen)]).toEqual([4, 20, 19]);
+    expect([stream.factor, seen.size, Math.max(...seen)]).toEqual([4, 20, 19]);
   });
 
   it('writes classes one-hot', () => {

@@ -53,7 +53,7 @@ it.each(['float32', 'float16'] as const)(
         // Killed after its draws, after its piece, or once the checkpoint that counts on it was written.
         const moment = chances[i + 1];
         if (moment > 0.3) {
-          const place = writer.settle();
+          const place = writer.hold();
           if (moment > 0.5) kept.unshift(place);
         }
         if (i + 5 >= chances.length) break;
@@ -77,7 +77,7 @@ it('each draw is in one piece, and pieces go with the checkpoints that counted o
   for (const to of [2, 2, 5, 9, 15, 16]) {
     addTo(writer, at, to);
     at = to;
-    writer.settle();
+    writer.hold();
     seen.push(pieces());
   }
   const name = (block: number, first: number) => `held-00000${block}-00000${first}.safetensors`;
@@ -90,7 +90,7 @@ it('each draw is in one piece, and pieces go with the checkpoints that counted o
 it('a chain that begins again has none; a piece that is cut or of another run is named', () => {
   const writer = drawWriter(folder, LAYOUT);
   addTo(writer, 0, 3);
-  const place = writer.settle();
+  const place = writer.hold();
   expect(heldAt({ blocks: 0, held: 2 })).toEqual({
     data: Float32Array.from(values.subarray(0, 6)),
     stats: Float64Array.of(0, -0, 1, -1),

@@ -68,7 +68,7 @@ export async function imageSession(
   );
   const { dim } = network;
   const batches = batchStream(tableRows({ ...training, inputs, targets: CLASSES }), [stream(key, 'batch')], BATCH);
-  const scaling = { priorScale: 1, factor: batches.scale };
+  const scaling = { priorScale: 1, factor: batches.factor };
   const posterior = await compile(posteriorGraph(network, 1, BATCH, scaling));
   const prediction = await compile(predictionGraph(network, 1, HELD_OUT));
   const density = networkLogDensity(posterior, dim, scaling);
