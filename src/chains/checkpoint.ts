@@ -17,7 +17,7 @@ import {
   type SamplingStanding,
   standingIn,
 } from './checkpointed.ts';
-import { drawsPerBlock, SAMPLE_STATS } from './posterior-store.ts';
+import { drawsPerFile, SAMPLE_STATS } from './posterior-store.ts';
 
 /** Where the chains of a block stand; neither for a block at its very start. */
 export interface Standings {
@@ -57,7 +57,7 @@ export async function saveSampling(
       logSum: vector(logSum),
       ...(first && { first: vector(first) }),
     };
-    const about = { phase: 'sampling', blocks: writer.blocks, ...facts };
+    const about = { phase: 'sampling', blocks: writer.files, ...facts };
     writeCheckpoint(runPaths(dir).chain(chain), { tensors, facts: about }, claims[c]);
   }
 }
@@ -82,10 +82,10 @@ export function chainStanding(
 ): ChainStanding | undefined {
   const { dim } = network;
   const folder = runPaths(dir).chain(chain);
-  const heldAt = ({ blocks, held }: WriterPlace) =>
-    readHeld(folder, { block: blocks, count: held, dim, stats: SAMPLE_STATS.length });
+  const heldAt = ({ files, held }: WriterPlace) =>
+    readHeld(folder, { files, count: held, dim, stats: SAMPLE_STATS.length });
   const parse = (found: Checkpoint, path: string) =>
-    standingIn(found, path, { dim, blockSize: drawsPerBlock(network) }, heldAt);
+    standingIn(found, path, { dim, drawsPerFile: drawsPerFile(network) }, heldAt);
   const found = readCheckpoint(folder, parse, onDamage);
   const attempt = found?.phase === 'sampling' ? found.sampling.facts.attempt : 0;
   return attempt === attemptOf(dir, chain) ? found : undefined;

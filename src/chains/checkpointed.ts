@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { storeError } from '../errors.ts';
 import type { Checkpoint } from '../store/checkpoint.ts';
-import type { DrawBlock } from '../store/draw-block.ts';
+import type { DrawFile } from '../store/draw-file.ts';
 import type { WriterPlace, WriterStanding } from '../store/draws.ts';
 import type { TensorData } from '../types.ts';
 
@@ -36,10 +36,10 @@ const samplingFacts = z.strictObject({
   /** The next step. */
   t: count,
   draws: count,
-  /** Blocks of draws that are written; the draws beyond them lie in pieces beside them. */
+  /** Files of draws that are written; the draws beyond them lie in pieces beside them. */
   blocks: count,
   gradients: count,
-  /** Draws that `logSum` is over: the finite ones of earlier blocks. */
+  /** Draws that `logSum` is over: the finite ones of earlier files. */
   watched: count,
   seconds: z.number(),
   warmup: tally,
@@ -48,8 +48,8 @@ const samplingFacts = z.strictObject({
 });
 const facts = z.discriminatedUnion('phase', [trainingFacts, samplingFacts]);
 
-/** Blocks of draws that the checkpoint with these facts counts on; 0 for one of a training, or for what is none. */
-export const blocksCounted = (told: unknown): number => samplingFacts.safeParse(told).data?.blocks ?? 0;
+/** Files of draws that the checkpoint with these facts counts on; 0 for one of a training, or for what is none. */
+export const filesCounted = (told: unknown): number => samplingFacts.safeParse(told).data?.blocks ?? 0;
 
 /** Per member numbers and vectors of a training, each `[C]` or `[C × d]`. */
 const MEMBER_VECTORS = ['theta', 'm', 'v', 'best'] as const;
@@ -63,7 +63,7 @@ export type SamplingFacts = Omit<z.output<typeof samplingFacts>, 'phase' | 'bloc
 export interface SamplingStanding {
   readonly facts: SamplingFacts;
   readonly writer: WriterStanding;
-  /** What its monitor has summed up of earlier blocks. */
+  /** What its monitor has summed up of earlier files. */
   readonly logSum: Float64Array;
   /** Its first draw `[d]`, if there was one. */
   readonly first: Float64Array | undefined;
@@ -79,16 +79,16 @@ export type ChainStanding =
 export interface ExpectedSizes {
   /** d. */
   readonly dim: number;
-  /** Draws of a block. */
-  readonly blockSize: number;
+  /** Draws of a full file. */
+  readonly drawsPerFile: number;
 }
 
 /** Throws a `StoreError` for a checkpoint that no chain of these sizes can have written, and what `heldAt` throws. */
 export function standingIn(
   { tensors, facts: told }: Checkpoint,
   path: string,
-  { dim, blockSize }: ExpectedSizes,
-  heldAt: (place: WriterPlace) => DrawBlock,
+  { dim, drawsPerFile }: ExpectedSizes,
+  heldAt: (place: WriterPlace) => DrawFile,
 ): ChainStanding {
   const unusable = (got: string) =>
     storeError(`${path}: expected a checkpoint of this run, got ${got}. It is passed over.`);
@@ -112,15 +112,15 @@ export function standingIn(
     const member = Object.fromEntries(fields) as unknown as MemberFields;
     return { phase: 'training', epoch: parsed.data.epoch, step: parsed.data.step, member };
   }
-  const { phase, blocks, ...rest } = parsed.data;
-  const held = rest.draws - blocks * blockSize;
-  if (held < 0 || held >= blockSize) throw unusable(`${rest.draws} draws in ${blocks} blocks of ${blockSize}`);
+  const { phase, blocks: files, ...rest } = parsed.data;
+  const held = rest.draws - files * drawsPerFile;
+  if (held < 0 || held >= drawsPerFile) throw unusable(`${rest.draws} draws in ${files} blocks of ${drawsPerFile}`);
   const own = Object.keys(tensors).filter((name) => name.startsWith('state.'));
   return {
     phase,
     sampling: {
       facts: rest,
-      writer: { blocks, ...heldAt({ blocks, held }) },
+      writer: { files, ...heldAt({ files, held }) },
       logSum: vector<Float64Array>('logSum', (rows) => rows > 0),
       first: tensors.first && vector<Float64Array>('first', of(dim)),
       state: Object.fromEntries(own.map((name) => [name.slice('state.'.length), vector(name, () => true)])),

@@ -8,7 +8,7 @@ import type { Claim } from '../store/claim.ts';
 import type { DrawWriter } from '../store/draws.ts';
 import { layerSizes, seenOf } from './monitor.ts';
 import {
-  drawsPerBlock,
+  drawsPerFile,
   dropWatched,
   type Ledger,
   readLedger,
@@ -21,12 +21,12 @@ import {
   writeWatched,
 } from './posterior-store.ts';
 
-/** Draws of a chain between two evaluations, at most: a block ends with one. */
+/** Draws of a chain between two evaluations, at most: a file ends with one. */
 const EVALUATE_EVERY = 25;
 
 interface Watched {
   readonly values: Readonly<Record<WatchedName, Float64Array>>;
-  /** log Σ p(y | x, draw) of each watched row over the draws of earlier blocks; and with the draws evaluated since. */
+  /** log Σ p(y | x, draw) of each watched row over the draws of earlier files; and with the draws evaluated since. */
   before: WatchedSums;
   logSum: LogSums;
   /** Draws that `logSum` is over. */
@@ -40,7 +40,7 @@ interface WatchedSums {
   readonly watched: number;
 }
 
-/** A chain whose draws are watched: what its writer holds, and the log sums of its earlier blocks where it goes on. */
+/** A chain whose draws are watched: what its writer holds, and the log sums of its earlier files where it goes on. */
 export interface WatchedChain {
   readonly chain: number;
   readonly claim: Claim;
@@ -55,17 +55,17 @@ export interface LiveMonitor {
   add(): Promise<void>;
   /** Writes what is held. */
   flush(): Promise<void>;
-  /** Chain c's log sums `[rows]` over the draws of earlier blocks. */
+  /** Chain c's log sums `[rows]` over the draws of earlier files. */
   sums(c: number): WatchedSums;
   release(): Promise<void>;
 }
 
-/** Every writer has written `blocks` blocks and holds `held` draws. */
+/** Every writer has written `files` files and holds `held` draws. */
 export async function liveMonitor(
   run: LoadedRun,
   data: SplitData,
   chains: readonly WatchedChain[],
-  { blocks, held }: { blocks: number; held: number },
+  { files, held }: { files: number; held: number },
 ): Promise<LiveMonitor> {
   const { dim: d } = run.network;
   const arrays = watchedArrays(run, data);
@@ -73,7 +73,7 @@ export async function liveMonitor(
   const asked = firstOf(data.valid.asked(), rows);
   const { y } = asked;
   const predictor = memberPredictor(run);
-  const size = drawsPerBlock(run.network);
+  const size = drawsPerFile(run.network);
   const watched = chains.map(({ chain, sums }): Watched => {
     const before = sums ?? { logSum: new Float64Array(rows).fill(Number.NEGATIVE_INFINITY), watched: 0 };
     const values = arrays.map(({ path, width }) => [path, new Float64Array(size * width)] as const);
@@ -82,10 +82,10 @@ export async function liveMonitor(
       before,
       logSum: continued(before.logSum),
       draws: before.watched,
-      ledger: blocks > 0 ? readLedger(run.dir, chain, blocks) : {},
+      ledger: files > 0 ? readLedger(run.dir, chain, files) : {},
     };
   });
-  for (const { chain, claim } of chains) dropWatched(run.dir, chain, blocks, claim.check);
+  for (const { chain, claim } of chains) dropWatched(run.dir, chain, files, claim.check);
   const lppd = Float64Array.from(watched, ({ before, draws }) =>
     draws > 0 ? meanOf(before.logSum) - Math.log(draws) : Number.NaN,
   );
@@ -126,7 +126,7 @@ export async function liveMonitor(
       }
       for (const array of arrays) {
         const own = values[array.path].subarray(0, held * array.width);
-        Object.assign(watched[c].ledger, await writeWatched(run.dir, array, chain, blocks, own, claim.check));
+        Object.assign(watched[c].ledger, await writeWatched(run.dir, array, chain, files, own, claim.check));
       }
       writeLedger(run.dir, chain, watched[c].ledger, claim.check);
     }
@@ -144,7 +144,7 @@ export async function liveMonitor(
         chain.before = { logSum: valuesOf(chain.logSum, rows), watched: chain.draws };
         chain.logSum = continued(chain.before.logSum);
       }
-      blocks++;
+      files++;
       held = 0;
       evaluated = 0;
     },

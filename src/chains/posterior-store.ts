@@ -1,6 +1,6 @@
 /**
  * What is watched of every draw, as `posterior.zarr` in the run directory, under ArviZ's group names. Arrays are as long as the run is
- * to be; a chunk is one chain's block of draws, so that every chunk has one writer and draws not yet made read as NaN.
+ * to be; a chunk has the draws of one of a chain's files, so that every chunk has one writer and draws not yet made read as NaN.
  */
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,13 +11,13 @@ import { arrayShape, readArray, writeMetadata, writeRegion, type ZarrArray } fro
 import type { Info } from '../types.ts';
 import { PROBES } from './monitor.ts';
 
-/** A block of draws has so many at most, and so many bytes at most, as float32, but for a draw that is larger: writers hold one block. */
-const DRAWS_PER_BLOCK = 250;
-const BLOCK_BYTES = 16 * 2 ** 20;
+/** A file of draws has so many at most, and so many bytes at most, as float32, but for a draw that is larger: writers hold one file. */
+const DRAWS_PER_FILE = 250;
+const FILE_BYTES = 16 * 2 ** 20;
 
 /** Draws of a chain that are written together, to files of draws as to `posterior.zarr`. */
-export const drawsPerBlock = ({ dim }: { readonly dim: number }): number =>
-  Math.max(1, Math.min(DRAWS_PER_BLOCK, Math.floor(BLOCK_BYTES / (4 * dim))));
+export const drawsPerFile = ({ dim }: { readonly dim: number }): number =>
+  Math.max(1, Math.min(DRAWS_PER_FILE, Math.floor(FILE_BYTES / (4 * dim))));
 /** Validation rows whose log likelihood is watched draw by draw. */
 const WATCHED_ROWS = 256;
 
@@ -75,7 +75,7 @@ export function watchedArrays({ spec, network }: LoadedRun, data: SplitData): Wa
     path,
     width: further?.[1] ?? 1,
     shape: [spec.chains, draws, ...(further ? [further[1]] : [])],
-    chunk: [1, drawsPerBlock(network), ...(further ? [further[1]] : [])],
+    chunk: [1, drawsPerFile(network), ...(further ? [further[1]] : [])],
     dimensions: ['chain', 'draw', ...(further ? [further[0]] : [])],
     type,
     attributes,
@@ -120,16 +120,16 @@ export async function createPosteriorStore(run: LoadedRun, data: SplitData): Pro
   await writeRegion(posterior, observed.path, [0], [rows], values);
 }
 
-/** Writes a block of draws, `values` `[count × width]`; the rest of it reads as NaN. Returns the checksum of the chunk. */
+/** Writes the draws of a file, `values` `[count × width]`; the rest of it reads as NaN. Returns the checksum of the chunk. */
 export async function writeWatched(
   dir: string,
   { path, shape, chunk: [, size], width, type }: WatchedArray,
   chain: number,
-  block: number,
+  file: number,
   values: Float64Array,
   check: () => void,
 ): Promise<Ledger> {
-  const first = block * size;
+  const first = file * size;
   const draws = Math.min(size, shape[1] - first);
   const filled = type === 'float32' ? new Float32Array(draws * width) : new Float64Array(draws * width);
   filled.fill(Number.NaN);
@@ -137,27 +137,27 @@ export async function writeWatched(
   const further = shape.length > 2 ? [width] : [];
   const start = [chain, first, ...further.map(() => 0)];
   await writeRegion(runPaths(dir).posterior, path, start, [1, draws, ...further], filled, check);
-  const written = join('posterior.zarr', path, 'c', String(chain), String(block), ...further.map(() => '0'));
+  const written = join('posterior.zarr', path, 'c', String(chain), String(file), ...further.map(() => '0'));
   return { [written]: sha256(readWhole(join(dir, written))) };
 }
 
-/** Removes what a chain has written of later blocks; `check` is asked before each goes. */
-export function dropWatched(dir: string, chain: number, blocks: number, check: () => void): void {
+/** Removes what a chain has written of later files; `check` is asked before each goes. */
+export function dropWatched(dir: string, chain: number, files: number, check: () => void): void {
   for (const path of WATCHED) {
     const folder = join(runPaths(dir).posterior, path, 'c', String(chain));
     const names = existsSync(folder) ? readdirSync(folder) : [];
-    for (const name of names.filter((block) => Number.parseInt(block, 10) >= blocks)) {
+    for (const name of names.filter((file) => Number.parseInt(file, 10) >= files)) {
       check();
       rmSync(join(folder, name), { recursive: true, force: true });
     }
   }
 }
 
-/** The checksums of a chain's first `blocks` blocks; of all where `blocks` is left out. Throws a `StoreError` where they are damaged. */
-export function readLedger(dir: string, chain: number, blocks = Number.POSITIVE_INFINITY): Ledger {
+/** The checksums of the chunks of a chain's first `files` files; of all where `files` is left out. Throws a `StoreError` where they are damaged. */
+export function readLedger(dir: string, chain: number, files = Number.POSITIVE_INFINITY): Ledger {
   const all = readJson(runPaths(dir).ledger(chain)) as Ledger;
-  const blockOf = (path: string) => Number(/\/c\/\d+\/(\d+)/.exec(path)?.[1]);
-  return Object.fromEntries(Object.entries(all).filter(([path]) => blockOf(path) < blocks));
+  const fileOf = (path: string) => Number(/\/c\/\d+\/(\d+)/.exec(path)?.[1]);
+  return Object.fromEntries(Object.entries(all).filter(([path]) => fileOf(path) < files));
 }
 
 export const writeLedger = (dir: string, chain: number, ledger: Ledger, check: () => void): void =>

@@ -5,21 +5,21 @@ import { claimChain } from '../store/claim.ts';
 import { readDraws } from '../store/draws.ts';
 import { runPaths } from '../store/rundir.ts';
 import { liveMonitor } from './live-monitor.ts';
-import { drawsPerBlock, SAMPLE_STATS } from './posterior-store.ts';
+import { drawsPerFile, SAMPLE_STATS } from './posterior-store.ts';
 
 export async function rewatch(run: LoadedRun, data: SplitData, chain: number): Promise<void> {
   const d = run.network.dim;
   const s = SAMPLE_STATS.length;
   const folder = runPaths(run.dir).chain(chain);
-  const size = drawsPerBlock(run.network);
+  const size = drawsPerFile(run.network);
   const held = { data: new Float32Array(size * d), stats: new Float64Array(size * s) };
   const watched = { chain, claim: claimChain(folder), writer: held };
-  const watch = await liveMonitor(run, data, [watched], { blocks: 0, held: 0 });
+  const watch = await liveMonitor(run, data, [watched], { files: 0, held: 0 });
   try {
-    for (const block of readDraws(folder, d)) {
-      held.stats.set(block.stats);
-      held.data.set(block.data);
-      for (let i = 0; i < block.data.length / d; i++) await watch.add();
+    for (const file of readDraws(folder, d)) {
+      held.stats.set(file.stats);
+      held.data.set(file.data);
+      for (let i = 0; i < file.data.length / d; i++) await watch.add();
     }
     await watch.flush();
   } finally {

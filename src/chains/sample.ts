@@ -14,7 +14,7 @@ import { saveSampling, timer } from './checkpoint.ts';
 import type { SamplingStanding } from './checkpointed.ts';
 import { goalOf } from './goal.ts';
 import { liveMonitor } from './live-monitor.ts';
-import { drawsPerBlock, SAMPLE_STATS, statsOf } from './posterior-store.ts';
+import { drawsPerFile, SAMPLE_STATS, statsOf } from './posterior-store.ts';
 import { progressReporter } from './progress.ts';
 import { stepping } from './stepping.ts';
 
@@ -58,14 +58,14 @@ export async function sampleBlock(
     );
     const each = <T>(make: (from: SamplingStanding | undefined, c: number) => T) =>
       chains.map((_, c) => make(standing?.[c], c));
-    const layout = { dim: d, stats: SAMPLE_STATS, blockSize: drawsPerBlock(network), type: spec.storage.draws };
+    const layout = { dim: d, stats: SAMPLE_STATS, drawsPerFile: drawsPerFile(network), type: spec.storage.draws };
     const writers = each((from, c) => drawWriter(paths.chain(chains[c]), layout, from?.writer, claims[c].check));
     const watched = each((from, c) => {
       const sums = from && { logSum: from.logSum, watched: from.facts.watched };
       return { chain: chains[c], claim: claims[c], writer: writers[c], sums };
     });
     const from = standing?.[0].writer;
-    const written = { blocks: from?.blocks ?? 0, held: (from?.data.length ?? 0) / d };
+    const written = { files: from?.files ?? 0, held: (from?.data.length ?? 0) / d };
     const watch = open(await liveMonitor(run, data, watched, written));
     const records = chainRecords(run, chains, attempts, standing);
     const report = progressReporter(chains, onProgress);

@@ -45,10 +45,10 @@ export async function mend(run: LoadedRun, data: SplitData, note: Note): Promise
     const patient = { run, chain, remove };
     mendStart(patient);
     const standing = readStandings(run, [chain]).sampling?.[0];
-    const written = standing?.writer.blocks ?? 0;
+    const written = standing?.writer.files ?? 0;
     mendMember(patient, standing !== undefined);
-    const blocks = mendDraws(patient, written);
-    if (blocks >= written) await mendWatched(patient, data, isFinished(run, chain) ? blocks : written);
+    const files = mendDraws(patient, written);
+    if (files >= written) await mendWatched(patient, data, isFinished(run, chain) ? files : written);
   }
 }
 
@@ -76,36 +76,36 @@ function mendMember({ run: { dir, network }, chain, remove }: Patient, trained: 
   }
 }
 
-/** `written`: the blocks that its last checkpoint counts on. Returns the blocks that are sound. */
+/** `written`: the files that its last checkpoint counts on. Returns the files that are sound. */
 function mendDraws({ run, chain, remove }: Patient, written: number): number {
   const paths = runPaths(run.dir);
   const folder = paths.chain(chain);
   const planned = isFinished(run, chain) ? readSummary(run.dir, chain).draws : undefined;
-  let [blocks, draws, damage] = [0, 0, ''];
+  let [files, draws, damage] = [0, 0, ''];
   try {
     for (const { data } of readDraws(folder, run.network.dim)) {
-      blocks++;
+      files++;
       draws += data.length / run.network.dim;
     }
     if (planned !== undefined && draws !== planned) damage = `${folder}: expected ${planned} draws, got ${draws}.`;
   } catch (error) {
     damage = (error as Error).message;
   }
-  if (blocks >= written && damage === '') return blocks;
-  const lost = damage || `${folder}: expected ${written} blocks of draws, got ${blocks}.`;
-  const from = blocks < written ? 'start' : 'last checkpoint';
-  const stale = blocks < written ? checkpointPaths(folder) : [];
+  if (files >= written && damage === '') return files;
+  const lost = damage || `${folder}: expected ${written} blocks of draws, got ${files}.`;
+  const from = files < written ? 'start' : 'last checkpoint';
+  const stale = files < written ? checkpointPaths(folder) : [];
   remove(lost, `It is sampled again from its ${from}.`, [paths.summary(chain), ...stale]);
-  return blocks;
+  return files;
 }
 
-/** `blocks`: those that must be in `posterior.zarr`. */
-async function mendWatched({ run, chain, remove }: Patient, data: SplitData, blocks: number): Promise<void> {
-  if (blocks === 0) return;
+/** `files`: those that must be in `posterior.zarr`. */
+async function mendWatched({ run, chain, remove }: Patient, data: SplitData, files: number): Promise<void> {
+  if (files === 0) return;
   try {
-    const ledger = Object.entries(readLedger(run.dir, chain, blocks));
-    if (ledger.length < blocks * WATCHED.length) {
-      throw storeError(`${runPaths(run.dir).ledger(chain)}: expected ${blocks} blocks, got fewer.`);
+    const ledger = Object.entries(readLedger(run.dir, chain, files));
+    if (ledger.length < files * WATCHED.length) {
+      throw storeError(`${runPaths(run.dir).ledger(chain)}: expected ${files} blocks, got fewer.`);
     }
     for (const [path, checksum] of ledger) {
       if (sha256(readWhole(join(run.dir, path))) === checksum) continue;

@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { runBlock } from '../chains/block.ts';
-import { drawsPerBlock } from '../chains/posterior-store.ts';
+import { drawsPerFile } from '../chains/posterior-store.ts';
 import { loadRun } from '../spec/loaded-run.ts';
 import { allChains, type Phase } from '../spec/records.ts';
 import { workersOf } from '../spec/workers.ts';
@@ -72,7 +72,7 @@ export async function plan(options: Omit<FitOptions, 'out'>): Promise<Plan> {
     }
     rmSync(runPaths(out).chains, { recursive: true });
     const millisecondsPerStep = await probeSampling(out, block);
-    const blockBytes = 4 * d * drawsPerBlock({ dim: d });
+    const fileBytes = 4 * d * drawsPerFile({ dim: d });
     const draws = chains * Math.ceil(sampler.steps / sampler.thin);
     const bytesPerDraw = (storage.draws === 'float16' ? 2 : 4) * d;
     return {
@@ -86,8 +86,8 @@ export async function plan(options: Omit<FitOptions, 'out'>): Promise<Plan> {
       bytesPerDraw,
       draws,
       disk: bytesPerDraw * draws,
-      checkpoints: chains * (2 * 8 * d * VECTORS + blockBytes),
-      memory: chainsPerBlock * (8 * d * ARRAYS + blockBytes),
+      checkpoints: chains * (2 * 8 * d * VECTORS + fileBytes),
+      memory: chainsPerBlock * (8 * d * ARRAYS + fileBytes),
       warmStartSeconds,
       seconds: ((sampler.warmup + sampler.steps) * millisecondsPerStep) / 1000,
       repairs: mostRepairs(spec),

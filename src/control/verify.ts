@@ -4,7 +4,7 @@ import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { attemptOf, startPath } from '../chains/attempt.ts';
 import { chainStanding } from '../chains/checkpoint.ts';
-import { drawsPerBlock } from '../chains/posterior-store.ts';
+import { drawsPerFile } from '../chains/posterior-store.ts';
 import { processArguments } from '../entries.ts';
 import { uniforms } from '../math/random.ts';
 import { rootKey, stream } from '../math/threefry.ts';
@@ -46,7 +46,7 @@ export interface VerifyOptions {
 const VERIFY = 'verify';
 
 /**
- * Replays the warm start, the warm-up and the first stored block of draws of some chains in a temporary folder, in a process that is
+ * Replays the warm start, the warm-up and the first file of draws of some chains in a temporary folder, in a process that is
  * killed at random moments of every phase and started again; repaired chains from where their last attempt began. Throws what `fit` throws.
  */
 export async function verify(dir: string, options: VerifyOptions = {}): Promise<Verification> {
@@ -145,7 +145,7 @@ function killed(job: ProcessJob): Promise<boolean> {
   });
 }
 
-/** The same configuration and data, with no more steps than the first block of draws needs. */
+/** The same configuration and data, with no more steps than the first file of draws needs. */
 function prepareCopy(run: LoadedRun, copy: string): void {
   const { dir, spec, network } = run;
   const [from, to] = [runPaths(dir), runPaths(copy)];
@@ -157,11 +157,11 @@ function prepareCopy(run: LoadedRun, copy: string): void {
     const attempt = attemptOf(dir, chain);
     if (attempt > 0) cpSync(startPath(dir, chain, attempt), startPath(copy, chain, attempt));
   }
-  const steps = Math.min(spec.sampler.steps, drawsPerBlock(network) * spec.sampler.thin);
+  const steps = Math.min(spec.sampler.steps, drawsPerFile(network) * spec.sampler.thin);
   storeVariation(run, copy, { ...spec, sampler: { ...spec.sampler, steps } });
 }
 
-/** Member and first block of a chain, where the run has them. */
+/** Member and first file of draws of a chain, where the run has them. */
 function filesOf({ dir }: LoadedRun, copy: string, chain: number): string[] {
   const paths = runPaths('');
   const folder = paths.chain(chain);

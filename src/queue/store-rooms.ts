@@ -5,7 +5,7 @@ import { open } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { dirname, join } from 'node:path';
 import { parse } from 'yaml';
-import { blocksCounted } from '../chains/checkpointed.ts';
+import { filesCounted } from '../chains/checkpointed.ts';
 import { SmileError, storeError } from '../errors.ts';
 import { checkpointPaths, pruneCheckpoints } from '../store/checkpoint.ts';
 import { checkEpoch, claimChain } from '../store/claim.ts';
@@ -107,13 +107,13 @@ async function put(dir: string, path: string, owner: number, request: IncomingMe
 /** Removes checkpoints that were passed, and held draws that no checkpoint left counts on. */
 function prune(folder: string): void {
   pruneCheckpoints(folder);
-  const counted = checkpointPaths(folder).map(blocksIn);
-  pruneHeld(folder, ({ block }) => counted.every((blocks) => block < blocks));
+  const counted = checkpointPaths(folder).map(filesIn);
+  pruneHeld(folder, ({ files }) => counted.every((written) => files < written));
 }
 
-function blocksIn(checkpoint: string): number {
+function filesIn(checkpoint: string): number {
   try {
-    return blocksCounted(JSON.parse(readTensors(checkpoint).metadata.facts));
+    return filesCounted(JSON.parse(readTensors(checkpoint).metadata.facts));
   } catch {
     return 0;
   }

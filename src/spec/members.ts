@@ -35,7 +35,7 @@ export function readStarts({ dir, spec, network, manifest }: LoadedRun): Float64
   return chains.map((k) => readMember(runPaths(dir).member(k), network.dim).theta);
 }
 
-/** All draws of some chains, a stored block at a time, each as `read` has it. Throws a `StoreError` where a run at rest lacks some. */
+/** All draws of some chains, a file at a time, each as `read` has it. Throws a `StoreError` where a run at rest lacks some. */
 export function* storedDraws(
   { dir, manifest, network }: LoadedRun,
   chains: readonly number[],

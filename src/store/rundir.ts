@@ -10,7 +10,7 @@
  *   members/K.safetensors    warm start of member K, float64
  *   chains/K/draws-N.safetensors, chains/K/summary.json, trace.json, watched.json
  *   chains/K/checkpoint-E-N.safetensors   where chain K stands: the last two of them
- *   chains/K/held-B-F.safetensors   draws of a block that is not full, from its draw F on, which a checkpoint counts on
+ *   chains/K/held-B-F.safetensors   draws of a file that is not full, from its draw F on, which a checkpoint counts on
  *   chains/K/claim-E         whoever made the last claim, of epoch E, writes the chain
  *   repairs.json             chains that were begun again, and why
  *   chains/K/start-A.safetensors   where attempt A > 0 of chain K begins

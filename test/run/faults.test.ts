@@ -40,7 +40,7 @@ async function rewritten(name: string, chains: readonly number[], change: (theta
   for (const k of chains) {
     const path = runPaths(dir).chain(k);
     const draws = [...readDraws(path, d)].flatMap((block) => [...block.data]);
-    const writer = drawWriter(path, { dim: d, stats: ['step'], blockSize: 250 });
+    const writer = drawWriter(path, { dim: d, stats: ['step'], drawsPerFile: 250 });
     for (let n = 0; n < draws.length / d; n++) {
       const theta = Float64Array.from(draws.slice(n * d, (n + 1) * d));
       change(theta, n);

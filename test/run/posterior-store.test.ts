@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { registry } from 'zarrita';
 import { type Evaluation, evaluate } from '../../src/answers/evaluate.ts';
-import { drawsPerBlock, readWatched, SAMPLE_STATS } from '../../src/chains/posterior-store.ts';
+import { drawsPerFile, readWatched, SAMPLE_STATS } from '../../src/chains/posterior-store.ts';
 import { rewatch } from '../../src/chains/rewatch.ts';
 import { fit } from '../../src/control/fit.ts';
 import { demoCsv } from '../../src/data/demo.ts';
@@ -131,7 +131,7 @@ describe('posterior.zarr', () => {
   });
 
   it('is written in blocks that are bounded in draws and in bytes', () => {
-    expect([10, 16_777, 16_778, 1e6, 10.8e6, 1e9].map((dim) => drawsPerBlock({ dim }))).toEqual([
+    expect([10, 16_777, 16_778, 1e6, 10.8e6, 1e9].map((dim) => drawsPerFile({ dim }))).toEqual([
       250, 250, 249, 4, 1, 1,
     ]);
   });

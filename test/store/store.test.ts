@@ -177,7 +177,7 @@ describe('tensor files that are read again', () => {
 
 describe('draws', () => {
   const write = (n: number, type: 'float32' | 'float16' = 'float32') => {
-    const writer = drawWriter(folder, { dim: 2, stats: ['step', 'twice'], blockSize: 3, type });
+    const writer = drawWriter(folder, { dim: 2, stats: ['step', 'twice'], drawsPerFile: 3, type });
     for (let k = 0; k < n; k++) writer.add(Float64Array.of(9, k, -k), 1, [10 * k, 20 * k]);
     writer.flush();
   };
@@ -202,7 +202,7 @@ describe('draws', () => {
     expect(all()).toEqual([0, 1, 2, 3, 4, 5, 6].map((k) => [10 * k, k, k === 0 ? -0 : -k]));
     const { tensors } = decodeTensors(readFileSync(join(folder, 'draws-000001.safetensors')), 'f');
     expect(tensors.draws.data).toBeInstanceOf(Float32Array);
-    const writer = drawWriter(folder, { dim: 1, stats: [], blockSize: 9, type: 'float16' });
+    const writer = drawWriter(folder, { dim: 1, stats: [], drawsPerFile: 9, type: 'float16' });
     writer.add(Float64Array.of(Math.PI), 0, []);
     expect(writer.data[0]).toBe(3.140625);
     writer.add(Float64Array.of(7e4), 0, []);
@@ -270,14 +270,14 @@ describe('claims', () => {
     expect(() => writeCheckpoint(folder, file(9), first)).toThrow(
       'expected to be its only writer (epoch 1), got a later',
     );
-    const writer = drawWriter(folder, { dim: 1, stats: [], blockSize: 1 }, undefined, first.check);
+    const writer = drawWriter(folder, { dim: 1, stats: [], drawsPerFile: 1 }, undefined, first.check);
     expect(() => writer.add(Float64Array.of(9), 0, [])).toThrow('a later claim (epoch 2)');
     expect(lastFacts()).toEqual({ n: 1 });
     expect(readdirSync(folder).sort()).toEqual(['checkpoint-000001-000000.safetensors', 'claim-000002']);
   });
 
   it('fence removals: whoever was passed removes nothing of its successor', () => {
-    const layout = { dim: 1, stats: [], blockSize: 1 };
+    const layout = { dim: 1, stats: [], drawsPerFile: 1 };
     const first = claimChain(folder);
     const second = claimChain(folder);
     drawWriter(folder, layout, undefined, second.check).add(Float64Array.of(1), 0, []);
