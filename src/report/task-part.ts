@@ -42,7 +42,7 @@ type Kept = readonly (readonly MemberPrediction[])[];
 
 /** Rows in the figure of predictions. */
 const SHOWN = 60;
-/** CRPS costs the square of the members. */
+/** CRPS costs the square of the members: so many of them, evenly spaced over all chains. */
 const CRPS_MEMBERS = 100;
 
 /** For each task, what the scores of all draws and the kept members show. */
@@ -71,7 +71,7 @@ function ofNumbers(run: OpenedRun, scores: RowNumbers, kept: Kept): TaskPart {
     const sds = Float64Array.from(members, ({ sd }) => sd[i]);
     const [lower, upper] = mixtureQuantiles(means, sds, [0.05, 0.95], law).map(original);
     rows.push({ mean: original(scores.mean[i]), lower, upper, observed: original(value) });
-    crps += scale * mixtureCrps(means.subarray(0, CRPS_MEMBERS), sds.subarray(0, CRPS_MEMBERS), value, law);
+    crps += scale * mixtureCrps(evenly(means, CRPS_MEMBERS), evenly(sds, CRPS_MEMBERS), value, law);
     const own = chains.map((chain) => Float64Array.from(chain, ({ mean }) => mean[i]));
     const centres = Float64Array.from(own, meanOf);
     const centre = meanOf(means);
@@ -92,6 +92,12 @@ function ofNumbers(run: OpenedRun, scores: RowNumbers, kept: Kept): TaskPart {
     rejection: { uncertainty: widths, loss: rows.map(({ mean, observed }) => (observed - mean) ** 2) },
   };
 }
+
+/** At most `count` of the values, evenly spaced. */
+const evenly = (values: Float64Array, count: number): Float64Array =>
+  values.length <= count
+    ? values
+    : Float64Array.from({ length: count }, (_, k) => values[Math.floor(((k + 0.5) * values.length) / count)]);
 
 function ofClasses(scores: RowClasses, usable: Uint32Array, ece: number): TaskPart {
   const predicted = (values: ArrayLike<number>) => Array.from(values).filter((_, i) => usable[i] > 0);

@@ -8,12 +8,14 @@ import { fit } from '../../src/control/fit.ts';
 import { demoCsv } from '../../src/data/demo.ts';
 import { functionSpace } from '../../src/infer/function-space.ts';
 import { normals } from '../../src/math/random.ts';
+import { normalCdf } from '../../src/math/special.ts';
 import { collectReport, type Report } from '../../src/report/collect.ts';
 import { figures } from '../../src/report/figures.ts';
 import { pageHtml } from '../../src/report/html.ts';
 import { pageMarkdown } from '../../src/report/markdown.ts';
 import { runPage } from '../../src/report/text.ts';
 import { withRun } from '../../src/spec/opened-run.ts';
+import type { MemberPrediction } from '../../src/spec/prediction.ts';
 import type { FitConfig } from '../../src/spec/spec.ts';
 import { built } from '../built.ts';
 
@@ -47,7 +49,27 @@ describe('a report', () => {
     expect(chainLppd.length).toBe(3);
     const ninety = regression?.pit.filter((u) => Math.abs(u - 0.5) <= 0.45).length;
     expect((ninety ?? 0) / 60).toBeCloseTo(bayesianEnsemble?.test.coverage?.[2].observed ?? Number.NaN, 12);
-    expect(regression?.crps).toBeGreaterThan(0);
+  });
+
+  it('has the CRPS of members of all chains, as an integral of their distribution gives it', async () => {
+    const crps = await withRun(join(folder, 'run'), async (run) => {
+      const { test } = run.data;
+      const members: MemberPrediction[] = [];
+      for await (const member of run.predict(test.asked(), run.draws())) members.push(member);
+      const some = Array.from({ length: 100 }, (_, k) => members[Math.floor(((k + 0.5) * members.length) / 100)]);
+      const STEP = 0.005;
+      const integral = (i: number) => {
+        let sum = 0;
+        for (let x = -12; x < 12; x += STEP) {
+          const below = some.reduce((total, { mean, sd }) => total + normalCdf((x - mean[i]) / sd[i]), 0) / some.length;
+          sum += (below - (x >= test.y[i] ? 1 : 0)) ** 2 * STEP;
+        }
+        return sum;
+      };
+      const { sd } = run.preprocessing.target as { sd: number };
+      return (sd * Array.from(test.y, (_, i) => integral(i)).reduce((a, b) => a + b, 0)) / test.y.length;
+    });
+    expect(Math.abs((report.regression?.crps ?? Number.NaN) / crps - 1)).toBeLessThan(2e-3);
   });
 
   it('measures the gradient noise of every chain', () => {

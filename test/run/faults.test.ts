@@ -153,6 +153,12 @@ describe('sensitivity', () => {
   it('samples again from the same start and compares with the Monte Carlo error', async () => {
     const shifts = await sensitivity(join(folder, 'healthy'), { workers: 0, onProgress: () => {} });
     expect(shifts.map(({ variation }) => variation)).toEqual(['half step', 'double batch']);
+    const sampler = (...path: string[]) => loadRun(join(folder, 'healthy', ...path)).spec.sampler;
+    const { stepSize, batchSize, steps } = sampler();
+    const half = sampler('sensitivity', 'half-step');
+    expect([half.stepSize, half.batchSize, half.steps]).toEqual([(stepSize ?? Number.NaN) / 2, batchSize, 2 * steps]);
+    const double = sampler('sensitivity', 'double-batch');
+    expect([double.stepSize, double.batchSize, double.steps]).toEqual([stepSize, 2 * batchSize, steps]);
     for (const { shift, expected, lppd, gradients } of shifts) {
       expect(expected).toBeGreaterThan(0);
       expect(shift).toBeLessThan(1);
