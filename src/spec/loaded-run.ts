@@ -7,7 +7,8 @@ import { storeError } from '../errors.ts';
 import type { BayesianNetwork } from '../models/posterior.ts';
 import { jsonText, readJson, readWhole, sha256, writeJson, writeWhole } from '../store/files.ts';
 import { type Manifest, readManifest, runPaths } from '../store/rundir.ts';
-import { readSharedTensors, type TensorFile, tensorsChecksum, writeTensors } from '../store/safetensors.ts';
+import { type TensorFile, tensorsChecksum, writeTensors } from '../store/safetensors.ts';
+import { keepShared, readSharedTensors } from '../store/shared.ts';
 import { networkOf, storedNetwork } from './network.ts';
 import { type FitSpec, parseYamlConfig, resolveSpec } from './spec.ts';
 
@@ -46,17 +47,15 @@ const edited = (path: string) =>
 export function runInputs(spec: FitSpec, preprocessing: Learned, data: SplitData) {
   const [config, learned] = [stringify(spec), jsonText(preprocessing)];
   const file = { tensors: tensorsOf(preprocessing, data), metadata: {} };
+  const encodedHash = tensorsChecksum(file);
   return {
-    hashes: {
-      configHash: sha256(config),
-      preprocessingHash: sha256(learned),
-      encodedHash: tensorsChecksum(file),
-    },
+    hashes: { configHash: sha256(config), preprocessingHash: sha256(learned), encodedHash },
     store(dir: string): void {
       const paths = runPaths(dir);
       writeWhole(paths.config, config);
       writeWhole(paths.preprocessing, learned);
       writeTensors(paths.data, file);
+      keepShared(paths.data, { ...file, metadata: { sha256: encodedHash } });
     },
   };
 }

@@ -153,7 +153,3 @@ export const writeTensors = (path: string, file: TensorFile, check?: () => void,
 export type ReadTensors = (path: string) => TensorFile;
 /** Without `verify` the checksum is not computed: for a file that was found whole before. */
 export const readTensors = (path: string, verify = true): TensorFile => decodeTensors(readWhole(path), path, verify);
-/** The same, with all data in memory that threads share. */
-export const readSharedTensors = (path: string): TensorFile => decodeTensors(readWhole(path, sharedBytes), path);
-
-const sharedBytes = (size: number): Uint8Array => new Uint8Array(new SharedArrayBuffer(size));
