@@ -3,7 +3,8 @@
  * CIFAR's size and for a generated text of 100 MB. Networks are tiny, so that nothing else is large.
  *
  * Command:  npm run build:lib && npx tsx bench/data-memory.ts [images|text]
- * Cost:     a few minutes and 600 MB of the temporary folder, emptied again. Prints peak resident memory in MB. Linux.
+ * Cost:     of images a minute; of the text an hour or more, never run to its end yet. 600 MB of the temporary folder, emptied again.
+ *           Prints peak resident memory in MB. Linux.
  * Result:   docs/reproduction.md, "Memory of data".
  */
 import { spawn } from 'node:child_process';
