@@ -34,7 +34,7 @@ const key = (name: string) => (/^\w+$/.test(name) ? name : `'${name}'`);
 
 const row = (name: string) => `  ${key(name)}: {
     about: 'TODO: what it is, in a line',
-    options: own(),
+    options: [],
     stepSize: 1e-6,
     make: (o) => ${camel(name)}(o),
   },

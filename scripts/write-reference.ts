@@ -40,7 +40,7 @@ const quoted = (names: readonly string[]) => names.map((name) => `\`${name}\``).
 const REGISTRIES: Readonly<Record<string, string>> = {
   samplers: `| sampler | what | step size | options |\n|---|---|---|---|\n${SAMPLER_NAMES.map((name) => {
     const { about, options } = samplerRow(name);
-    return `| \`${name}\` | ${about} | ${Number(usualStepSize(name).toPrecision(3))} | ${quoted(Object.keys(options.shape))} |\n`;
+    return `| \`${name}\` | ${about} | ${Number(usualStepSize(name).toPrecision(3))} | ${quoted(options)} |\n`;
   }).join('')}`,
   models: `| model | what | data | sizes |\n|---|---|---|---|\n${MODEL_NAMES.map((name) => {
     const { about, takes, options } = MODELS[name];

@@ -1,4 +1,4 @@
-/** Makes a chain's part of `posterior.zarr` again from its draws, to the bit. */
+/** Makes a chain's part of `posterior.zarr` again from its first files of draws, to the bit; what lies beyond may be damaged. */
 
 import type { LoadedRun, SplitData } from '../spec/loaded-run.ts';
 import { claimChain } from '../store/claim.ts';
@@ -7,7 +7,12 @@ import { runPaths } from '../store/rundir.ts';
 import { liveMonitor } from './live-monitor.ts';
 import { drawsPerFile, SAMPLE_STATS } from './posterior-store.ts';
 
-export async function rewatch(run: LoadedRun, data: SplitData, chain: number): Promise<void> {
+export async function rewatch(
+  run: LoadedRun,
+  data: SplitData,
+  chain: number,
+  files = Number.POSITIVE_INFINITY,
+): Promise<void> {
   const d = run.network.dim;
   const s = SAMPLE_STATS.length;
   const folder = runPaths(run.dir).chain(chain);
@@ -16,10 +21,12 @@ export async function rewatch(run: LoadedRun, data: SplitData, chain: number): P
   const watched = { chain, claim: claimChain(folder), writer: held };
   const watch = await liveMonitor(run, data, [watched], { files: 0, held: 0 });
   try {
+    let seen = 0;
     for (const file of readDraws(folder, d)) {
       held.stats.set(file.stats);
       held.data.set(file.data);
       for (let i = 0; i < file.data.length / d; i++) await watch.add();
+      if (++seen === files) break;
     }
     await watch.flush();
   } finally {

@@ -113,6 +113,6 @@ async function mendWatched({ run, chain, remove }: Patient, data: SplitData, fil
     }
   } catch (error) {
     remove((error as Error).message, 'Its draws are watched again.', []);
-    await rewatch(run, data, chain);
+    await rewatch(run, data, chain, files);
   }
 }

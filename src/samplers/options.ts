@@ -88,8 +88,3 @@ export const SAMPLER_OPTIONS = {
 };
 
 export type SamplerOption = keyof typeof SAMPLER_OPTIONS;
-
-/** Some of them, as the options of a sampler. */
-export function own(...names: readonly SamplerOption[]): z.ZodObject {
-  return z.strictObject(Object.fromEntries(names.map((name) => [name, SAMPLER_OPTIONS[name]])));
-}

@@ -123,6 +123,15 @@ describe('a damaged run', { timeout: 120_000 }, () => {
     expect(drawsOf(out)).toEqual(undisturbed);
   });
 
+  it('is mended where a file of draws beyond the last checkpoint and its chunk are torn', async () => {
+    const out = join(folder, 'both');
+    cpSync(join(folder, 'whole'), out, { recursive: true });
+    const chunk = join('posterior.zarr', 'log_likelihood', 'y', 'c', '1', '0', '0');
+    for (const name of [join('chains', '1', 'draws-000002.safetensors'), chunk]) INJURIES.torn(join(out, name), 0);
+    await resume(out, { workers: 0 });
+    expect(drawsOf(out)).toEqual(undisturbed);
+  });
+
   it('is not scored as if it were whole', async () => {
     const out = join(folder, 'cut');
     cpSync(join(folder, 'whole'), out, { recursive: true });

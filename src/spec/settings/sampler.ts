@@ -1,7 +1,8 @@
 /** Settings of the sampler: its name, its steps and batches, and the options that samplers have of their own. */
 import { z } from 'zod';
 import { SAMPLER_OPTIONS } from '../../samplers/options.ts';
-import { optionsFault, SAMPLER_NAMES } from '../../samplers/registry.ts';
+import { optionsFault } from '../../samplers/own-options.ts';
+import { SAMPLER_NAMES } from '../../samplers/registry.ts';
 import { count, FLAGS, positive } from './setting.ts';
 
 export const sampler = z
