@@ -7,7 +7,7 @@ const camel = (name: string) => name.replace(/-(.)/g, (_, letter: string) => let
 const source = (name: string) => `/** TODO: what it is, and whose (author year). */
 import { normals } from '../math/random.ts';
 import type { Sampler } from '../types.ts';
-import { chainKey, gradientSampler } from './chain.ts';
+import { stepKey, gradientSampler } from './chain.ts';
 
 export interface ${pascal(name)}Options {
   /** ε > 0. */
@@ -22,7 +22,7 @@ export function ${camel(name)}({ stepSize = 1e-4 }: Partial<${pascal(name)}Optio
     init: () => ({}),
     move({ theta, keys, stepSize: epsilon }, c, d, t, gradient, z) {
       const at = c * d;
-      normals(chainKey(keys, c, 'noise', t), z, at, d);
+      normals(stepKey(keys, c, 'noise', t), z, at, d);
       for (let i = at; i < at + d; i++) theta[i] += epsilon[c] * gradient[i] + Math.sqrt(2 * epsilon[c]) * z[i];
     },
   }) as Sampler;
@@ -81,7 +81,7 @@ export function newSampler(root: string, name: string): string[] {
     path,
     edit(
       'src/samplers/registry.ts',
-      ['import { own, ', `import { ${camel(name)} } from './${name}.ts';\n`],
+      ['import type { SamplerOption }', `import { ${camel(name)} } from './${name}.ts';\n`],
       ['} satisfies Record<string, SamplerRow>', row(name)],
     ),
     `test/samplers/${name}.test.ts`,
