@@ -62,7 +62,8 @@ const helps = new Map<string, string>();
 /** What a command says to --help, asked once. */
 function help(command: string): string {
   const text =
-    helps.get(command) ?? execFileSync(process.execPath, [built('cli.js'), command, '--help'], { encoding: 'utf8' });
+    helps.get(command) ??
+    execFileSync(process.execPath, [built('cli.js'), ...command.split(' '), '--help'], { encoding: 'utf8' });
   helps.set(command, text);
   return text;
 }
@@ -72,12 +73,15 @@ describe.each([
   'docs/runs.md',
   'docs/networks.md',
   'docs/images-and-text.md',
+  'docs/data.md',
   'docs/security.md',
   'docs/settings.md',
 ])('%s', (page) => {
   it('shows commands that exist, with flags that exist', () => {
     const lines = blocks(page, 'sh').join('\n').split('\n');
-    const calls = lines.flatMap((line) => /^(?:npx |node dist\/cli\.js |)smile (\w+)(.*)$/.exec(line.trim()) ?? []);
+    const calls = lines.flatMap(
+      (line) => /^(?:npx |node dist\/cli\.js |)smile (data \w+|\w+)(.*)$/.exec(line.trim()) ?? [],
+    );
     expect(calls.length).toBeGreaterThan(2);
     for (let i = 0; i < calls.length; i += 3) {
       const text = help(calls[i + 1]);
