@@ -131,7 +131,7 @@ describe('exit codes and errors', () => {
       '--sampler',
       'smile-naive',
       '--likelihood',
-      'gaussian-per-input',
+      'gaussian',
     ];
     const { status, stdout } = smile('fit', 'demo.csv', '--out', 'large', ...few, '--step-size', '3');
     expect(stdout).toContain('verdict: do not trust the predictions');
