@@ -59,8 +59,9 @@ export const evaluate = async (dir: string): Promise<Evaluation> =>
 
 /** Scores an opened run, and stores the result in its directory. */
 export async function evaluateRows(run: OpenedRun, watch: TestWatch = {}): Promise<RowsEvaluation> {
-  const { dir, spec, preprocessing, data, summaries: chains } = run;
+  const { dir, spec, preprocessing, data } = run;
   const starts = await run.deepEnsemble();
+  const chains = run.summaries;
   const valid = await startScores(run, data.valid, starts);
   const test = await startScores(run, data.test, starts, watch.start);
   const deep = { valid: valid.together, test: test.together };

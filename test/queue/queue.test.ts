@@ -19,7 +19,7 @@ const yaml = join(folder, 'fit.yaml');
 const config: FitConfig = {
   model: { hidden: [8, 8], likelihood: 'gaussian-per-input' },
   warmStart: { epochs: 40 },
-  sampler: { warmup: 1000, steps: 4000, thin: 7, batchSize: 64 },
+  sampler: { warmup: 1500, steps: 6000, thin: 10, batchSize: 64 },
   chains: 6,
   seed: 4,
 };
@@ -48,7 +48,7 @@ const fitOn = (url: string, out: string, ...more: string[]): Running =>
   );
 const sampling = (out: string) => () => {
   try {
-    return status(out).chains.some(({ phase, step }) => phase === 'sampling' && step > 1800);
+    return status(out).chains.some(({ phase, step }) => phase === 'sampling' && step > 2700);
   } catch {
     return false;
   }
