@@ -10,7 +10,6 @@ import { demoCsv } from '../../src/data/demo.ts';
 import { encode } from '../../src/data/table/encode.ts';
 import { readDelimited } from '../../src/data/table/table.ts';
 import { readStarts } from '../../src/spec/members.ts';
-import { withRun } from '../../src/spec/opened-run.ts';
 import { memberPredictor } from '../../src/spec/predictor.ts';
 import { loadTable } from '../table-run.ts';
 
@@ -80,6 +79,9 @@ it('the deep ensemble of a run that was stopped before its first draw', async ()
 
 it('an opened run compiles a graph once for rows of a shape, and releases it whatever happens', async () => {
   Object.assign(graphs, { compiled: 0, released: 0 });
+  // Modules that another file has loaded know nothing of the count.
+  vi.resetModules();
+  const { withRun } = await import('../../src/spec/opened-run.ts');
   const asked = withRun(run, async (opened) => {
     const { valid } = opened.data;
     const places: string[] = [];
