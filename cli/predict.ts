@@ -109,10 +109,14 @@ function csvOf(rows: readonly PredictedRow[], digits: number): string {
 /** Prints text that was drawn; with `json`, what is known of each token too. */
 async function generated(
   run: string,
-  { count, prompt, seed, ensemble }: Pick<PredictFlags, 'prompt' | 'seed' | 'ensemble'> & { readonly count: number },
+  {
+    count,
+    prompt = '',
+    seed,
+    ensemble,
+  }: Pick<PredictFlags, 'prompt' | 'seed' | 'ensemble'> & { readonly count: number },
   { out, json }: { readonly out: string | undefined; readonly json: boolean | undefined },
 ): Promise<void> {
-  if (prompt === undefined) throw specError('prompt: expected a text to go on from, got none. Give --prompt.');
   const drawn = await generate({ run, prompt, count, seed, ensemble });
   const text = `${json ? JSON.stringify(drawn, null, 2) : drawn.text}\n`;
   if (out) writeWhole(out, text);

@@ -46,7 +46,8 @@ export const generate = (options: GenerateOptions): Promise<Generated> =>
     }
     const { encode, decode, vocabulary } = await tokeniser(preprocessing.code, 'prompt');
     const text = [...encode(options.prompt)];
-    if (text.length === 0) throw specError('prompt: expected at least a token to begin with, got none. Give one.');
+    if (text.length === 0)
+      throw specError('prompt: expected at least a token to begin with, got none. Give one with --prompt.');
     const ensemble = await predictingEnsemble(run, options.ensemble);
     const key = stream(rootKey(options.seed ?? spec.seed), 'generate');
     const chance = new Float64Array(1);

@@ -1,5 +1,6 @@
 /** Settings of the warm start: how members are trained before their chains begin. */
 import { z } from 'zod';
+import { USUAL_BETAS } from '../../train/adamw.ts';
 import { count, FLAGS, positive } from './setting.ts';
 
 const beta = () => z.number().min(0).lt(1);
@@ -34,7 +35,7 @@ export const warmStart = z
       ),
     betas: z
       .tuple([beta(), beta()])
-      .default([0.9, 0.999])
+      .default([...USUAL_BETAS])
       .describe("Decay of AdamW's running means of the gradient and of its square."),
     members: z
       .string()
