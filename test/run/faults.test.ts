@@ -81,7 +81,7 @@ describe('planted faults', () => {
     });
     expect(trusted).toBe(false);
     expect(predictions.findings[0].message).toMatch(/90.* intervals hold only .* too narrow/);
-    expect(predictions.findings[0].cure).toContain('--recalibrate');
+    expect(predictions.findings[0].cure).toContain('predict --conformal mends it, and so does --recalibrate');
     const { scale, before, after } = await withRun(join(folder, 'sure'), (run) => recalibrate(run));
     const healthy = await withRun(join(folder, 'healthy'), (run) => recalibrate(run));
     expect(scale / healthy.scale).toBeGreaterThan(1.6);
